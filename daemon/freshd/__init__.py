@@ -1,0 +1,1 @@
+"""freshd: knows whether data is fresh, and makes it so."""

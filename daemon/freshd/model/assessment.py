@@ -1,0 +1,82 @@
+"""What the engine answers when asked about one asset: verdicts, measures, what it waits for.
+
+Plain values for people and machines (status, explain, metrics, scenario expectations); None where a
+measure or instant has no value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freshd.model.asset import AssetKey
+from freshd.model.policy import Severity, Verdict
+from freshd.model.time import Duration, Instant
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """One policy's verdict for an asset partition."""
+
+    policy: str
+    verdict: Verdict
+    measure: str
+    warn_at: Instant | None
+    """The instant from which it will be (or was) at least warn, if nothing happens."""
+    stale_at: Instant | None
+    severity: Severity | None
+    incident: str
+    """The open incident it is a member of, or empty."""
+    since: Instant
+    """When the verdict became what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run in flight."""
+
+    run_id: str
+    own: bool
+    started_at: Instant
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One asset partition at an instant."""
+
+    asset: AssetKey
+    partition: str
+    at: Instant
+    verdict: Verdict | None
+    """The worst of its policies'; None without a policy that expects anything."""
+    policies: tuple[PolicyView, ...]
+    updated_at: Instant | None
+    data_time: Instant | None
+    pending_since: Instant | None
+    age: Duration | None
+    lag: Duration | None
+    behind: Duration | None
+    """0 if it reflects all; None if it never had an update."""
+    runs: tuple[RunView, ...]
+    runs_started: int
+    """Runs of the daemon's own since it first knew the asset."""
+    failed: bool
+    blocked: bool
+    due: bool
+    static: bool
+    last_error: str
+    next_launch: Instant | None
+    """The next instant at which a launch will be considered, if one is held back."""
+    waiting_for: tuple[AssetKey, ...]
+    """The upstreams it waits for now."""
+    cause: str
+    cause_reason: str
+    path: tuple[AssetKey, ...]
+    """From the asset to the root cause of its worst verdict; empty if fresh."""
+    own_lag: Duration | None
+    """What of the lag is its own; the rest is inherited."""
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether any run of it, ours or others', is in flight."""
+        return bool(self.runs)

@@ -1,0 +1,98 @@
+"""The asset graph: which asset is made from which, checked and put in topological order.
+
+It keeps true: every upstream exists, there is no cycle, and the order is the same for the same assets
+whatever order they came in. It must not know of events, state or policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+
+from freshd.model.asset import Asset, AssetKey
+from freshd.model.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class AssetGraph:
+    """All assets by key, in topological order (upstreams first, ties by key)."""
+
+    assets: Mapping[AssetKey, Asset]
+    readers: Mapping[AssetKey, tuple[AssetKey, ...]]
+    """Direct downstreams, sorted; only of those that have any."""
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.assets
+
+    def __len__(self) -> int:
+        return len(self.assets)
+
+    def counted_upstreams(self, key: AssetKey) -> tuple[AssetKey, ...]:
+        """`up(a)` of semantics.md: the upstreams without the static ones (of a virtual asset over static ones only: all)."""
+        asset = self.assets[key]
+        moving = tuple(up for up in asset.upstreams if not self.is_static(up))
+        return asset.upstreams if asset.virtual and not moving else moving
+
+    def is_static(self, key: AssetKey) -> bool:
+        """Declared static, or virtual over such only."""
+        asset = self.assets[key]
+        if asset.static:
+            return True
+        return asset.virtual and bool(asset.upstreams) and all(self.is_static(up) for up in asset.upstreams)
+
+
+def build_graph(assets: Iterable[Asset]) -> AssetGraph:
+    """Check the assets and order them.
+
+    Raises ConfigError that lists every unknown upstream, repeated key and cycle (its path named).
+    """
+    by_key: dict[AssetKey, Asset] = {}
+    problems: list[Problem] = []
+    for asset in assets:
+        if asset.key in by_key:
+            other = by_key[asset.key].origin
+            problems.append(Problem(asset.origin, f"asset {asset.key} is defined twice, also at {other}"))
+        by_key[asset.key] = asset
+    for asset in by_key.values():
+        for up in asset.upstreams:
+            if up not in by_key:
+                problems.append(
+                    Problem(asset.origin, f"asset {asset.key} has an unknown upstream: {asset.key} <- {up}")
+                )
+    if problems:
+        raise ConfigError(problems)
+    return _in_order(by_key)
+
+
+def _in_order(by_key: dict[AssetKey, Asset]) -> AssetGraph:
+    readers: dict[AssetKey, list[AssetKey]] = {}
+    open_upstreams: dict[AssetKey, int] = {}
+    for key, asset in by_key.items():
+        upstreams = set(asset.upstreams)
+        open_upstreams[key] = len(upstreams)
+        for up in upstreams:
+            readers.setdefault(up, []).append(key)
+    ready = [key for key, count in open_upstreams.items() if count == 0]
+    heapify(ready)
+    ordered: dict[AssetKey, Asset] = {}
+    while ready:
+        key = heappop(ready)
+        ordered[key] = by_key[key]
+        for reader in readers.get(key, ()):
+            open_upstreams[reader] -= 1
+            if open_upstreams[reader] == 0:
+                heappush(ready, reader)
+    if len(ordered) < len(by_key):
+        raise ConfigError([_cycle(by_key, by_key.keys() - ordered.keys())])
+    return AssetGraph(ordered, {key: tuple(sorted(below)) for key, below in readers.items()})
+
+
+def _cycle(by_key: Mapping[AssetKey, Asset], stuck: set[AssetKey]) -> Problem:
+    key = min(stuck)
+    path: list[AssetKey] = []
+    while key not in path:
+        path.append(key)
+        key = min(up for up in by_key[key].upstreams if up in stuck)
+    loop = [*path[path.index(key) :], key]
+    return Problem(by_key[key].origin, "the assets form a cycle: " + " <- ".join(loop))

@@ -1,0 +1,187 @@
+"""What is expected of assets, what the daemon does about them, and whom it tells.
+
+A `Policy` is what a person wrote, already read and checked; a `Charter` is everything the engine is
+told at once: the graph, the policies with the assets they select, one reaction per asset, the launchers.
+Schedules and calendars are handed in as objects (`Ticks`): this module computes no dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from freshd.model.asset import AssetKey
+from freshd.model.graph import AssetGraph
+from freshd.model.time import DAY, HOUR, MINUTE, Duration, Instant
+
+
+class Verdict(StrEnum):
+    """A policy's state for an asset partition, from best to worst."""
+
+    FRESH = "fresh"
+    UNKNOWN = "unknown"
+    WARN = "warn"
+    STALE = "stale"
+
+
+class Measure(StrEnum):
+    """What an expectation looks at; in the order in which a pair's measure is chosen among equals."""
+
+    LAG = "lag"
+    DEADLINE = "deadline"
+    BEHIND = "behind"
+    AGE = "age"
+
+
+class Severity(StrEnum):
+    """How loudly an incident is told, from quietest to loudest."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class ReactionKind(StrEnum):
+    """What makes the daemon launch an asset."""
+
+    MANUAL = "manual"
+    EAGER = "eager"
+    JUST_IN_TIME = "just_in_time"
+
+
+class Ticks(Protocol):
+    """The instants of a schedule; made outside the core (adapters/calendar)."""
+
+    def after(self, instant: Instant) -> Instant:
+        """The first tick later than `instant`, or FOREVER."""
+        ...
+
+    def until(self, instant: Instant) -> Instant:
+        """The last tick not later than `instant`, or NEVER."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`{warn: …, stale: …}` on age, lag or behind."""
+
+    measure: Measure
+    warn: Duration | None = None
+    stale: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """At each tick T the asset must have data_time >= T - max_lag."""
+
+    ticks: Ticks
+    max_lag: Duration
+    grace: Duration = 0
+    warn_before: Duration = 0
+    cron: str = ""
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Whom a policy tells, and of what."""
+
+    severity: Severity = Severity.WARNING
+    at: frozenset[str] = frozenset({"stale", "failed"})
+    """Of stale, failed, warn, sync_failed: what makes a pair bad."""
+    channel: str = ""
+    """Empty: the default channel."""
+    mention: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is expected of the assets it selects, with its alert routing."""
+
+    name: str
+    limits: tuple[Limit, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    never_updated: Duration | None = None
+    """An asset without a value turns stale this long after the daemon first knew it; None: it stays unknown."""
+    sustain: Duration = 0
+    completeness: float | None = None
+    """An update that declares less counts as none."""
+    alert: Alert | None = None
+    priority: int = 0
+    origin: str = ""
+
+    @property
+    def has_expectations(self) -> bool:
+        """Whether it gives verdicts at all."""
+        return bool(self.limits or self.deadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How failed runs are tried again; `attempts` counts the first run."""
+
+    attempts: int = 3
+    delay: Duration = MINUTE
+    factor: float = 2.0
+    max_delay: Duration = 15 * MINUTE
+    jitter: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What the daemon does about one asset."""
+
+    kind: ReactionKind = ReactionKind.MANUAL
+    debounce: Duration = 0
+    max_wait: Duration = HOUR
+    min_interval: Duration = 0
+    updates_on: str | tuple[AssetKey, ...] = "any"
+    """`any`, `all`, or the upstreams that must each have a changed update."""
+    retry: Retry = Retry()
+    go_on: bool = False
+    """`on_upstream_failure: go_on`: launch with what there is."""
+    policy: str = ""
+    """The policy that says so; empty: none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class LauncherTraits:
+    """What the planner must know of a launcher."""
+
+    name: str
+    wave: bool = False
+    """It orders its own work: several assets go in one run (dbt)."""
+    limit: int = 0
+    """Runs at one time; 0: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Named limits of the engine, with the defaults of semantics.md."""
+
+    lost_after: Duration = 6 * HOUR
+    reopen: Duration = 10 * MINUTE
+    check_wait: Duration = 10 * MINUTE
+    catch_up: Duration = 5 * MINUTE
+    remember_ids: Duration = 7 * DAY
+    remembered_ids: int = 200_000
+    history: int = 16
+    closed_incidents: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Charter:
+    """Everything the engine is told about the world it keeps fresh."""
+
+    graph: AssetGraph
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    selected: Mapping[str, tuple[AssetKey, ...]] = field(default_factory=dict)
+    """The assets of each policy, by its name, sorted."""
+    reactions: Mapping[AssetKey, Reaction] = field(default_factory=dict)
+    """The one reaction of each asset that any policy gives one."""
+    launchers: Mapping[str, LauncherTraits] = field(default_factory=dict)
+    observe: bool = False
+    """`mode: observe`: everything is decided and recorded, nothing launched."""
+    limits: Limits = Limits()

@@ -1,0 +1,224 @@
+"""The durable facts: what the engine took in and what it decided, in order.
+
+`Engine.apply` folds them into the state; nothing else changes it. Consequences that follow from the
+state alone (pending, due, blocked) are not records. Every record carries `now`, the daemon's clock at
+the step that made it. Every decision carries a `reason` from `Reason`: the same word in the log, the
+metric, the UI, Slack and `freshd explain`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from freshd.model.asset import AssetKey
+from freshd.model.effects import LaunchRun, Notice
+from freshd.model.inputs import DeadLetter, Event, NoticeReport, RunReport, Unmatched, Wish
+from freshd.model.policy import Severity, Verdict
+from freshd.model.time import Instant
+
+
+class Reason(StrEnum):
+    """Why something was decided. Closed."""
+
+    # launches
+    NEW_DATA = "new_data"
+    FIRST_DATA = "first_data"
+    RETRY = "retry"
+    MAX_WAIT = "max_wait"
+    WISH = "wish"
+    WAVE = "wave"
+    # launches not made
+    OBSERVE = "observe"
+    # causes
+    SYNC_FAILED = "sync_failed"
+    NEVER_UPDATED = "never_updated"
+    NO_UPDATE = "no_update"
+    RUN_FAILED = "run_failed"
+    CHECK_FAILED = "check_failed"
+    RUNNING = "running"
+    OLD_DATA = "old_data"
+    NOT_MATERIALISED = "not_materialised"
+    BLIND = "blind"
+    # ends of wishes
+    DONE = "done"
+    UPSTREAM_FAILED = "upstream_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class EventTaken:
+    """An event counts from now on."""
+
+    now: Instant
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class EventRepeated:
+    """An event with an id already seen: it changes nothing."""
+
+    now: Instant
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequested:
+    """A run is to be started; `observed`: only decided, never started."""
+
+    now: Instant
+    run: LaunchRun
+    observed: bool = False
+    wishes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunReported:
+    """A launcher's report counts."""
+
+    now: Instant
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictChanged:
+    """A policy's verdict for an asset partition is another one."""
+
+    now: Instant
+    policy: str
+    asset: AssetKey
+    partition: str
+    old: Verdict
+    new: Verdict
+    measure: str
+    """The measure that has the verdict; empty: none (fresh)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A pair in an incident."""
+
+    policy: str
+    asset: AssetKey
+    partition: str
+    state: str
+    """Its verdict, or `failed`."""
+    cause: str
+    reason: str
+    joined_at: Instant
+    joined: int
+    """Order of joining, over all incidents."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChanged:
+    """An incident as it is from now on, with the members that joined, changed or left."""
+
+    now: Instant
+    incident: str
+    cause: str
+    reason: str
+    severity: Severity | None
+    """Of the worst member whose policy alerts; None: none does."""
+    opened_at: Instant
+    closed_at: Instant | None
+    reopened: int
+    members: int
+    put: tuple[Member, ...]
+    left: tuple[tuple[str, AssetKey, str], ...]
+    """(policy, asset, partition)."""
+    merged_into: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRequested:
+    """A channel is to show this."""
+
+    now: Instant
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeReported:
+    """A notifier's report counts."""
+
+    now: Instant
+    report: NoticeReport
+
+
+@dataclass(frozen=True, slots=True)
+class WishMade:
+    """A person's wish, with the assets planned for it in topological order."""
+
+    now: Instant
+    wish: Wish
+    planned: tuple[AssetKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WishEnded:
+    """All that was wished for stands, or never will: `cause` says which asset failed."""
+
+    now: Instant
+    wish_id: str
+    reason: Reason
+    cause: AssetKey = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStarted:
+    """The daemon began to work; verdicts get no worse until it has caught up."""
+
+    now: Instant
+    catching_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonCaughtUp:
+    """Everything that had been written when the daemon started has been read."""
+
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class GraphReplaced:
+    """The assets are now others; the journal keeps a full checkpoint with this record."""
+
+    now: Instant
+    added: tuple[AssetKey, ...]
+    removed: tuple[AssetKey, ...]
+    rewired: tuple[AssetKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """A message went to the dead letters."""
+
+    now: Instant
+    letter: DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedSeen:
+    """An event named no asset known here."""
+
+    now: Instant
+    unmatched: Unmatched
+
+
+Record = (
+    EventTaken
+    | EventRepeated
+    | RunRequested
+    | RunReported
+    | VerdictChanged
+    | IncidentChanged
+    | NoticeRequested
+    | NoticeReported
+    | WishMade
+    | WishEnded
+    | DaemonStarted
+    | DaemonCaughtUp
+    | GraphReplaced
+    | DeadLettered
+    | UnmatchedSeen
+)
