@@ -37,6 +37,9 @@ class Batch:
     on_durable: tuple[Callable[[], None], ...] = ()
     """Called once the batch is durable (answers to those who wait for that)."""
     on_failed: tuple[Callable[[Exception], None], ...] = ()
+    """Called instead if it cannot be made durable."""
+    questions: tuple[Callable[[Any, Instant], None], ...] = ()
+    """Called with (engine, now) between steps, on the thread that owns the engine: how others read its state."""
 
 
 class Inbox(Protocol):

@@ -80,3 +80,23 @@ class Assessment:
     def in_flight(self) -> bool:
         """Whether any run of it, ours or others', is in flight."""
         return bool(self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """An open incident, with its members."""
+
+    incident: str
+    cause: str
+    """Asset key or `feed:NAME`."""
+    reason: str
+    severity: Severity | None
+    opened_at: Instant
+    announced: bool
+    members: tuple[tuple[str, AssetKey, str, str], ...]
+    """(policy, asset, partition, verdict or `failed`), sorted by asset, then policy."""
+
+    @property
+    def affects(self) -> tuple[AssetKey, ...]:
+        """The assets among its members, sorted."""
+        return tuple(sorted({asset for _, asset, _, _ in self.members}))

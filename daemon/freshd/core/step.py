@@ -1,0 +1,16 @@
+"""What one step of the engine yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freshd.model.effects import Effect
+from freshd.model.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Durable facts in order, and what to do once they are durable."""
+
+    records: tuple[Record, ...] = ()
+    effects: tuple[Effect, ...] = ()
