@@ -1,0 +1,48 @@
+"""What a notice says, in words: the same for Slack and for the terminal, in no markup.
+
+The reasons are the closed list of model/records; each has one phrase here that follows the cause's name.
+"""
+
+from __future__ import annotations
+
+from freshd.model.effects import Notice
+from freshd.model.records import Reason
+
+_PHRASES = {
+    Reason.SYNC_FAILED: "its sync failed",
+    Reason.NEVER_UPDATED: "it was never updated",
+    Reason.NO_UPDATE: "no update arrives",
+    Reason.RUN_FAILED: "its run failed",
+    Reason.CHECK_FAILED: "a check failed",
+    Reason.RUNNING: "its run is still under way",
+    Reason.OLD_DATA: "its own update brought old data",
+    Reason.NOT_MATERIALISED: "it has new input but was not materialised",
+    Reason.BLIND: "nothing is heard from it, so nothing is known",
+}
+
+
+def reason_phrase(reason: str) -> str:
+    """What a reason means, for a sentence after the cause; a word not known here is shown as it is."""
+    return _PHRASES.get(Reason(reason), reason) if reason in set(Reason) else reason
+
+
+def cause_name(cause: str) -> str:
+    """The root cause for people: `feed NAME` for a feed, else the asset's key."""
+    return f"feed {cause.removeprefix('feed:')}" if cause.startswith("feed:") else cause
+
+
+def headline(notice: Notice) -> str:
+    """One line: how it stands, the cause and why."""
+    subject = cause_name(notice.cause)
+    if notice.merged_into:
+        return f"Merged into another incident: {subject}"
+    if notice.closed_at is not None:
+        return f"Resolved: {subject}"
+    return f"{subject}: {reason_phrase(notice.reason)}"
+
+
+def affected_lines(notice: Notice) -> list[str]:
+    """One line per affected pair, and one for those that the notice leaves out."""
+    lines = [f"{asset} is {state} ({policy})" for asset, policy, state in notice.affected]
+    left_out = notice.affected_count - len(notice.affected)
+    return [*lines, f"and {left_out} more"] if left_out > 0 else lines
