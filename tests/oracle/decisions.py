@@ -1,0 +1,254 @@
+"""What the daemon decides: due, from, waits, stuck, blocked, which runs to launch now, and when to look again.
+
+One `Decisions` lives as long as its world and remembers only what semantics.md says is "by the daemon's
+clock and recorded": when an asset became due, when it ceased to be blocked, whether its retry was dropped,
+what people wish. Everything else is read anew from the facts at every instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import EventKind
+from freshd.model.policy import Charter, Reaction, ReactionKind
+from freshd.model.time import FOREVER, NEVER, Instant
+from tests.oracle.facts import Facts, OwnRun
+from tests.oracle.freshness import Freshness
+
+
+@dataclass(slots=True)
+class Wished:
+    """A person's wish: what is planned, what has succeeded; `failed` is the asset that ended it."""
+
+    number: int
+    planned: tuple[AssetKey, ...]
+    done: set[AssetKey] = field(default_factory=set)
+    failed: AssetKey = ""
+
+    @property
+    def open(self) -> bool:
+        return not self.failed and len(self.done) < len(self.planned)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start a run of this asset now."""
+
+    asset: AssetKey
+    attempt: int
+    wish: int | None = None
+
+
+class Decisions:
+    """The planner, naively."""
+
+    def __init__(self, charter: Charter, facts: Facts, started: Instant) -> None:
+        self.charter = charter
+        self.facts = facts
+        self.started = started
+        self.now = started
+        self.fresh = Freshness(charter.graph, {})
+        self.became_due: dict[AssetKey, Instant] = {}
+        self.was_blocked: set[AssetKey] = set()
+        self.unblocked_at: dict[AssetKey, Instant] = {}
+        self.dropped_retry: set[str] = set()
+        self.stop_ended: set[str] = set()
+        self.updates_at_stop: dict[str, int] = {}
+        self.wishes: list[Wished] = []
+
+    # -- what is asked of an asset
+
+    def reaction(self, key: AssetKey) -> Reaction:
+        return self.charter.reactions.get(key, Reaction())
+
+    def launchable(self, key: AssetKey) -> bool:
+        return bool(self.charter.graph.assets[key].launcher)
+
+    def automatic(self, key: AssetKey) -> bool:
+        """Eager or just-in-time, with a launcher, not virtual."""
+        asset = self.charter.graph.assets[key]
+        return bool(asset.launcher) and not asset.virtual and self.reaction(key).kind is not ReactionKind.MANUAL
+
+    def due(self, key: AssetKey) -> bool:
+        return self.fresh.due(key, self.now, self.reaction(key).updates_on)
+
+    def in_flight(self, key: AssetKey) -> bool:
+        return self.facts.running_since(key, self.now) is not None
+
+    def last_run(self, key: AssetKey) -> OwnRun | None:
+        return next(reversed(self.facts.own_runs(key)), None)
+
+    # -- failures
+
+    def attempts(self, run: OwnRun) -> int:
+        by_hand = run.wish is not None and not self.automatic(run.asset)
+        return 1 if by_hand else self.reaction(run.asset).retry.attempts
+
+    def retry_at(self, key: AssetKey) -> Instant | None:
+        """When the failed last run is tried again; None if no retry is pending."""
+        run = self.last_run(key)
+        if run is None or run.end is None or run.succeeded or run.run_id in self.dropped_retry:
+            return None
+        if run.attempt >= self.attempts(run):
+            return None
+        retry = self.reaction(key).retry
+        return run.end + min(round(retry.delay * retry.factor ** (run.attempt - 1)), retry.max_delay)
+
+    def exhausted(self, key: AssetKey) -> OwnRun | None:
+        """The last run, if it used up the attempts and nothing has ended the stop since."""
+        run = self.last_run(key)
+        if run is None or run.end is None or run.succeeded or run.run_id in self.stop_ended:
+            return None
+        return run if run.attempt >= self.attempts(run) and run.run_id not in self.dropped_retry else None
+
+    def stopped(self, key: AssetKey) -> bool:
+        return self.exhausted(key) is not None
+
+    def anew_at(self, run: OwnRun) -> Instant | None:
+        """When a stopped asset starts anew: an upstream has a changed update that ends after its last run's start."""
+        ends = [c for p in self.fresh.up(run.asset) for c in self.fresh.changed_ends(p, self.now)]
+        if run.end is None or not any(c > run.start for c in ends):
+            return None
+        return run.end + self.reaction(run.asset).retry.max_delay
+
+    def failed(self, key: AssetKey) -> bool:
+        """The flag: its runs used up their attempts, or a check failed."""
+        return self.stopped(key) or bool(self.facts.failed_checks(key, blocking_only=False))
+
+    # -- waiting
+
+    def from_(self, key: AssetKey) -> Instant:
+        """from(a), of a due asset."""
+        run = self.last_run(key)
+        ended = run.end if run is not None and run.end is not None else NEVER
+        return max(self.became_due[key], ended, self.unblocked_at.get(key, NEVER), self.started)
+
+    def waits(self, key: AssetKey, p: AssetKey) -> bool:
+        asset = self.charter.graph.assets[p]
+        if not asset.upstreams:
+            return False
+        running = self.facts.running_since(p, self.now)
+        own_account = self.automatic(p) and self.due(p) and not self.stopped(p) and not self.blocked(p)
+        if running is not None or own_account:
+            pending = self.fresh.pending_since(p, self.now)
+            since = [v for v in (pending, running) if v is not None]
+            if self.due(p):
+                since.append(self.from_(p))
+            if since and min(since) <= self.from_(key):
+                return True
+        if self._checks_outstanding(p):
+            return True
+        through = asset.virtual or (self.automatic(p) and not self.stopped(p))
+        return through and any(self.waits(key, q) for q in self.fresh.up(p))
+
+    def check_deadline(self, p: AssetKey) -> Instant | None:
+        """Until when p is waited for because results of its blocking checks are outstanding."""
+        results = self.facts.of(p, EventKind.CHECK)
+        names = {e.check.name for e in results if e.check is not None and e.check.blocking}
+        updated = self.fresh.updated_at(p, self.now)
+        if not names or updated is None or self.charter.graph.assets[p].virtual:
+            return None
+        come = {e.check.name for e in results if e.check is not None and e.at >= updated}
+        return None if names <= come else updated + self.charter.limits.check_wait
+
+    def _checks_outstanding(self, p: AssetKey) -> bool:
+        until = self.check_deadline(p)
+        return until is not None and self.now < until
+
+    def stuck(self, p: AssetKey) -> bool:
+        if (self.stopped(p) and self.due(p)) or self.facts.failed_checks(p, blocking_only=True):
+            return True
+        hands_on = self.automatic(p) or self.charter.graph.assets[p].virtual
+        return hands_on and any(self.stuck(q) for q in self.fresh.up(p))
+
+    def blocked(self, key: AssetKey) -> bool:
+        if self.reaction(key).go_on or not self.due(key):
+            return False
+        return any(self.stuck(p) for p in self.fresh.up(key))
+
+    # -- the clock's own part
+
+    def observe(self, now: Instant, fresh: Freshness) -> None:
+        """Take note of what is recorded by the daemon's clock, once everything of this instant is known."""
+        self.now, self.fresh = now, fresh
+        for key in self.charter.graph.assets:
+            run = self.exhausted(key)
+            if run is not None and self._stop_over(run):
+                self.stop_ended.add(run.run_id)
+            due = self.due(key)
+            if due:
+                self.became_due.setdefault(key, now)
+            else:
+                self.became_due.pop(key, None)
+            last = self.last_run(key)
+            if last is not None and self.retry_at(key) is not None and not due:
+                self.dropped_retry.add(last.run_id)
+        for key in self.charter.graph.assets:
+            if self.blocked(key):
+                self.was_blocked.add(key)
+            elif key in self.was_blocked:
+                self.was_blocked.discard(key)
+                self.unblocked_at[key] = now
+
+    def _stop_over(self, run: OwnRun) -> bool:
+        """Any update of it that came since (however old) ends a stop, and what an upstream brought in due course."""
+        known = len(self.fresh.updates(run.asset))
+        anew = self.anew_at(run)
+        return known > self.updates_at_stop.setdefault(run.run_id, known) or (anew is not None and self.now >= anew)
+
+    def wish(self, assets: tuple[AssetKey, ...]) -> None:
+        """Plan what a person asks for."""
+
+    # -- launching
+
+    def quiet_from(self, key: AssetKey) -> Instant:
+        """The end of the last changed upstream update; of an asset never updated, of the last one at all."""
+        never = not self.fresh.updates(key)
+        ends = [u.end for p in self.fresh.up(key) for u in self.fresh.updates(p) if u.changed or never]
+        return max(ends, default=NEVER)
+
+    def launch_at(self, key: AssetKey) -> tuple[Instant, list[Instant]]:
+        """The instant from which an eager asset may be launched, and other instants at which to look again."""
+        if not self.automatic(key) or not self.due(key) or self.in_flight(key):
+            return FOREVER, []
+        if self.stopped(key) or self.blocked(key):
+            return FOREVER, []
+        reaction = self.reaction(key)
+        forced = self.from_(key) + reaction.max_wait
+        waiting = any(self.waits(key, p) for p in self.fresh.up(key))
+        retry = self.retry_at(key)
+        if retry is not None:
+            ready = retry if waiting is False else FOREVER
+            return min(ready, max(retry, forced)), [retry, forced]
+        last = self.last_run(key)
+        spaced = NEVER if last is None else last.start + reaction.min_interval
+        quiet = self.quiet_from(key) + reaction.debounce
+        ready = FOREVER if waiting else quiet
+        return max(spaced, min(ready, forced)), [spaced, quiet, forced]
+
+    def launches(self) -> list[Launch]:
+        """The runs to start now."""
+        found = []
+        for key in self.charter.graph.assets:
+            if self.launch_at(key)[0] <= self.now:
+                last = self.last_run(key)
+                again = self.retry_at(key) is not None and last is not None
+                found.append(Launch(key, last.attempt + 1 if again and last is not None else 1))
+        return found
+
+    def next_looks(self) -> list[Instant]:
+        """Instants after now at which something may be decided without news."""
+        looks: list[Instant] = []
+        for key in self.charter.graph.assets:
+            at, others = self.launch_at(key)
+            looks += [at, *others]
+            until = self.check_deadline(key)
+            if until is not None:
+                looks.append(until)
+            run = self.exhausted(key)
+            anew = None if run is None else self.anew_at(run)
+            if anew is not None:
+                looks.append(anew)
+            looks += [start + self.facts.lost_after for start in self.facts.foreign_starts(key, self.now)]
+        return [look for look in looks if self.now < look < FOREVER]

@@ -1,0 +1,104 @@
+"""Plays a scenario through the oracle and compares what an `expect` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from freshd.model.asset import AssetKey
+from freshd.model.time import format_duration, parse_duration
+from tests.oracle.reading import Line, Scenario, _instant
+from tests.oracle.world import World
+
+
+def play(scenario: Scenario) -> Iterator[tuple[Line, World]]:
+    """The world at each `expect`, with its line."""
+    world = World(scenario.charter, scenario.start, scenario.behaves)
+    for at, lines_at in groupby(scenario.lines, key=lambda line: line.at):
+        lines = list(lines_at)
+        events = [line.event for line in lines if line.event is not None]
+        wishes = [line.wish for line in lines if line.wish]
+        if events or wishes:
+            world.take(at, events, wishes)
+        world.advance(at)
+        for line in lines:
+            if line.expect is not None:
+                yield line, world
+
+
+def differences(scenario: Scenario) -> list[str]:
+    """What does not hold, one line each."""
+    wrong = []
+    for line, world in play(scenario):
+        offset = format_duration(line.at - scenario.start)
+        for what, expected, actual in compare(line.expect or {}, world, scenario):
+            if expected != actual:
+                wrong.append(f"{scenario.name} at {offset}: {what}: expected {expected}, oracle says {actual}")
+    return wrong
+
+
+def compare(expect: Mapping[str, Any], world: World, scenario: Scenario) -> Iterator[tuple[str, Any, Any]]:
+    """(what, expected, actual) of everything that an `expect` names."""
+    for key, named in expect.get("assets", {}).items():
+        for word, value in named.items():
+            expected = _normal(word, value, scenario)
+            yield f"{key} {word}", expected, asset_value(world, key, word)
+    if "launched" in expect:
+        yield "launched", expect["launched"], launched(world)
+    if "announced" in expect:
+        yield "announced", expect["announced"], world.incidents.announced
+    if "incidents" in expect:
+        yield "incidents", _sorted(expect["incidents"]), _sorted(incidents(world))
+
+
+def _normal(word: str, value: Any, scenario: Scenario) -> Any:
+    if value is None:
+        return None
+    if word in ("age", "lag", "behind"):
+        return parse_duration(value)
+    if word in ("updated_at", "data_time", "pending_since"):
+        return _instant(value, scenario.start)
+    return value
+
+
+def asset_value(world: World, key: AssetKey, word: str) -> Any:
+    """One named value of an asset, as the oracle has it."""
+    fresh, now = world.fresh, world.now
+    updated = fresh.updated_at(key, now)
+    reference = {
+        "age": updated, "updated_at": updated,
+        "lag": fresh.data_time(key, now), "data_time": fresh.data_time(key, now),
+        "behind": fresh.pending_since(key, now), "pending_since": fresh.pending_since(key, now),
+    }
+    if word in ("updated_at", "data_time", "pending_since"):
+        return reference[word]
+    if word == "behind":
+        pending = reference[word]
+        return None if updated is None else 0 if pending is None else now - pending
+    if word in ("age", "lag"):
+        since = reference[word]
+        return None if since is None else now - since
+    verdict = world.verdict(key)
+    others: dict[str, Any] = {
+        "verdict": None if verdict is None else verdict.value,
+        "runs": len(world.facts.own_runs(key)),
+        "in_flight": world.decisions.in_flight(key),
+        "failed": world.decisions.failed(key),
+        "blocked": world.decisions.blocked(key),
+    }
+    return others[word]
+
+
+def launched(world: World) -> list[AssetKey]:
+    """All runs since the start, in order of start (ties by key)."""
+    return [run.asset for run in sorted(world.launched, key=lambda run: (run.start, run.asset))]
+
+
+def incidents(world: World) -> list[dict[str, Any]]:
+    """The open incidents, as an `expect` writes them."""
+    return [{"cause": x.main, "reason": x.reason, "affects": x.affects} for x in world.incidents.open]
+
+
+def _sorted(found: list[dict[str, Any]]) -> list[tuple[tuple[str, str], ...]]:
+    return sorted(tuple(sorted((k, str(v)) for k, v in entry.items())) for entry in found)

@@ -1,0 +1,188 @@
+"""A small world in virtual time: facts come in, the oracle decides, runs behave as they are told to.
+
+At each instant everything that happens is applied first, then the decisions of that instant are made,
+then verdicts are judged, then incidents settled: once. Between instants nothing can change, since every
+formula names the next instant at which it may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import Event, EventKind
+from freshd.model.policy import Charter, Verdict
+from freshd.model.time import FOREVER, Duration, Instant
+from tests.oracle.causes import Causes
+from tests.oracle.decisions import Decisions
+from tests.oracle.facts import Facts, OwnRun
+from tests.oracle.freshness import Freshness
+from tests.oracle.incidents import Bad, Incidents, Pair
+from tests.oracle.verdicts import WORSE, Shown, levels
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How one run goes: how long it takes, whether it succeeds, whether what it made is new."""
+
+    takes: Duration
+    succeeds: bool = True
+    changed: bool = True
+
+
+Behaves = Callable[[AssetKey, int], Behaviour]
+"""By asset, and which of its runs it is (0 is the first)."""
+
+
+@dataclass(slots=True)
+class World:
+    """Everything the oracle holds true at `now`."""
+
+    charter: Charter
+    now: Instant
+    behaves: Behaves
+    facts: Facts = field(init=False)
+    decisions: Decisions = field(init=False)
+    incidents: Incidents = field(init=False)
+    shown: dict[Pair, Shown] = field(init=False, default_factory=dict)
+    known: dict[AssetKey, Instant] = field(init=False)
+    launched: list[OwnRun] = field(init=False, default_factory=list)
+    _ends: list[tuple[Instant, int, OwnRun, Behaviour]] = field(init=False, default_factory=list)
+    _looks: list[Instant] = field(init=False, default_factory=list)
+    _known_facts: int = field(init=False, default=-1)
+
+    def __post_init__(self) -> None:
+        graph = self.charter.graph
+        asked: dict[AssetKey, float] = {}
+        for name, policy in self.charter.policies.items():
+            for key in self.charter.selected.get(name, ()):
+                asked[key] = max(asked.get(key, 0.0), policy.completeness or 0.0)
+        self.facts = Facts(graph, completeness=asked, lost_after=self.charter.limits.lost_after)
+        self.known = dict.fromkeys(graph.assets, self.now)
+        self.decisions = Decisions(self.charter, self.facts, self.now)
+        self.incidents = Incidents(self.charter.limits.reopen)
+        self.step(())
+
+    # -- what others ask
+
+    @property
+    def fresh(self) -> Freshness:
+        return self.decisions.fresh
+
+    def verdict(self, key: AssetKey) -> Verdict | None:
+        """The worst of the asset's policies'; None without a policy that expects anything."""
+        found = [s.verdict for (asset, _), s in self.shown.items() if asset == key]
+        return max(found, key=WORSE.__getitem__, default=None)
+
+    # -- time
+
+    def next_instant(self) -> Instant:
+        """The next instant at which something may happen without news."""
+        ends = [end for end, _, _, _ in self._ends]
+        return min([*ends, *self._looks], default=FOREVER)
+
+    def advance(self, until: Instant) -> None:
+        """Play everything up to and at `until`."""
+        while (following := self.next_instant()) <= until:
+            self.now = following
+            self.step(())
+        self.now = until
+
+    def take(self, at: Instant, events: Iterable[Event], wishes: Iterable[tuple[AssetKey, ...]] = ()) -> None:
+        """Play up to just before `at`, then let these arrive together with whatever else happens then."""
+        while (following := self.next_instant()) < at:
+            self.now = following
+            self.step(())
+        self.now = at
+        self.step(events, wishes)
+
+    def step(self, events: Iterable[Event], wishes: Iterable[tuple[AssetKey, ...]] = ()) -> None:
+        """Everything of one instant."""
+        self.facts.events.extend(events)
+        wished = list(wishes)
+        while True:
+            self._end_runs()
+            self._observe()
+            for assets in wished:
+                self.decisions.wish(assets)
+            wished = []
+            launches = self.decisions.launches()
+            for launch in launches:
+                count = len(self.facts.own_runs(launch.asset))
+                run = OwnRun(f"{launch.asset}#{count}", launch.asset, launch.attempt, self.now, launch.wish)
+                self.facts.runs.append(run)
+                self.launched.append(run)
+                behaviour = self.behaves(launch.asset, count)
+                self._ends.append((self.now + behaviour.takes, len(self.launched), run, behaviour))
+            if launches:
+                self._observe()
+            elif not any(end <= self.now for end, _, _, _ in self._ends):
+                break
+        self._looks = self.decisions.next_looks()
+        self._judge()
+
+    def _end_runs(self) -> None:
+        for entry in sorted(self._ends, key=lambda e: e[:2]):
+            end, _, run, behaviour = entry
+            if end <= self.now:
+                run.end, run.succeeded, run.changed = end, behaviour.succeeds, behaviour.changed
+                self._ends.remove(entry)
+
+    def _observe(self) -> None:
+        version = len(self.facts.events) * 1_000_000 + sum(run.end is not None for run in self.facts.runs)
+        fresh = self.decisions.fresh
+        if version != self._known_facts:
+            self._known_facts = version
+            updates = {key: self.facts.updates(key) for key in self.charter.graph.assets}
+            fresh = Freshness(self.charter.graph, updates, self.facts.upstreams_at)
+        self.decisions.observe(self.now, fresh)
+
+    # -- verdicts and incidents
+
+    def _judge(self) -> None:
+        causes = Causes(self.decisions)
+        found: dict[Pair, Bad] = {}
+        for name, policy in self.charter.policies.items():
+            for key in self.charter.selected.get(name, ()):
+                if not policy.has_expectations and policy.alert is None:
+                    continue
+                bad = self._bad(causes, name, key)
+                if bad is not None:
+                    found[key, name] = bad
+        collapsed = causes.collapse([bad.cause for bad in found.values()])
+        settled = {pair: Bad(collapsed[bad.cause], bad.alerts) for pair, bad in found.items()}
+        self.incidents.settle(self.now, settled)
+        self._looks = [look for look in self._looks if look > self.now]
+
+    def _bad(self, causes: Causes, name: str, key: AssetKey) -> Bad | None:
+        policy = self.charter.policies[name]
+        at = policy.alert.at if policy.alert is not None else frozenset({"stale", "failed"})
+        shown = None
+        was = Verdict.FRESH
+        if policy.has_expectations:
+            shown = self.shown.setdefault((key, name), Shown())
+            was = shown.verdict
+            found = levels(policy, self.fresh, key, self.known[key], self.now)
+            self._looks += shown.judge(policy, found, self.now)
+            if shown.measure is not None and self._bad_by_verdict(shown.verdict, was, at, (key, name)):
+                return Bad(causes.of(key, shown.measure), policy.alert is not None)
+        if "failed" in at and self.decisions.failed(key):
+            return Bad(causes.of_failure(key), policy.alert is not None)
+        if "sync_failed" in at and not self.charter.graph.assets[key].upstreams:
+            cause = causes.of(key, shown.measure if shown and shown.measure else Causes.default)
+            if cause.reason == "sync_failed":
+                return Bad(cause, policy.alert is not None)
+        return None
+
+    def _bad_by_verdict(self, verdict: Verdict, was: Verdict, at: frozenset[str], pair: Pair) -> bool:
+        if verdict.value in at:
+            return True
+        held = was is Verdict.STALE or pair in self._staying
+        stays = verdict is Verdict.UNKNOWN and held and self.incidents.member(pair)
+        self._staying.discard(pair)
+        if stays:
+            self._staying.add(pair)
+        return stays
+
+    _staying: set[Pair] = field(init=False, default_factory=set)
