@@ -66,7 +66,7 @@ class LiveInbox:
         self._entries: deque[_Entry] = deque()
         self._waiting = 0
         self._reports: deque[Input] = deque()
-        self._questions: deque[Callable[[Any, Instant], None]] = deque()
+        self._questions: deque[tuple[Callable[[Any, Instant], None], Future[Any]]] = deque()
         self._awake = False
         self._closed = False
 
@@ -98,7 +98,7 @@ class LiveInbox:
     def put_and_wait(self, inputs: Sequence[Input], timeout: float = ASK_TIMEOUT_S) -> None:
         """As `put`, returning only when the inputs are durable. Raises TransientError if not in time."""
         done: Future[None] = Future()
-        self.put(inputs, on_durable=lambda: _settle(done, None), on_failed=lambda e: _fail(done, e), timeout=timeout)
+        self.put(inputs, on_durable=lambda: done.set_result(None), on_failed=lambda e: _fail(done, e), timeout=timeout)
         try:
             done.result(timeout)
         except TimeoutError:
@@ -138,7 +138,7 @@ class LiveInbox:
         with self._lock:
             if self._closed:
                 raise TransientError("the daemon is stopping")
-            self._questions.append(answer)
+            self._questions.append((answer, future))
             self._news.notify()
         return future
 
@@ -167,8 +167,9 @@ class LiveInbox:
         for entry in entries:
             if entry.on_failed is not None:
                 entry.on_failed(error)
-        for question in questions:
-            _refuse(question, error)
+        stopping = TransientError("the daemon is stopping")
+        for _, future in questions:
+            _fail(future, stopping)
 
     @property
     def depth(self) -> int:
@@ -211,7 +212,7 @@ class LiveInbox:
         self._waiting -= taken
         if taken:
             self._room.notify_all()
-        questions = tuple(self._questions)
+        questions = tuple(answer for answer, _ in self._questions)
         self._questions.clear()
         return Batch(tuple(inputs), positions, tuple(durable), tuple(failed), questions)
 
@@ -241,21 +242,6 @@ class LiveInbox:
             raise TransientError("the daemon is stopping", retry_after=5 * SECOND)
 
 
-def _settle(future: Future[None], value: None) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _fail(future: Future[None], error: Exception) -> None:
-    if not future.done():
+def _fail(future: Future[Any], error: Exception) -> None:
+    if future.set_running_or_notify_cancel():
         future.set_exception(error)
-
-
-def _refuse(question: Callable[[Any, Instant], None], error: Exception) -> None:
-    """Answer a question that nobody will ask of an engine any more."""
-
-    class _Gone:
-        def __getattr__(self, name: str) -> Any:
-            raise TransientError("the daemon is stopping") from error
-
-    question(_Gone(), 0)

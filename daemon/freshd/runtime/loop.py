@@ -10,7 +10,7 @@ thrown away with its process; a new one recovers from the store. Time and waitin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from freshd.model.effects import Effect, LaunchRun
@@ -61,7 +61,7 @@ class World:
     """Told of every append or checkpoint that failed and will be tried again."""
     on_beat: Callable[[Instant], None] = _ignore
     """Told the time at the end of every turn: the sign of life."""
-    started: Started = Started()
+    started: Started = field(default_factory=Started)
     """The first thing said to the engine."""
     checkpoint_records: int = CHECKPOINT_RECORDS
     checkpoint_quiet: Duration = CHECKPOINT_QUIET

@@ -108,7 +108,7 @@ class LivePerformer:
     def close(self) -> None:
         """Stop the lanes. What they still hold stays unconfirmed, so that the next life performs it."""
         self._closing.set()
-        lanes = [*self._launch_lanes.values(), *self._notice_lanes.values()]
+        lanes = self._lanes()
         for lane in lanes:
             lane.stop()
         for lane in lanes:
@@ -117,7 +117,10 @@ class LivePerformer:
     @property
     def backlog(self) -> int:
         """Effects that wait for their turn."""
-        return sum(lane.depth for lane in (*self._launch_lanes.values(), *self._notice_lanes.values()))
+        return sum(lane.depth for lane in self._lanes())
+
+    def _lanes(self) -> list[_Lane[LaunchRun] | _Lane[SendNotice]]:
+        return [*self._launch_lanes.values(), *self._notice_lanes.values()]
 
     def _lane(self, lanes: dict[str, _Lane[E]], name: str, work: Callable[[E], None]) -> _Lane[E]:
         lane = lanes.get(name)
@@ -148,7 +151,7 @@ class LivePerformer:
             except Exception as error:
                 # Whatever a launcher raises, the run has to end: the engine waits for its outcome.
                 self._observe.trouble(f"launch {run.run_id}", error)
-                self._launch_failed(run, f"launcher {run.launcher} could not start it: {error or type(error).__name__}")
+                self._launch_failed(run, f"launcher {run.launcher} could not start it: {_said(error)}")
                 return
             else:
                 self._observe.launched(run, self._clock.now())
@@ -177,7 +180,7 @@ class LivePerformer:
                 wait = self._rest(wait, error.retry_after)
             except Exception as error:
                 self._observe.trouble(f"notice {notice.notice_id}", error)
-                self._undelivered(notice, str(error) or type(error).__name__)
+                self._undelivered(notice, _said(error))
                 return
             else:
                 self._observe.notified(notice, "sent")
@@ -196,12 +199,16 @@ class LivePerformer:
         return min(wait * 2, LONGEST_RETRY)
 
 
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
 class _Lane(Generic[E]):
     """One thread that does one thing after the other, in the order asked for."""
 
     def __init__(self, name: str, work: Callable[[E], None], closing: threading.Event) -> None:
         self._queue: SimpleQueue[E | None] = SimpleQueue()
-        self._work = work
+        self._work: Callable[[E], None] = work
         self._closing = closing
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
