@@ -1,0 +1,157 @@
+"""dbt's artifacts: run_results.json and sources.json, told apart by what their metadata says.
+
+A result names its node by dbt's unique_id. Success of a model, seed or snapshot is an update (of a view
+it moves nothing, which the graph knows); an error is a failed run; what was skipped says nothing. A
+source's result is a look at its data: an observation that carries the newest load. Tests name no asset;
+who has the manifest gives `tested`, the nodes by test, and gets their results as checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from freshd.adapters.formats.fields import (
+    NOTHING,
+    inner,
+    items,
+    load_object,
+    needed_text,
+    shown_facts,
+    text,
+    time_of,
+    unfit,
+)
+from freshd.model.errors import DecodeError
+from freshd.model.inputs import Check, EventKind
+from freshd.model.sighting import Message, Sighting
+from freshd.model.time import Instant
+
+_REFRESHED: Final = ("model.", "seed.", "snapshot.")
+_TESTS: Final = ("test.", "unit_test.")
+_FAILURES: Final = frozenset({"error", "fail", "partial success", "runtime error"})
+_PASSED: Final = frozenset({"pass", "success", "warn"})
+
+
+def decode(message: Message) -> list[Sighting]:
+    """The sightings of one artifact."""
+    return read_artifact(load_object(message), message.origin)
+
+
+def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str, str] = NOTHING) -> list[Sighting]:
+    """The sightings of a parsed artifact; `tested` gives the unique_id of the node that a test is about.
+
+    Raises DecodeError for what is neither run results nor source freshness results.
+    """
+    metadata = inner(artifact, "metadata", origin)
+    schema = text(metadata, "dbt_schema_version", origin, "metadata.")
+    sources = "/sources/" in schema
+    if not sources and "/run-results/" not in schema:
+        raise DecodeError(
+            "not_dbt", f"{origin}: neither run_results.json nor sources.json of dbt (its schema is {schema[:80]!r})"
+        )
+    made_at = time_of(metadata, "generated_at", origin, "metadata.")
+    invocation = text(metadata, "invocation_id", origin, "metadata.")
+    found: list[Sighting] = []
+    for number, result in enumerate(items(artifact, "results", origin)):
+        within = f"{origin}: results[{number}]"
+        if type(result) is not dict:
+            raise unfit(origin, f"results[{number}]", "an object", result)
+        node = needed_text(result, "unique_id", within)
+        sighting = (
+            _look(result, node, invocation, made_at, within)
+            if sources
+            else _outcome(result, node, invocation, made_at, within, tested)
+        )
+        if sighting is not None:
+            found.append(sighting)
+    return found
+
+
+def _look(
+    result: Mapping[str, Any], node: str, invocation: str, made_at: Instant | None, origin: str
+) -> Sighting | None:
+    loaded = time_of(result, "max_loaded_at", origin)
+    if loaded is None:
+        return None
+    return Sighting(
+        kind=EventKind.OBSERVATION,
+        format="dbt",
+        names=((node,),),
+        fields={"unique_id": node},
+        payload=result,
+        at=time_of(result, "snapshotted_at", origin) or made_at,
+        id=f"{invocation}/{node}/looked",
+        source="dbt",
+        data_time=loaded,
+        metadata=shown_facts(status=result.get("status")),
+    )
+
+
+def _outcome(
+    result: Mapping[str, Any],
+    node: str,
+    invocation: str,
+    made_at: Instant | None,
+    origin: str,
+    tested: Mapping[str, str],
+) -> Sighting | None:
+    status = needed_text(result, "status", origin).lower()
+    check: Check | None = None
+    about = node
+    if node.startswith(_TESTS):
+        about = tested.get(node, "")
+        if not about or (status not in _PASSED and status not in _FAILURES):
+            return None
+        kind = EventKind.CHECK
+        check = Check(node.split(".")[2], status in _PASSED, _failures(result), blocking=False)
+    elif not node.startswith(_REFRESHED):
+        return None
+    elif status == "success":
+        kind = EventKind.UPDATE
+    elif status in _FAILURES:
+        kind = EventKind.RUN_FAILED
+    else:
+        return None
+    began, ended = _execution(result, origin)
+    answer = inner(result, "adapter_response", origin)
+    message = result.get("message")
+    return Sighting(
+        kind=kind,
+        format="dbt",
+        names=(_names(about, result, origin),),
+        fields={"unique_id": about},
+        payload=result,
+        at=ended or made_at,
+        id=f"{invocation}/{node}/{status}",
+        source="dbt",
+        started_at=began if kind is EventKind.UPDATE else None,
+        run_id="" if check else invocation,
+        metadata=shown_facts(
+            row_count=_rows(answer.get("rows_affected")),
+            seconds=result.get("execution_time"),
+            error=message if kind is EventKind.RUN_FAILED else None,
+        ),
+        check=check,
+    )
+
+
+def _names(about: str, result: Mapping[str, Any], origin: str) -> tuple[str, ...]:
+    relation = text(result, "relation_name", origin)
+    return (about, relation) if relation and not result["unique_id"].startswith(_TESTS) else (about,)
+
+
+def _execution(result: Mapping[str, Any], origin: str) -> tuple[Instant | None, Instant | None]:
+    for step in items(result, "timing", origin):
+        if type(step) is dict and step.get("name") == "execute":
+            return time_of(step, "started_at", origin, "timing."), time_of(step, "completed_at", origin, "timing.")
+    return None, None
+
+
+def _rows(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _failures(result: Mapping[str, Any]) -> float | None:
+    value = result.get("failures")
+    return value if type(value) in (int, float) else None

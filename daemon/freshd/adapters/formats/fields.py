@@ -1,0 +1,140 @@
+"""Reading JSON strictly where it matters: every complaint names the field, what it should be and what it was.
+
+The readers take the object, the field's name and the message's origin, return plain values, and raise
+DecodeError. A field that is null counts as absent, as producers use both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+import orjson
+
+from freshd.model.errors import DecodeError
+from freshd.model.sighting import Message
+from freshd.model.time import Instant, parse_instant
+
+SHOWN: Final = 60
+"""Characters of an unfit value that a message shows."""
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMES: Final = {
+    dict: "an object",
+    list: "an array",
+    str: "text",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+}
+
+
+def load(message: Message) -> Any:
+    """The message's value as JSON. Raises DecodeError `empty` or `not_json`."""
+    if not message.value:
+        raise DecodeError("empty", f"{message.origin}: the message is empty, an event was expected")
+    try:
+        return orjson.loads(message.value)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError("not_json", f"{message.origin}: not JSON: {error}") from None
+
+
+def load_object(message: Message) -> dict[str, Any]:
+    """The message's value as a JSON object. Raises DecodeError also if it is another kind of JSON."""
+    value = load(message)
+    if type(value) is not dict:
+        raise unfit(message.origin, "the message", "an object", value)
+    return value
+
+
+def unfit(origin: str, name: str, wanted: str, value: Any) -> DecodeError:
+    """The error that says that a field is not what it should be; for the caller to raise."""
+    was = _NAMES.get(type(value), "null")
+    shown = "" if isinstance(value, dict | list) or value is None else f" {str(value)[:SHOWN]!r}"
+    return DecodeError("bad_field", f"{origin}: {name} must be {wanted}, not {was}{shown}")
+
+
+def missing(origin: str, name: str) -> DecodeError:
+    """The error that says that a field is not there; for the caller to raise."""
+    return DecodeError("bad_field", f"{origin}: {name} is missing")
+
+
+def text(holder: Mapping[str, Any], name: str, origin: str, within: str = "") -> str:
+    """A text, or empty if there is none."""
+    value = holder.get(name)
+    if value is None:
+        return ""
+    if type(value) is not str:
+        raise unfit(origin, within + name, "text", value)
+    return value
+
+
+def needed_text(holder: Mapping[str, Any], name: str, origin: str, within: str = "") -> str:
+    """A text that must be there and not be empty."""
+    value = text(holder, name, origin, within)
+    if not value:
+        raise missing(origin, within + name)
+    return value
+
+
+def inner(holder: Mapping[str, Any], name: str, origin: str, within: str = "") -> Mapping[str, Any]:
+    """An object inside, or an empty one if there is none."""
+    value = holder.get(name)
+    if value is None:
+        return NOTHING
+    if type(value) is not dict:
+        raise unfit(origin, within + name, "an object", value)
+    return value
+
+
+def items(holder: Mapping[str, Any], name: str, origin: str, within: str = "") -> list[Any]:
+    """An array inside, or an empty one if there is none."""
+    value = holder.get(name)
+    if value is None:
+        return []
+    if type(value) is not list:
+        raise unfit(origin, within + name, "an array", value)
+    return value
+
+
+def time_of(holder: Mapping[str, Any], name: str, origin: str, within: str = "") -> Instant | None:
+    """An instant (RFC 3339, a missing zone means UTC), or None if there is none."""
+    value = holder.get(name)
+    if value is None:
+        return None
+    return read_instant(value, within + name, origin)
+
+
+def needed_time(holder: Mapping[str, Any], name: str, origin: str, within: str = "") -> Instant:
+    """An instant that must be there."""
+    value = holder.get(name)
+    if value is None:
+        raise missing(origin, within + name)
+    return read_instant(value, within + name, origin)
+
+
+def read_instant(value: Any, name: str, origin: str) -> Instant:
+    """The instant that a value names; the usual shape is read without the regular expression of model/time."""
+    if type(value) is not str:
+        raise unfit(origin, name, "an RFC 3339 instant", value)
+    try:
+        if len(value) >= 19 and value[4] == "-" and value[10] in "Tt " and value[13] == ":":
+            moment = datetime.fromisoformat(value)
+            delta = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+            return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return parse_instant(value)
+    except (ValueError, OverflowError):
+        raise unfit(origin, name, "an instant like 2026-11-22T08:00:00Z", value) from None
+
+
+def shown_facts(**facts: Any) -> dict[str, Any] | None:
+    """Metadata of the facts that are there; None if none is."""
+    there = {name: value for name, value in facts.items() if value is not None and value != ""}
+    return there or None
