@@ -31,6 +31,7 @@ MAX_PARTS: Final = 20_000_000
 MAX_DEPTH: Final = 100
 """How deep a document may be nested."""
 
+_INSIDE: Final = 2
 PathPart = str | int
 Inside = dict[str, "Place"] | list["Place"] | None
 Place = tuple[int, Inside]
@@ -388,15 +389,23 @@ def _real_path(loc: Sequence[PathPart], value: Any) -> list[PathPart]:
 
 def _meant(details: Sequence[ErrorDetails], value: Any) -> Iterator[ErrorDetails]:
     """The complaints without those of union branches that have another shape than what was written."""
-    depth: dict[tuple[PathPart, ...], int] = {}
     reals = [tuple(_real_path(detail["loc"], value)) for detail in details]
-    for real in reals:
-        for length in range(len(real)):
-            depth[real[:length]] = max(depth.get(real[:length], 0), len(real))
+    best: dict[tuple[PathPart, ...], int] = {}
     for detail, real in zip(details, reals, strict=True):
-        wrong_shape = detail["type"].endswith(("_type", "literal_error", "_parsing")) and len(detail["loc"]) > len(real)
-        if not (wrong_shape and real in depth):
+        for length in range(len(real) + 1):
+            closeness = _closeness(detail) if length == len(real) else _INSIDE
+            best[real[:length]] = max(best.get(real[:length], 0), closeness)
+    for detail, real in zip(details, reals, strict=True):
+        of_branch = len(detail["loc"]) > len(real) and detail["type"] not in ("missing", "extra_forbidden")
+        if not of_branch or _closeness(detail) == best[real]:
             yield detail
+
+
+def _closeness(detail: ErrorDetails) -> int:
+    """How near the branch of a union that complains is to what was written."""
+    if detail["type"] == "literal_error":
+        return 1 if isinstance(detail["input"], str) else 0
+    return 0 if detail["type"].endswith(("_type", "_parsing")) else _INSIDE
 
 
 def _message(detail: ErrorDetails, real: Sequence[PathPart], model: type[BaseModel]) -> str:

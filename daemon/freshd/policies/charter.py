@@ -1,0 +1,281 @@
+"""From graph and policies to a charter: which assets each policy is about, and one reaction for each asset.
+
+It finds everything that is wrong with what the policies say about *this* graph (selectors that cannot be
+read or select nothing, names given twice, reactions that contradict each other, launchers nobody defined)
+and tells it all at once. It keeps true: the same graph and policies give the same charter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from freshd.adapters.calendar import cron_ticks
+from freshd.documents import Document, nearest
+from freshd.model.asset import AssetKey
+from freshd.model.errors import ConfigError, Problem
+from freshd.model.graph import AssetGraph
+from freshd.model.policy import (
+    Alert,
+    Charter,
+    Deadline,
+    LauncherTraits,
+    Limit,
+    Limits,
+    Measure,
+    Policy,
+    Reaction,
+    ReactionKind,
+    Retry,
+    Severity,
+)
+from freshd.model.select import Selector
+from freshd.policies.written import AlertModel, EagerModel, PolicyModel, ReactModel, WrittenPolicy, policies_at
+
+SHOWN_ASSETS: Final = 3
+"""Assets that a problem about many of them names."""
+
+
+class Draft(Protocol):
+    """A policy that a catalogue suggests (dbt's own freshness), in the shape of one item of `policies:`."""
+
+    @property
+    def value(self) -> object: ...
+
+    @property
+    def origin(self) -> str: ...
+
+
+@dataclass(slots=True)
+class _Draughting:
+    """A charter in the making."""
+
+    graph: AssetGraph
+    selector: Selector
+    selected: dict[str, tuple[AssetKey, ...]]
+    policies: dict[str, Policy] = field(default_factory=dict)
+    written: dict[str, WrittenPolicy] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+
+def build_charter(
+    graph: AssetGraph,
+    policies: Iterable[WrittenPolicy],
+    *,
+    drafts: Iterable[Draft] = (),
+    launchers: Mapping[str, LauncherTraits] | None = None,
+    observe: bool = False,
+    limits: Limits = Limits(),
+    notes: list[Problem] | None = None,
+) -> Charter:
+    """Everything the engine is told, worked out for this graph.
+
+    `launchers`: those that are defined; None if it does not matter. A policy that selects nothing is
+    appended to `notes`; without `notes` it is a problem like any other. Raises ConfigError with all problems.
+    """
+    selected: dict[str, tuple[AssetKey, ...]] = {}
+    draughting = _Draughting(graph, Selector(graph, selected), selected)
+    everything = [*_from_drafts(drafts, draughting), *policies]
+    on_policies = [written for written in everything if _speaks_of_policies(written.model)]
+    on_assets = [written for written in everything if not _speaks_of_policies(written.model)]
+    for written in (*on_assets, *on_policies):
+        _take(written, draughting)
+    if launchers is not None:
+        draughting.problems += _unknown_launchers(graph, launchers)
+    reactions = _reactions(draughting)
+    problems = draughting.problems + (draughting.notes if notes is None else [])
+    if problems:
+        raise ConfigError(problems)
+    if notes is not None:
+        notes += draughting.notes
+    return Charter(
+        graph=graph,
+        policies=draughting.policies,
+        selected={name: selected[name] for name in draughting.policies},
+        reactions=reactions,
+        launchers=dict(launchers or {}),
+        observe=observe,
+        limits=limits,
+    )
+
+
+def _from_drafts(drafts: Iterable[Draft], draughting: _Draughting) -> list[WrittenPolicy]:
+    written: list[WrittenPolicy] = []
+    for draft in drafts:
+        try:
+            written += policies_at(Document([draft.value], draft.origin))
+        except ConfigError as error:
+            draughting.problems += error.problems
+    return written
+
+
+def _texts(selection: str | Sequence[str]) -> list[str]:
+    return [selection] if isinstance(selection, str) else list(selection)
+
+
+def _speaks_of_policies(model: PolicyModel) -> bool:
+    return any("policy:" in text for text in (*_texts(model.select), *_texts(model.exclude)))
+
+
+def _take(written: WrittenPolicy, draughting: _Draughting) -> None:
+    model = written.model
+    if model.name in draughting.written:
+        first = draughting.written[model.name].where("name")
+        draughting.problems.append(
+            Problem(written.where("name"), f"the policy {model.name!r} is given twice, first at {first}; rename one")
+        )
+        return
+    draughting.written[model.name] = written
+    keys: tuple[AssetKey, ...] = ()
+    readable = True
+    for name, text in (("exclude", model.exclude), ("select", model.select)):
+        try:
+            if text or name == "select":
+                keys = draughting.selector.select(text, model.exclude if readable and name == "select" else ())
+        except ValueError as error:
+            readable = False
+            draughting.problems.append(Problem(written.where(name), f"policy {model.name!r}: {error}"))
+    if readable and not keys:
+        draughting.notes.append(
+            Problem(written.where("select"), f"policy {model.name!r} selects nothing: {' '.join(_texts(model.select))}")
+        )
+    draughting.selected[model.name] = keys
+    draughting.policies[model.name] = _policy(written, keys, draughting)
+
+
+def _policy(written: WrittenPolicy, keys: tuple[AssetKey, ...], draughting: _Draughting) -> Policy:
+    model, expect = written.model, written.model.expect
+    limits = tuple(
+        Limit(measure, limit.warn_limit, limit.stale_limit)
+        for measure, limit in ((Measure.LAG, expect.lag), (Measure.BEHIND, expect.behind), (Measure.AGE, expect.age))
+        if limit is not None
+    )
+    return Policy(
+        name=model.name,
+        limits=limits,
+        deadlines=_deadlines(written, draughting.problems),
+        never_updated=expect.never_updated.stale if expect.never_updated else None,
+        sustain=model.sustain,
+        completeness=model.completeness,
+        alert=_alert(model.alert, keys, draughting.graph) if model.alert else None,
+        priority=model.priority,
+        origin=written.where(),
+    )
+
+
+def _deadlines(written: WrittenPolicy, problems: list[Problem]) -> tuple[Deadline, ...]:
+    deadlines: list[Deadline] = []
+    for model in written.model.expect.deadlines:
+        try:
+            ticks = cron_ticks(model.cron, model.timezone)
+        except ValueError as error:
+            part = "timezone" if "time zone" in str(error) else "cron"
+            problems.append(Problem(written.where("expect", "deadline", part), f"deadline.{part}: {error}"))
+            continue
+        deadlines.append(
+            Deadline(ticks, model.max_lag, model.grace, model.warn_before, cron=model.cron, timezone=model.timezone)
+        )
+    return tuple(deadlines)
+
+
+def _alert(model: AlertModel, keys: tuple[AssetKey, ...], graph: AssetGraph) -> Alert:
+    mention: dict[str, None] = {}
+    for name in model.mentions:
+        if name == "owners":
+            mention.update((owner, None) for key in keys for owner in graph.assets[key].owners)
+        else:
+            mention[name] = None
+    return Alert(Severity(model.severity), frozenset(model.at), model.channel, tuple(mention))
+
+
+def _reaction(written: WrittenPolicy) -> Reaction | None:
+    model = written.model
+    if model.react is None:
+        return None
+    retry = Retry(**model.retry.model_dump())
+    go_on = model.on_upstream_failure == "go_on"
+    named = model.react if isinstance(model.react, str) else next(iter(model.react.model_fields_set))
+    if named == "manual":
+        return Reaction(ReactionKind.MANUAL, retry=retry, go_on=go_on, policy=model.name)
+    eager = model.react.eager if isinstance(model.react, ReactModel) else None
+    bounds = eager or EagerModel()
+    return Reaction(
+        ReactionKind.EAGER,
+        debounce=bounds.debounce,
+        max_wait=bounds.max_wait,
+        min_interval=bounds.min_interval,
+        updates_on=bounds.updates_on,
+        retry=retry,
+        go_on=go_on,
+        policy=model.name,
+    )
+
+
+def _reactions(draughting: _Draughting) -> dict[AssetKey, Reaction]:
+    """The reaction of the policy with the highest priority, for each asset; contradictions are problems."""
+    chosen: dict[AssetKey, Reaction] = {}
+    tied: dict[tuple[str, str], list[AssetKey]] = {}
+    policies = draughting.policies
+    for name, written in draughting.written.items():
+        reaction = _reaction(written)
+        if reaction is None:
+            continue
+        if isinstance(reaction.updates_on, tuple):
+            _check_updates_on(written, reaction.updates_on, draughting)
+        priority, anonymous = written.model.priority, replace(reaction, policy="")
+        for key in draughting.selected.get(name, ()):
+            other = chosen.get(key)
+            if other is None or priority > policies[other.policy].priority:
+                chosen[key] = reaction
+            elif priority == policies[other.policy].priority and replace(other, policy="") != anonymous:
+                tied.setdefault((other.policy, name), []).append(key)
+    for (first, second), keys in tied.items():
+        # a tie below a reaction that outranks both does not matter
+        rank = policies[first].priority
+        keys = [key for key in keys if policies[chosen[key].policy].priority == rank]
+        if keys:
+            draughting.problems.append(
+                Problem(
+                    draughting.written[second].where("react"),
+                    f"policies {first!r} ({draughting.written[first].where('react')}) and {second!r} give {_some(keys)}"
+                    f" different reactions with the same priority ({rank}); give one of them a higher priority",
+                )
+            )
+    return chosen
+
+
+def _check_updates_on(written: WrittenPolicy, wanted: Sequence[AssetKey], draughting: _Draughting) -> None:
+    graph = draughting.graph
+    for key in draughting.selected.get(written.model.name, ()):
+        upstreams = graph.counted_upstreams(key)
+        for up in wanted:
+            if up not in upstreams:
+                hint = nearest(up, upstreams)
+                draughting.problems.append(
+                    Problem(
+                        written.where("react", "eager", "updates_on"),
+                        f"{up} is no direct upstream of {key} that is not static{hint}",
+                    )
+                )
+                return
+
+
+def _unknown_launchers(graph: AssetGraph, launchers: Mapping[str, LauncherTraits]) -> list[Problem]:
+    missing: dict[str, list[AssetKey]] = {}
+    for key, asset in graph.assets.items():
+        if asset.launcher and asset.launcher not in launchers:
+            missing.setdefault(asset.launcher, []).append(key)
+    return [
+        Problem(
+            graph.assets[keys[0]].origin,
+            f"{_some(keys)} name the launcher {name}, which is not among `launchers`{nearest(name, tuple(launchers))}",
+        )
+        for name, keys in missing.items()
+    ]
+
+
+def _some(keys: Sequence[AssetKey]) -> str:
+    shown = ", ".join(keys[:SHOWN_ASSETS])
+    return shown if len(keys) <= SHOWN_ASSETS else f"{shown} and {len(keys) - SHOWN_ASSETS} more assets"

@@ -1,0 +1,285 @@
+"""A policy as people write it: the shape of `policies:`, and where each one stands.
+
+It decides what may be written in a policy file. What the language has but this version cannot do yet is
+refused at its line rather than ignored. It must not know of the graph: what a selector selects, and what
+follows for each asset, is worked out in `charter`.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+
+from freshd.documents import Closed, Document, DurationField, PathPart, read_yaml, validate
+from freshd.model.errors import ConfigError, Problem
+from freshd.model.time import DAY, HOUR, MINUTE, format_duration
+
+
+def _refuse(value: Any) -> None:
+    raise ValueError("not supported yet by this version of freshd; remove it")
+
+
+def _share(value: Any) -> Any:
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a share; write one like 10% or 0.1") from None
+    return value
+
+
+NotYet = Annotated[None, BeforeValidator(_refuse), WithJsonSchema({"not": {}, "description": "not supported yet"})]
+"""A part of the language that this version refuses."""
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}], "examples": ["10%"]}
+    ),
+]
+"""A share of one: `10%` or `0.1`."""
+
+Selection = str | tuple[str, ...]
+_PERIODS = {"minute": MINUTE, "hour": HOUR, "day": DAY}
+
+
+class Period(Closed):
+    """dbt's way to write a duration."""
+
+    count: Annotated[int, Field(ge=0)] | None = None
+    period: Literal["minute", "hour", "day"] | None = None
+
+    def duration(self) -> int | None:
+        """In microseconds; None if dbt left it open."""
+        return None if self.count is None or self.period is None else self.count * _PERIODS[self.period]
+
+
+class LimitModel(Closed):
+    """Limits of one measure: from when it warns, from when it is stale."""
+
+    warn: DurationField | None = None
+    stale: DurationField | None = None
+    warn_after: Period | None = Field(default=None, description="dbt's way to write `warn`")
+    error_after: Period | None = Field(default=None, description="dbt's way to write `stale`")
+    filter: str | None = Field(default=None, description="dbt's; it matters only to dbt's own query")
+    per: NotYet = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if (self.warn is not None and self.warn_after) or (self.stale is not None and self.error_after):
+            raise ValueError("the same limit is given twice, in freshd's words and in dbt's; keep one")
+        warn, stale = self.warn_limit, self.stale_limit
+        if warn is None and stale is None:
+            raise ValueError("has no limit; write {warn: 45m, stale: 1h} or one of them")
+        if warn is not None and stale is not None and warn > stale:
+            shown = f"warn ({format_duration(warn)}) comes after stale ({format_duration(stale)})"
+            raise ValueError(f"{shown}; make it the smaller one")
+        return self
+
+    @property
+    def warn_limit(self) -> int | None:
+        """In microseconds, whichever way it is written."""
+        return self.warn_after.duration() if self.warn_after else self.warn
+
+    @property
+    def stale_limit(self) -> int | None:
+        """In microseconds, whichever way it is written."""
+        return self.error_after.duration() if self.error_after else self.stale
+
+
+class DeadlineModel(Closed):
+    """At each tick of the schedule the data must be this young."""
+
+    cron: str = Field(description="five fields: minute hour day month weekday")
+    timezone: str = "UTC"
+    max_lag: DurationField
+    grace: DurationField = 0
+    warn_before: DurationField = 0
+    offset: NotYet = None
+    per: NotYet = None
+
+
+class NeverUpdatedModel(Closed):
+    """How long an asset may be without a value before that counts as stale."""
+
+    stale: DurationField
+
+
+class ExpectModel(Closed):
+    """What is expected; all of it must hold."""
+
+    age: LimitModel | None = None
+    lag: LimitModel | None = None
+    behind: LimitModel | None = None
+    deadline: DeadlineModel | tuple[DeadlineModel, ...] | None = None
+    never_updated: NeverUpdatedModel | None = None
+    learned: NotYet = None
+    checks: NotYet = None
+
+    @property
+    def deadlines(self) -> tuple[DeadlineModel, ...]:
+        """One or several, as a tuple."""
+        if self.deadline is None:
+            return ()
+        return self.deadline if isinstance(self.deadline, tuple) else (self.deadline,)
+
+    @model_validator(mode="after")
+    def _has_a_measure(self) -> Self:
+        if self.never_updated and not (self.age or self.lag or self.behind or self.deadlines):
+            raise ValueError(
+                "never_updated says from when a missing value is stale; add the expectation whose value it is:"
+                " lag, age, behind or deadline"
+            )
+        return self
+
+
+class EagerModel(Closed):
+    """Launched as soon as it is due and nothing that it waits for is on its way."""
+
+    debounce: DurationField = 0
+    max_wait: DurationField = HOUR
+    min_interval: DurationField = 0
+    updates_on: Literal["any", "all"] | tuple[str, ...] = "any"
+    window: NotYet = None
+
+
+class ReactModel(Closed):
+    """One kind of reaction with its bounds."""
+
+    eager: EagerModel | None = None
+    manual: dict[str, Any] | None = Field(default=None, max_length=0)
+    just_in_time: NotYet = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("names not exactly one reaction; write eager, manual, or {eager: {debounce: 30s}}")
+        return self
+
+
+class RetryModel(Closed):
+    """How failed runs are tried again."""
+
+    attempts: int = Field(default=3, ge=1, le=1000, description="counts the first run")
+    delay: DurationField = MINUTE
+    factor: float = Field(default=2.0, ge=1, le=1000)
+    max_delay: DurationField = 15 * MINUTE
+    jitter: Annotated[Share, Field(ge=0, le=1)] = 0.1
+
+
+class AlertModel(Closed):
+    """Whom to tell, and of what."""
+
+    severity: Literal["info", "warning", "critical"] = "warning"
+    at: tuple[Literal["stale", "failed", "warn", "sync_failed"], ...] = ("stale", "failed")
+    channel: str = ""
+    mention: str | tuple[str, ...] = Field(default=(), description="people or groups; `owners`: those of the assets")
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """One or several, as a tuple."""
+        return (self.mention,) if isinstance(self.mention, str) else self.mention
+
+
+class PolicyModel(Closed):
+    """What is expected of the selected assets, what the daemon does about it, whom it tells."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    select: Selection
+    exclude: Selection = ()
+    expect: ExpectModel = ExpectModel()
+    calendar: NotYet = None
+    sustain: DurationField = 0
+    completeness: Annotated[Share, Field(gt=0, le=1)] | None = None
+    react: Literal["eager", "manual", "just_in_time"] | ReactModel | None = None
+    retry: RetryModel = RetryModel()
+    on_upstream_failure: Literal["wait", "go_on"] = "wait"
+    alert: AlertModel | None = None
+    slo: NotYet = None
+    priority: int = 0
+
+    @field_validator("react", mode="after")
+    @classmethod
+    def _known_reaction(cls, value: str | ReactModel | None) -> str | ReactModel | None:
+        if value == "just_in_time":
+            raise ValueError("just_in_time is not supported yet by this version of freshd; write eager or manual")
+        return value
+
+
+class PolicyFile(Closed):
+    """A file of policies."""
+
+    policies: tuple[PolicyModel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPolicy:
+    """A policy that fits the language, and the place to point at."""
+
+    model: PolicyModel
+    document: Document
+    path: tuple[PathPart, ...] = ()
+
+    def where(self, *path: PathPart) -> str:
+        """`file:line` of a part of it."""
+        return self.document.where(*self.path, *path)
+
+
+def policies_at(document: Document, *path: PathPart) -> list[WrittenPolicy]:
+    """The policies in the list that `path` leads to. Raises ConfigError with every problem of every one."""
+    items = document.at(*path)
+    if not isinstance(items, list):
+        raise ConfigError([Problem(document.where(*path), "policies should be a list; begin each with a dash")])
+    found: list[WrittenPolicy] = []
+    problems: list[Problem] = []
+    for index in range(len(items)):
+        try:
+            found.append(WrittenPolicy(validate(PolicyModel, document, *path, index), document, (*path, index)))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def policies_of(document: Document) -> list[WrittenPolicy]:
+    """The policies of a policy file. Raises ConfigError with every problem in it."""
+    if not isinstance(document.value, dict) or document.value.keys() - {"policies", "$schema"}:
+        validate(PolicyFile, document)
+    return policies_at(document, "policies") if document.value.get("policies") is not None else []
+
+
+def load_policies(patterns: str | Sequence[str], base: Path) -> list[WrittenPolicy]:
+    """The policies of the files that the patterns name (relative to `base`), in order of pattern, then file.
+
+    Raises ConfigError with the problems of all files; a pattern without `*` must name a file.
+    """
+    found: list[WrittenPolicy] = []
+    problems: list[Problem] = []
+    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+        full = str(base / pattern)
+        for name in _files(full):
+            path = Path(name)
+            shown = str(path.relative_to(base)) if path.is_relative_to(base) else name
+            try:
+                for document in read_yaml(path, shown):
+                    found += policies_of(document)
+            except ConfigError as error:
+                problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _files(pattern: str) -> list[str]:
+    """The files that an absolute pattern names, sorted; one without wildcards names itself, there or not."""
+    if not glob.has_magic(pattern):
+        return [pattern]
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  Path.glob takes no absolute pattern

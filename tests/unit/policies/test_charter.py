@@ -1,0 +1,152 @@
+"""What policies come to on a graph: who is selected, one reaction per asset, and every contradiction told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from freshd.documents import parse_yaml
+from freshd.model.asset import Asset
+from freshd.model.errors import ConfigError, Problem
+from freshd.model.graph import build_graph
+from freshd.model.policy import Charter, LauncherTraits, Measure, Reaction, ReactionKind, Severity
+from freshd.model.time import DAY, HOUR, MINUTE, SECOND, parse_instant
+from freshd.policies import build_charter, policies_of
+
+GRAPH = build_graph(
+    [
+        Asset("raw", owners=("in@x",), origin="assets.yaml:2"),
+        Asset("fx", static=True),
+        Asset("left", ("raw", "fx"), owners=("a@x", "b@x"), launcher="build", origin="assets.yaml:4"),
+        Asset("right", ("raw",), owners=("a@x",), origin="assets.yaml:5"),
+    ]
+)
+
+
+@dataclass
+class Draft:
+    value: dict[str, Any]
+    origin: str
+
+
+def charter(text: str, **more: Any) -> Charter:
+    (document,) = parse_yaml("policies:\n" + text, "p.yaml")
+    return build_charter(GRAPH, policies_of(document), **more)
+
+
+def problems(text: str, **more: Any) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        charter(text, **more)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_policy_becomes_what_the_engine_is_told() -> None:
+    made = charter("""
+- name: p
+  select: left right
+  expect:
+    lag: {warn: 45m, stale: 1h}
+    age: {stale: 2h}
+    deadline: {cron: "0 9 * * *", timezone: Europe/London, max_lag: 9h, grace: 10m, warn_before: 30m}
+    never_updated: {stale: 2d}
+  sustain: 2m
+  alert: {severity: critical, at: [stale, warn], mention: [owners, "@data"]}
+  react: {eager: {debounce: 30s, updates_on: all}}
+  retry: {attempts: 2, jitter: 0%}
+  on_upstream_failure: go_on
+""")
+    policy = made.policies["p"]
+    assert made.selected == {"p": ("left", "right")}
+    assert [(limit.measure, limit.warn, limit.stale) for limit in policy.limits] == [
+        (Measure.LAG, 45 * MINUTE, HOUR),
+        (Measure.AGE, None, 2 * HOUR),
+    ]
+    (deadline,) = policy.deadlines
+    assert deadline.ticks.after(parse_instant("2026-06-01T00:00:00Z")) == parse_instant("2026-06-01T08:00:00Z")
+    assert (deadline.max_lag, deadline.grace, deadline.warn_before) == (9 * HOUR, 10 * MINUTE, 30 * MINUTE)
+    assert (policy.never_updated, policy.sustain, policy.origin) == (2 * DAY, 2 * MINUTE, "p.yaml:3")
+    assert policy.alert is not None and policy.alert.severity is Severity.CRITICAL
+    assert policy.alert.mention == ("a@x", "b@x", "@data")
+    reaction = made.reactions["left"]
+    assert reaction is made.reactions["right"] and reaction.kind is ReactionKind.EAGER
+    assert (reaction.debounce, reaction.max_wait, reaction.updates_on) == (30 * SECOND, HOUR, "all")
+    assert reaction.go_on and reaction.retry.attempts == 2 and reaction.retry.jitter == 0
+
+
+def test_the_highest_priority_reacts_and_brings_its_retries() -> None:
+    made = charter("""
+- {name: low, select: "*", react: eager, retry: {attempts: 9}}
+- {name: high, select: left, react: manual, priority: 5}
+- {name: none, select: left, priority: 7}
+- {name: draftlike, select: right, react: {eager: {debounce: 1s}}, priority: -1}
+""")
+    assert made.reactions["left"] == Reaction(policy="high")
+    assert made.reactions["right"].retry.attempts == 9 and made.reactions["right"].policy == "low"
+
+
+def test_a_tie_is_a_problem_only_between_different_reactions_that_would_count() -> None:
+    same = "- {name: a, select: '*', react: eager}\n- {name: b, select: left, react: {eager: {debounce: 0s}}}"
+    assert charter(same).reactions["left"].policy == "a"
+    differ = "- {name: a, select: '*', react: eager}\n- {name: b, select: left right, react: manual}"
+    assert problems(differ) == [
+        "p.yaml:3: policies 'a' (p.yaml:2) and 'b' give left, right different reactions with the same priority (0); "
+        "give one of them a higher priority"
+    ]
+    settled = differ + "\n- {name: c, select: '*', react: manual, priority: 1}"
+    assert charter(settled).reactions["left"].policy == "c"
+
+
+def test_every_problem_with_this_graph_is_told_at_once() -> None:
+    found = problems(
+        """
+- {name: a, select: "nowhere"}
+- {name: a, select: "*"}
+- {name: c, select: "tga:x"}
+- {name: d, select: "*", exclude: "@x+"}
+- {name: e, select: "*", expect: {deadline: {cron: "0 25 * * *", max_lag: 1h}}}
+- {name: f, select: "*", expect: {deadline: {cron: "0 9 * * *", timezone: Mars, max_lag: 1h}}}
+- {name: g, select: left, react: {eager: {updates_on: [raw, fx]}}, priority: 3}
+- {name: h, select: "*", exclude: "*"}
+""",
+        launchers={"biuld": LauncherTraits("biuld")},
+    )
+    starts = [
+        "p.yaml:4: the policy 'a' is given twice, first at p.yaml:3",
+        "p.yaml:5: policy 'c': unknown selector method tga",
+        "p.yaml:6: policy 'd': '@x+' joins @ and +",
+        "p.yaml:7: deadline.cron: '0 25 * * *' is not a cron expression",
+        "p.yaml:8: deadline.timezone: 'Mars' is no time zone",
+        "assets.yaml:4: left name the launcher build, which is not among `launchers`; did you mean biuld?",
+        "p.yaml:9: fx is no direct upstream of left that is not static; known are raw",
+        "p.yaml:3: policy 'a' selects nothing: nowhere",
+        "p.yaml:10: policy 'h' selects nothing: *",
+    ]
+    assert len(found) == len(starts)
+    for problem, start in zip(found, starts, strict=True):
+        assert problem.startswith(start), problem
+
+
+def test_empty_selections_can_be_notes() -> None:
+    notes: list[Problem] = []
+    made = charter("- {name: a, select: nowhere}", notes=notes)
+    assert made.selected == {"a": ()} and [note.where for note in notes] == ["p.yaml:2"]
+
+
+def test_policies_of_policies() -> None:
+    made = charter("- {name: b, select: 'policy:\"a a\"', exclude: left}\n- {name: a a, select: left right}")
+    assert made.selected["b"] == ("right",)
+
+
+def test_drafts_of_a_catalogue_come_first_and_keep_their_origin() -> None:
+    draft = {
+        "name": "dbt",
+        "select": "key:raw",
+        "priority": -1,
+        "expect": {"lag": {"warn_after": {"count": 1, "period": "day"}}},
+    }
+    made = charter("- {name: a, select: raw}", drafts=[Draft(draft, "manifest.json:raw")])
+    assert list(made.policies) == ["dbt", "a"] and made.policies["dbt"].origin == "manifest.json:raw"
+    found = problems("- {name: a, select: raw}", drafts=[Draft({**draft, "sustan": 1}, "manifest.json:raw")])
+    assert found == ["manifest.json:raw: unknown key sustan; did you mean sustain?"]

@@ -1,0 +1,110 @@
+"""The language of policy files: what is taken, and what is refused at its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from freshd.documents import parse_yaml
+from freshd.model.errors import ConfigError
+from freshd.model.time import HOUR, MINUTE
+from freshd.policies import load_policies, policies_of
+
+
+def problems(body: str) -> list[str]:
+    (document,) = parse_yaml(f"policies:\n- name: p\n  select: '*'\n{body}", "p.yaml")
+    with pytest.raises(ConfigError) as caught:
+        policies_of(document)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_everything_the_language_has_so_far() -> None:
+    text = """
+policies:
+  - name: orders within the hour
+    select: "tag:tier1 shop/marts/** +orders,group:sales"
+    exclude: ["shop/sandbox/**"]
+    expect:
+      lag: {warn: 45m, stale: 1h}
+      age: {warn_after: {count: 45, period: minute}, error_after: {count: 1, period: day}, filter: "x > 1"}
+      behind: {stale: 90}
+      deadline: {cron: "0 9 * * 1-5", timezone: Europe/London, max_lag: 9h, grace: 10m, warn_before: 30m}
+      never_updated: {stale: 2d}
+    sustain: 2m
+    completeness: 95%
+    react: {eager: {debounce: 30s, max_wait: 20m, min_interval: 5m, updates_on: [shop/a, shop/b]}}
+    retry: {attempts: 3, delay: 1m, factor: 2, max_delay: 15m, jitter: 10%}
+    on_upstream_failure: wait
+    alert: {severity: critical, at: [stale, failed], channel: "#finance-data", mention: owners}
+    priority: 3
+  - {name: plain, select: x, react: manual}
+  - {name: bounds, select: x, react: {eager: }}
+"""
+    (document,) = parse_yaml(text, "p.yaml")
+    first, plain, bounds = policies_of(document)
+    assert first.where("expect", "lag") == "p.yaml:7" and plain.where() == "p.yaml:19"
+    assert first.model.expect.age is not None and first.model.expect.age.warn_limit == 45 * MINUTE
+    assert first.model.expect.age.stale_limit == 24 * HOUR
+    assert first.model.completeness == 0.95 and first.model.retry.jitter == 0.1
+    assert bounds.model.react is not None
+
+
+@pytest.mark.parametrize(
+    ("number", "body", "said"),
+    [
+        (1, "  calendar: {days: mon-fri}", "p.yaml:4: calendar: not supported yet"),
+        (2, "  slo: {target: 99.5%}", "p.yaml:4: slo: not supported yet"),
+        (3, "  expect:\n    learned: {}", "p.yaml:5: expect.learned: not supported yet"),
+        (4, "  expect:\n    checks: []", "p.yaml:5: expect.checks: not supported yet"),
+        (
+            5,
+            "  expect:\n    lag:\n      stale: 1h\n      per: partition",
+            "p.yaml:7: expect.lag.per: not supported yet",
+        ),
+        (6, "  react: just_in_time", "p.yaml:4: react: just_in_time is not supported yet"),
+        (7, "  react:\n    just_in_time: {margin: 20%}", "p.yaml:5: react.just_in_time: not supported yet"),
+        (8, "  react:\n    eager:\n      window: {}", "p.yaml:6: react.eager.window: not supported yet"),
+        (9, "  expect:\n    lag: {warn: 2h, stale: 1h}", "p.yaml:5: expect.lag: warn (2h) comes after stale (1h)"),
+        (10, "  expect:\n    lag: {}", "p.yaml:5: expect.lag: has no limit"),
+        (
+            11,
+            "  expect:\n    lag: {stale: 1h, error_after: {count: 1, period: hour}}",
+            "p.yaml:5: expect.lag: the same",
+        ),
+        (12, "  expect:\n    never_updated: {stale: 2d}", "p.yaml:4: expect: never_updated says from when"),
+        (13, "  expect:\n    deadline: {cron: '0 9 * * *'}", "p.yaml:5: max_lag is missing in expect.deadline"),
+        (14, "  expect:\n    lags: {stale: 1h}", "p.yaml:5: unknown key lags; did you mean lag?"),
+        (15, "  expect:\n    lag: {stales: 1h}", "p.yaml:5: unknown key stales; did you mean stale?"),
+        (16, "  react: eagre", "p.yaml:4: react: should be 'eager', 'manual' or 'just_in_time'"),
+        (17, "  react:\n    eager: {debonce: 1s}", "p.yaml:5: unknown key debonce; did you mean debounce?"),
+        (18, "  react: {eager: {}, manual: {}}", "p.yaml:4: react: names not exactly one reaction"),
+        (19, "  retry: {attempts: 0}", "p.yaml:4: retry.attempts: should be greater than or equal to 1"),
+        (20, "  retry: {jitter: much}", "p.yaml:4: retry.jitter: 'much' is not a share"),
+        (21, "  alert: {severity: bad}", "p.yaml:4: alert.severity: should be 'info', 'warning' or 'critical'"),
+        (22, "  alert: {at: [stael]}", "p.yaml:4: alert.at.0: should be 'stale', 'failed', 'warn' or 'sync_failed'"),
+        (23, "  completeness: 3", "p.yaml:4: completeness: should be less than or equal to 1"),
+        (24, "  sustain: soon", "p.yaml:4: sustain: 'soon' is not a duration"),
+        (25, "  prio: 1", "p.yaml:4: unknown key prio; did you mean priority?"),
+    ],
+)
+def test_what_is_refused(number: int, body: str, said: str) -> None:
+    found = problems(body)
+    assert any(problem.startswith(said) for problem in found), found
+    assert len(found) == 1, found
+
+
+def test_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "a.yaml").write_text("policies:\n- {name: a}\n")
+    (tmp_path / "policies" / "b.yaml").write_text("polices: []\n")
+    with pytest.raises(ConfigError) as caught:
+        load_policies(["policies/*.yaml", "missing.yaml"], tmp_path)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "policies/a.yaml:2: select is missing",
+        "policies/b.yaml:1: unknown key polices; did you mean policies?",
+        "missing.yaml: no such file",
+    ]
+    (tmp_path / "policies" / "a.yaml").write_text("policies:\n- {name: a, select: x}\n")
+    (tmp_path / "policies" / "b.yaml").write_text("# nothing yet\n")
+    assert [written.model.name for written in load_policies("policies/*.yaml", tmp_path)] == ["a"]
