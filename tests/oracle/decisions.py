@@ -7,7 +7,7 @@ what people wish. Everything else is read anew from the facts at every instant.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import EventKind
@@ -15,20 +15,7 @@ from freshd.model.policy import Charter, Reaction, ReactionKind
 from freshd.model.time import FOREVER, NEVER, Instant
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
-
-
-@dataclass(slots=True)
-class Wished:
-    """A person's wish: what is planned, what has succeeded; `failed` is the asset that ended it."""
-
-    number: int
-    planned: tuple[AssetKey, ...]
-    done: set[AssetKey] = field(default_factory=set)
-    failed: AssetKey = ""
-
-    @property
-    def open(self) -> bool:
-        return not self.failed and len(self.done) < len(self.planned)
+from tests.oracle.wishes import Wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +24,7 @@ class Launch:
 
     asset: AssetKey
     attempt: int
-    wish: int | None = None
+    wishes: tuple[int, ...] = ()
 
 
 class Decisions:
@@ -54,8 +41,7 @@ class Decisions:
         self.unblocked_at: dict[AssetKey, Instant] = {}
         self.dropped_retry: set[str] = set()
         self.stop_ended: set[str] = set()
-        self.updates_at_stop: dict[str, int] = {}
-        self.wishes: list[Wished] = []
+        self.wishes = Wishes(charter)
 
     # -- what is asked of an asset
 
@@ -82,7 +68,7 @@ class Decisions:
     # -- failures
 
     def attempts(self, run: OwnRun) -> int:
-        by_hand = run.wish is not None and not self.automatic(run.asset)
+        by_hand = bool(run.wishes) and not self.automatic(run.asset)
         return 1 if by_hand else self.reaction(run.asset).retry.attempts
 
     def retry_at(self, key: AssetKey) -> Instant | None:
@@ -176,13 +162,14 @@ class Decisions:
             run = self.exhausted(key)
             if run is not None and self._stop_over(run):
                 self.stop_ended.add(run.run_id)
+            self.wishes.take_outcomes(self.facts.own_runs(key), self.attempts)
             due = self.due(key)
             if due:
                 self.became_due.setdefault(key, now)
             else:
                 self.became_due.pop(key, None)
             last = self.last_run(key)
-            if last is not None and self.retry_at(key) is not None and not due:
+            if last is not None and self.retry_at(key) is not None and not due and not self.wishes.served_by(last):
                 self.dropped_retry.add(last.run_id)
         for key in self.charter.graph.assets:
             if self.blocked(key):
@@ -193,12 +180,12 @@ class Decisions:
 
     def _stop_over(self, run: OwnRun) -> bool:
         """Any update of it that came since (however old) ends a stop, and what an upstream brought in due course."""
-        known = len(self.fresh.updates(run.asset))
         anew = self.anew_at(run)
-        return known > self.updates_at_stop.setdefault(run.run_id, known) or (anew is not None and self.now >= anew)
+        return len(self.fresh.updates(run.asset)) > run.updates_known or (anew is not None and self.now >= anew)
 
     def wish(self, assets: tuple[AssetKey, ...]) -> None:
         """Plan what a person asks for."""
+        self.wishes.plan(assets, self.due, lambda key: self.fresh.updated_at(key, self.now) is None)
 
     # -- launching
 
@@ -228,14 +215,26 @@ class Decisions:
         return max(spaced, min(ready, forced)), [spaced, quiet, forced]
 
     def launches(self) -> list[Launch]:
-        """The runs to start now."""
+        """The runs to start now; what is wished for needs no other ground."""
         found = []
         for key in self.charter.graph.assets:
-            if self.launch_at(key)[0] <= self.now:
+            wished = self.wishes.ready(key)
+            if wished and self.wish_at(key) <= self.now:
                 last = self.last_run(key)
-                again = self.retry_at(key) is not None and last is not None
+                again = last is not None and self.retry_at(key) is not None and self.wishes.served_by(last)
+                found.append(Launch(key, last.attempt + 1 if again and last is not None else 1, wished))
+            elif self.launch_at(key)[0] <= self.now:
+                last = self.last_run(key)
+                again = self.retry_at(key) is not None
                 found.append(Launch(key, last.attempt + 1 if again and last is not None else 1))
         return found
+
+    def wish_at(self, key: AssetKey) -> Instant:
+        """From when a wished asset, whose planned upstreams have succeeded, may be launched."""
+        if self.in_flight(key) or self.blocked(key):
+            return FOREVER
+        last, retry = self.last_run(key), self.retry_at(key)
+        return retry if last is not None and retry is not None and self.wishes.served_by(last) else NEVER
 
     def next_looks(self) -> list[Instant]:
         """Instants after now at which something may be decided without news."""
@@ -243,6 +242,8 @@ class Decisions:
         for key in self.charter.graph.assets:
             at, others = self.launch_at(key)
             looks += [at, *others]
+            if self.wishes.ready(key):
+                looks.append(self.wish_at(key))
             until = self.check_deadline(key)
             if until is not None:
                 looks.append(until)

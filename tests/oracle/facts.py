@@ -37,9 +37,12 @@ class OwnRun:
     asset: AssetKey
     attempt: int
     start: Instant
-    wish: int | None = None
+    wishes: tuple[int, ...] = ()
+    """The people's wishes that it serves."""
     end: Instant | None = None
     succeeded: bool = False
+    updates_known: int = 0
+    """How many updates of the asset were known when it ended."""
     changed: bool = True
 
 

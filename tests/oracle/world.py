@@ -51,6 +51,8 @@ class World:
     _ends: list[tuple[Instant, int, OwnRun, Behaviour]] = field(init=False, default_factory=list)
     _looks: list[Instant] = field(init=False, default_factory=list)
     _known_facts: int = field(init=False, default=-1)
+    _seen: set[tuple[str, str]] = field(init=False, default_factory=set)
+    _staying: set[Pair] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         graph = self.charter.graph
@@ -99,7 +101,8 @@ class World:
 
     def step(self, events: Iterable[Event], wishes: Iterable[tuple[AssetKey, ...]] = ()) -> None:
         """Everything of one instant."""
-        self.facts.events.extend(events)
+        self._end_runs()
+        self.facts.events.extend(event for event in events if self._first_time(event))
         wished = list(wishes)
         while True:
             self._end_runs()
@@ -110,7 +113,7 @@ class World:
             launches = self.decisions.launches()
             for launch in launches:
                 count = len(self.facts.own_runs(launch.asset))
-                run = OwnRun(f"{launch.asset}#{count}", launch.asset, launch.attempt, self.now, launch.wish)
+                run = OwnRun(f"{launch.asset}#{count}", launch.asset, launch.attempt, self.now, launch.wishes)
                 self.facts.runs.append(run)
                 self.launched.append(run)
                 behaviour = self.behaves(launch.asset, count)
@@ -122,11 +125,19 @@ class World:
         self._looks = self.decisions.next_looks()
         self._judge()
 
+    def _first_time(self, event: Event) -> bool:
+        """Ids are unique within their source: a repetition changes nothing."""
+        name = (event.source, event.id)
+        known = bool(event.id) and name in self._seen
+        self._seen.add(name)
+        return not known
+
     def _end_runs(self) -> None:
         for entry in sorted(self._ends, key=lambda e: e[:2]):
             end, _, run, behaviour = entry
             if end <= self.now:
                 run.end, run.succeeded, run.changed = end, behaviour.succeeds, behaviour.changed
+                run.updates_known = len(self.facts.updates(run.asset))
                 self._ends.remove(entry)
 
     def _observe(self) -> None:
@@ -184,5 +195,3 @@ class World:
         if stays:
             self._staying.add(pair)
         return stays
-
-    _staying: set[Pair] = field(init=False, default_factory=set)

@@ -1,0 +1,92 @@
+"""On-demand materialisation: what a wish plans, which of it may start, how it ends.
+
+Decides nothing about time; the planner asks it which wishes an asset could serve now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from freshd.model.asset import AssetKey
+from freshd.model.policy import Charter
+from tests.oracle.facts import OwnRun
+
+
+@dataclass(slots=True)
+class Wished:
+    """A person's wish: what is planned, what has succeeded; `failed` is the asset that ended it."""
+
+    number: int
+    planned: tuple[AssetKey, ...]
+    """In topological order."""
+    after: dict[AssetKey, frozenset[AssetKey]]
+    """The planned upstreams of each, virtual ones read through."""
+    done: set[AssetKey] = field(default_factory=set)
+    failed: AssetKey = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether something is still to be done."""
+        return not self.failed and len(self.done) < len(self.planned)
+
+
+class Wishes:
+    """All wishes of a world."""
+
+    def __init__(self, charter: Charter) -> None:
+        self.charter = charter
+        self.all: list[Wished] = []
+        self._told: set[str] = set()
+
+    def plan(
+        self, named: Sequence[AssetKey], due: Callable[[AssetKey], bool], never: Callable[[AssetKey], bool]
+    ) -> Wished:
+        """Plan the named assets and every ancestor that is never updated, due, or has a planned upstream."""
+        assets = self.charter.graph.assets
+        wanted = set(named)
+        todo = list(named)
+        while todo:
+            for up in assets[todo.pop()].upstreams:
+                if up not in wanted:
+                    wanted.add(up)
+                    todo.append(up)
+        planned: list[AssetKey] = []
+        shown: dict[AssetKey, frozenset[AssetKey]] = {}
+        after: dict[AssetKey, frozenset[AssetKey]] = {}
+        for key, asset in assets.items():
+            if key not in wanted:
+                continue
+            above = frozenset(p for up in asset.upstreams for p in shown[up])
+            through = asset.virtual and key not in named
+            if asset.launcher and not through and (key in named or never(key) or due(key) or above):
+                planned.append(key)
+                after[key] = above
+                shown[key] = frozenset({key})
+            else:
+                shown[key] = above
+        wished = Wished(len(self.all), tuple(planned), after)
+        self.all.append(wished)
+        return wished
+
+    def ready(self, key: AssetKey) -> tuple[int, ...]:
+        """The open wishes that a run of this asset would serve now."""
+        return tuple(
+            w.number for w in self.all if w.open and key in w.after and key not in w.done and w.after[key] <= w.done
+        )
+
+    def served_by(self, run: OwnRun) -> bool:
+        """Whether a run serves a wish that is still open."""
+        return any(self.all[number].open for number in run.wishes)
+
+    def take_outcomes(self, runs: Sequence[OwnRun], attempts: Callable[[OwnRun], int]) -> None:
+        """What has ended counts, once."""
+        for run in runs:
+            if run.end is None or run.run_id in self._told:
+                continue
+            self._told.add(run.run_id)
+            for number in run.wishes:
+                if run.succeeded:
+                    self.all[number].done.add(run.asset)
+                elif run.attempt >= attempts(run) and self.all[number].open:
+                    self.all[number].failed = run.asset
