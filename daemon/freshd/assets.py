@@ -5,7 +5,7 @@ The decorator returns the function unchanged and notes an `AssetFunction` in `RE
 (adapters/catalog) reads the registry in a process of its own, the python launcher (adapters/launch)
 calls the function in another. This module knows neither of them.
 
-Made by H6 for H3 (catalogue) to build on. For the catalogue: `Asset.hints` of a python asset are what the launcher needs, see `AssetFunction.hints`.
+`AssetFunction.hints` is what `Asset.hints` of a python asset must hold for the launcher.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _upstream_parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 def log_metadata(**values: Any) -> None:
     """Note facts about what an `@asset` function makes, beside its row count; called inside the function.
 
-    Values are numbers, texts or booleans (numpy's are taken as such). Outside a run it notes nothing that anybody reads.
+    Values are numbers, texts or booleans (numpy's are taken as such). Outside a run nobody reads them.
     """
     for name, value in values.items():
         plain = value.item() if callable(getattr(value, "item", None)) else value

@@ -1,0 +1,235 @@
+"""One run: claim it, fork its worker, keep output, time limit and outcome, seal the run directory.
+
+A supervisor is a process of its own session, so that it outlives the daemon. The worker is a child in
+a process group of its own, which is killed as a whole when its time is over. Of every asset of the
+run exactly one outcome stands in progress.jsonl before the seal: what the worker itself did not tell
+follows from how it ended. The daemon is told that there is something to read by a byte on `bell`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import rundir
+
+Tell = Callable[[dict[str, Any]], None]
+"""Report one thing: phase, and what belongs to it."""
+Work = Callable[[dict[str, Any], Tell], int]
+"""What a worker does with a request; returns its exit status."""
+
+KEPT_OUTPUT = 64 * 1024
+"""Bytes of output kept, the last ones."""
+SHOWN_OUTPUT = 4_000
+"""Bytes of output shown in an error."""
+GRACE_S = 5.0
+"""Between asking a worker to stop and killing it."""
+POLL_S = 0.02
+"""How often a child is looked at where the system has no pidfd."""
+
+OUTCOMES = ("succeeded", "failed", "skipped", "lost")
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def supervise(folder: Path, bell: int, work: Work) -> None:
+    """Run what `folder` asks for, if nobody has yet; returns when all is over."""
+    if not rundir.claim(folder, rundir.identity(os.getpid())):
+        return
+    request = rundir.read_json(folder / rundir.REQUEST)
+    run = _Run(folder, bell, request)
+    try:
+        worker = _fork(run, work)
+    except OSError as error:
+        run.note({"phase": "failed", "at": now(), "error": f"cannot start it: {error}"})
+    else:
+        run.watch(*worker)
+    run.seal()
+
+
+def _fork(run: _Run, work: Work) -> tuple[int, int, int]:
+    out_read, out_write = os.pipe()
+    told_read, told_write = os.pipe()
+    go_read, go_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        for mine in (out_read, told_read, go_write, run.bell):
+            os.close(mine)
+        os._exit(_worker(run.request, work, out_write, told_write, go_read))
+    for its in (out_write, told_write, go_read):
+        os.close(its)
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
+    rundir.write_whole(run.folder / rundir.WORKER, rundir.identity(pid).encode())
+    run.begin()
+    os.write(go_write, b"!")
+    os.close(go_write)
+    return pid, out_read, told_read
+
+
+def _worker(request: dict[str, Any], work: Work, output: int, told: int, go: int) -> int:
+    try:
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
+        quiet = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((quiet, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if not os.read(go, 1):
+            return 1
+        for spent in (quiet, output, go):
+            if spent > 2:
+                os.close(spent)
+        os.chdir(request["cwd"])
+        os.environ.update(request["env"])
+
+        def tell(line: dict[str, Any]) -> None:
+            text = json.dumps({"at": now(), **line}, default=str) + "\n"
+            rest = text.encode()
+            while rest:
+                rest = rest[os.write(told, rest) :]
+
+        return work(request, tell)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+class _Run:
+    def __init__(self, folder: Path, bell: int, request: dict[str, Any]) -> None:
+        self.folder = folder
+        self.request = request
+        self.started_at = now()
+        self.bell = bell
+        self._progress = (folder / rundir.PROGRESS).open("ab")
+        self._output = (folder / rundir.OUTPUT).open("wb")
+        self._tail = bytearray()
+        self._partial = b""
+        self._open_assets = set(request["assets"])
+
+    def begin(self) -> None:
+        """The worker exists, and is about to be let go."""
+        self.started_at = now()
+        if self.request["starts_as_one"]:
+            self.note({"phase": "started", "at": self.started_at})
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Write down one report, and ring the bell."""
+        if line["phase"] in OUTCOMES:
+            if "asset" in line:
+                self._open_assets.discard(line["asset"])
+            else:
+                self._open_assets.clear()
+        self._progress.write(json.dumps(line).encode() + b"\n")
+        self._progress.flush()
+        self.ring()
+
+    def ring(self) -> None:
+        with contextlib.suppress(OSError):  # the daemon is gone, or has enough to read
+            os.write(self.bell, b".")
+
+    def watch(self, pid: int, output: int, told: int) -> None:
+        """Keep what the worker says until it ends; stop it when its time is over; conclude."""
+        stop_at = time.monotonic() + self.request["timeout_s"] if self.request["timeout_s"] else float("inf")
+        timed_out, status = False, None
+        with selectors.DefaultSelector() as selector:
+            for pipe, keep in ((output, self._keep), (told, self._hear)):
+                os.set_blocking(pipe, False)
+                selector.register(pipe, selectors.EVENT_READ, keep)
+            pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+            if pidfd >= 0:
+                selector.register(pidfd, selectors.EVENT_READ)
+            while status is None:
+                rest = stop_at - time.monotonic()
+                if rest <= 0:
+                    _signal_group(pid, signal.SIGKILL if timed_out else self.request["stop_signal"])
+                    timed_out, stop_at = True, time.monotonic() + GRACE_S
+                    continue
+                wait = rest if pidfd >= 0 else min(rest, POLL_S)
+                for key, _ in selector.select(None if wait == float("inf") else wait):
+                    if key.data is not None and not _drain(key.fd, key.data):
+                        selector.unregister(key.fd)
+                done, raw = os.waitpid(pid, os.WNOHANG)
+                status = raw if done else None
+        if timed_out:
+            _signal_group(pid, signal.SIGKILL)
+        _drain(output, self._keep)
+        _drain(told, self._hear)
+        self._conclude(os.waitstatus_to_exitcode(status), timed_out)
+
+    def seal(self) -> None:
+        """Nothing will be added."""
+        self._output.close()
+        os.fsync(self._progress.fileno())
+        self._progress.close()
+        seal = json.dumps({"ended_at": now()}).encode()
+        rundir.write_whole(self.folder / rundir.SEAL, seal, durable=True)
+        self.ring()
+
+    def _keep(self, said: bytes) -> None:
+        self._tail += said
+        if len(self._tail) > 2 * KEPT_OUTPUT:
+            del self._tail[:-KEPT_OUTPUT]
+            self._output.seek(0)
+            self._output.truncate()
+            said = bytes(self._tail)
+        self._output.write(said)
+        self._output.flush()
+
+    def _hear(self, said: bytes) -> None:
+        *lines, self._partial = (self._partial + said).split(b"\n")
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError):
+                self.note(json.loads(line))
+
+    def _conclude(self, code: int, timed_out: bool) -> None:
+        if not self._open_assets:
+            return
+        if code == 0 and not timed_out and self.request["exit_tells"]:
+            self.note({"phase": "succeeded", "at": now(), "started_at": self.started_at})
+            return
+        if timed_out:
+            why = f"timed out after {self.request['timeout_s']:g} s; its process group was killed"
+        elif code < 0:
+            why = f"killed by {signal.Signals(-code).name}"
+        elif code > 0:
+            why = f"exit status {code}"
+        else:
+            why = "it ended without telling what became of this"
+        tail = bytes(self._tail[-SHOWN_OUTPUT:]).decode("utf-8", "replace").strip()
+        error = f"{why}\n{tail}" if tail else why
+        self.note({"phase": "failed", "at": now(), "started_at": self.started_at, "error": error})
+
+
+def _drain(pipe: int, keep: Callable[[bytes], None]) -> bool:
+    """Read what is there; false once nothing more will come."""
+    while True:
+        try:
+            said = os.read(pipe, 65536)
+        except BlockingIOError:
+            return True
+        if not said:
+            return False
+        keep(said)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
