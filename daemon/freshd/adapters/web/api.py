@@ -1,0 +1,177 @@
+"""The API under /api: what the CLI and other people's tools ask of a running daemon. Shapes: see shapes.py.
+
+    GET  /api/status                       {"version", "mode", "now", "started_at", "ready", "health",
+                                            "assets": {"total", "fresh", "unknown", "warn", "stale", "without_policy",
+                                            "in_flight", "failed", "blocked"}, "incidents": [INCIDENT]}
+    GET  /api/assets?select=&exclude=      {"now", "assets": [ASSET]}; both may be repeated
+    GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "history", "verdicts", "runs"}: rows
+    GET  /api/incidents?all=1              {"now", "incidents": [INCIDENT], "closed": rows (with all)}
+    GET  /api/unmatched, /api/deadletters  {"unmatched": rows}, {"dead_letters": rows}
+    GET  /api/runs?asset=                  {"runs": rows}
+    POST /api/materialize                  {"select", "exclude", "dry_run", "author"}: {"wish", "assets", "dry_run"}
+
+Rows stand newest first. What cannot be served is answered with {"error": …} and 400, 401, 403, 404, 413 or 503.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from freshd.adapters.web.answers import RequestError, answer_json
+from freshd.adapters.web.shapes import asset_detail, asset_json, incident_json, instant, rows_json, totals
+from freshd.adapters.web.site import Site
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import Wish
+
+ROWS: Final = 50
+ROWS_LIMIT: Final = 1_000
+BODY_LIMIT: Final = 1 << 20
+"""Bytes that a posted body may have."""
+
+
+def status(site: Site, request: Request) -> Response:
+    """The daemon at a glance."""
+    mode, keys, now = site.ask(
+        lambda engine, now: ("observe" if engine.charter.observe else "act", list(engine.charter.graph.assets), now)
+    )
+    return answer_json(
+        {
+            "version": site.version,
+            "mode": mode,
+            "now": instant(now),
+            "started_at": instant(site.started_at),
+            "ready": site.ready(),
+            "health": site.describe(),
+            "assets": totals(site.assess(keys)),
+            "incidents": [incident_json(incident) for incident in site.incidents()],
+        }
+    )
+
+
+def assets(site: Site, request: Request) -> Response:
+    """The assets that the selectors name, as they stand."""
+    query = request.query_params
+    keys = _selected(site, query.getlist("select"), query.getlist("exclude"))
+    _, now = site.graph()
+    return answer_json({"now": instant(now), "assets": [asset_json(*found) for found in site.assess(keys)]})
+
+
+def asset(site: Site, request: Request) -> Response:
+    """One asset in full, with its history."""
+    key = known_asset(site, request.path_params["key"])
+    graph, now = site.graph()
+    found = site.assess([key])
+    if not found:
+        raise RequestError(404, f"asset {key} has just been removed")
+    limit = _limit(request)
+    return answer_json(
+        {
+            "now": instant(now),
+            "asset": asset_detail(*found[0], graph),
+            "history": rows_json(site.history.materialisations(key, limit)),
+            "verdicts": rows_json(site.history.verdicts(key, limit)),
+            "runs": rows_json(site.history.runs(key, limit)),
+        }
+    )
+
+
+def incidents(site: Site, request: Request) -> Response:
+    """The open incidents; with `all`, those of the store as well."""
+    _, now = site.graph()
+    answer: dict[str, Any] = {"now": instant(now), "incidents": [incident_json(one) for one in site.incidents()]}
+    if request.query_params.get("all") not in (None, "", "0", "false"):
+        rows = rows_json(site.history.incidents(limit=_limit(request)))
+        answer["closed"] = [row for row in rows if row.get("closed_at") is not None]
+    return answer_json(answer)
+
+
+def unmatched(site: Site, request: Request) -> Response:
+    """What named no asset known here."""
+    return answer_json({"unmatched": rows_json(site.history.unmatched(_limit(request, 200)))})
+
+
+def dead_letters(site: Site, request: Request) -> Response:
+    """What could not be understood."""
+    return answer_json({"dead_letters": rows_json(site.history.dead_letters(_limit(request)))})
+
+
+def runs(site: Site, request: Request) -> Response:
+    """The daemon's runs, newest first."""
+    name = request.query_params.get("asset", "")
+    key = known_asset(site, name) if name else ""
+    return answer_json({"runs": rows_json(site.history.runs(key, _limit(request)))})
+
+
+def materialize(site: Site, request: Request, body: bytes) -> Response:
+    """A person's wish: answered once it is durable; its runs come after."""
+    wanted = _wanted(body)
+    keys = _selected(site, _names(wanted, "select"), _names(wanted, "exclude"))
+    if not keys:
+        raise RequestError(400, 'nothing is selected: name assets or a selector in `select`, e.g. "shop/orders"')
+    dry_run = wanted.get("dry_run", False)
+    author = wanted.get("author", "")
+    if not isinstance(dry_run, bool) or not isinstance(author, str):
+        raise RequestError(400, "`dry_run` must be true or false, `author` a text")
+    wish_id = request.headers.get("idempotency-key") or uuid4().hex
+    if len(wish_id) > 200:
+        raise RequestError(400, "the Idempotency-Key is longer than 200 characters")
+    if not dry_run:
+        site.wish(Wish(wish_id, tuple(keys), author[:200]))
+    return answer_json({"wish": wish_id, "assets": list(keys), "dry_run": dry_run}, 200 if dry_run else 202)
+
+
+def known_asset(site: Site, name: str) -> AssetKey:
+    """The asset that a request names. Raises RequestError 404 with the nearest keys."""
+    key = site.resolve(name)
+    if key is not None:
+        return key
+    graph, _ = site.graph()
+    last = name.rpartition("/")[2]
+    same = [other for other in graph.assets if other.rpartition("/")[2] == last][:5]
+    nearest = same or get_close_matches(name, list(graph.assets)[:20_000], 3)
+    hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+    raise RequestError(404, f"no asset is called {name}{hint}", nearest=nearest)
+
+
+def _selected(site: Site, select: Sequence[str], exclude: Sequence[str]) -> Sequence[AssetKey]:
+    try:
+        return site.select(select, exclude)
+    except ValueError as error:
+        raise RequestError(400, str(error)) from None
+
+
+def _limit(request: Request, default: int = ROWS) -> int:
+    text = request.query_params.get("limit")
+    if text is None:
+        return default
+    if not text.isdigit() or not 1 <= int(text) <= ROWS_LIMIT:
+        raise RequestError(400, f"limit must be a number from 1 to {ROWS_LIMIT}, not {text!r}")
+    return int(text)
+
+
+def _wanted(body: bytes) -> dict[str, Any]:
+    try:
+        wanted = json.loads(body)
+    except (ValueError, RecursionError):
+        raise RequestError(400, 'the body is not JSON; send e.g. {"select": "shop/orders"}') from None
+    if not isinstance(wanted, dict):
+        raise RequestError(400, 'the body must be an object, e.g. {"select": "shop/orders"}')
+    unknown = sorted(wanted.keys() - {"select", "exclude", "dry_run", "author"})
+    if unknown:
+        raise RequestError(400, f"unknown field {unknown[0]!r}; known are select, exclude, dry_run, author")
+    return wanted
+
+
+def _names(wanted: dict[str, Any], field: str) -> list[str]:
+    value = wanted.get(field, [])
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RequestError(400, f"`{field}` must be a selector or a list of them")
+    return [name for name in names if name.strip()]

@@ -1,0 +1,118 @@
+"""What the HTTP side is handed: how to ask the engine, read the history, make a wish.
+
+Nothing here reads the engine's state by itself: questions run between steps on the loop's own thread, and
+a question about many assets is asked in slices, so that no event waits long behind a reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from freshd.model.assessment import Assessment, IncidentView
+from freshd.model.asset import Asset, AssetKey
+from freshd.model.graph import AssetGraph
+from freshd.model.inputs import Wish
+from freshd.model.policy import Charter
+from freshd.model.time import Instant
+from freshd.ports import History
+
+SLICE: Final = 200
+"""Assets assessed by one question: some milliseconds of the loop's time."""
+
+T = TypeVar("T")
+
+
+class EngineView(Protocol):
+    """What a question may read of the engine."""
+
+    @property
+    def charter(self) -> Charter:
+        """What it has been told."""
+        ...
+
+    def assess(self, key: AssetKey, now: Instant, partition: str = "") -> Assessment:
+        """How an asset stands."""
+        ...
+
+    def incidents(self) -> tuple[IncidentView, ...]:
+        """The open incidents."""
+        ...
+
+
+class Ask(Protocol):
+    """Asks the engine a question between two steps and waits for the answer."""
+
+    def __call__(self, question: Callable[[EngineView, Instant], T]) -> T:
+        """The question's answer. Raises TransientError when the loop does not answer in time."""
+        ...
+
+
+class Select(Protocol):
+    """Finds assets by selectors."""
+
+    def __call__(self, select: Sequence[str], exclude: Sequence[str]) -> Sequence[AssetKey]:
+        """The keys, sorted; no `select` means all. Raises ValueError for bad syntax."""
+        ...
+
+
+class RenderMetrics(Protocol):
+    """Renders a scrape's body from the assets as they stand."""
+
+    def __call__(self, assessed: Sequence[tuple[Asset, Assessment]], incidents: Sequence[IncidentView]) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that the routes need."""
+
+    ask: Ask
+    history: History
+    wish: Callable[[Wish], None]
+    """Returns once the wish is durable. Raises FreshdError."""
+    select: Select
+    metrics: RenderMetrics
+    live: Callable[[], bool]
+    ready: Callable[[], bool]
+    describe: Callable[[], Mapping[str, Any]]
+    """Health in detail, as plain values."""
+    version: str
+    started_at: Instant
+    token: str = ""
+    """Writes need it, if it is set."""
+    loopback: bool = True
+    """Only this machine can reach the listener."""
+
+    def graph(self) -> tuple[AssetGraph, Instant]:
+        """The graph in force, and the engine's time."""
+        return self.ask(lambda engine, now: (engine.charter.graph, now))
+
+    def assess(self, keys: Sequence[AssetKey]) -> list[tuple[Asset, Assessment]]:
+        """How these assets stand, asked in slices; assets that are gone meanwhile are left out."""
+        found: list[tuple[Asset, Assessment]] = []
+        for start in range(0, len(keys), SLICE):
+            found += self.ask(_slice_question(keys[start : start + SLICE]))
+        return found
+
+    def incidents(self) -> tuple[IncidentView, ...]:
+        """The open incidents."""
+        return self.ask(lambda engine, now: engine.incidents())
+
+    def resolve(self, name: str) -> AssetKey | None:
+        """The asset of that key, or the one whose last segment it is; None if there is none, or several."""
+        graph, _ = self.graph()
+        if name in graph:
+            return name
+        named = [key for key in graph.assets if key.rpartition("/")[2] == name]
+        return named[0] if len(named) == 1 else None
+
+
+def _slice_question(
+    keys: Sequence[AssetKey],
+) -> Callable[[EngineView, Instant], list[tuple[Asset, Assessment]]]:
+    def question(engine: EngineView, now: Instant) -> list[tuple[Asset, Assessment]]:
+        assets = engine.charter.graph.assets
+        return [(assets[key], engine.assess(key, now)) for key in keys if key in assets]
+
+    return question
