@@ -59,7 +59,7 @@ class DaemonMetrics:
     def render(self, assessed: Assessed, incidents: Sequence[IncidentView]) -> bytes:
         """The body of an answer to a scrape, in CONTENT_TYPE."""
         assets = "".join(self._assets.render(assessed, incidents, self._tally.copy().feed_events))
-        return assets.encode("utf-8", "replace") + self.render_daemon()
+        return assets.encode() + self.render_daemon()
 
     def render_daemon(self) -> bytes:
         """The daemon's own series alone: what can be told while the loop does not answer."""

@@ -52,6 +52,7 @@ class _Labels:
     base: str
     """`{asset="…",asset_group="…"` without the closing brace."""
     info: str
+    feed: str
     by_policy: dict[tuple[str, Severity | None], str]
 
 
@@ -67,7 +68,7 @@ class AssetExposition:
         """The text, family by family. `feed_events`: when each feed's latest known event happened."""
         lines: dict[str, list[str]] = {family: [] for family in _FAMILIES}
         counts: dict[tuple[str, str], dict[Verdict, int]] = {}
-        feeds = dict(feed_events)
+        feeds = {escape(feed): at for feed, at in feed_events.items()}
         kept: dict[AssetKey, _Labels] = {}
         for asset, state in assessed:
             labels = self._kept.get(asset.key)
@@ -77,13 +78,13 @@ class AssetExposition:
             _asset_lines(lines, labels, state)
             _policy_lines(lines, labels, state, counts)
             if asset.feed and state.updated_at is not None:
-                feeds[asset.feed] = max(feeds.get(asset.feed, NEVER), state.updated_at)
+                feeds[labels.feed] = max(feeds.get(labels.feed, NEVER), state.updated_at)
         self._kept = kept
         _count_lines(lines["freshd_assets"], counts)
         owners = {key: labels.asset.owners for key, labels in kept.items()}
         _incident_lines(lines, incidents, owners)
         for feed, at in sorted(feeds.items()):
-            lines["freshd_feed_last_event_timestamp_seconds"].append(f'{{feed="{escape(feed)}"}} {seconds(at)}')
+            lines["freshd_feed_last_event_timestamp_seconds"].append(f'{{feed="{feed}"}} {seconds(at)}')
         for family, found in lines.items():
             if found:
                 yield f"# HELP {family} {_FAMILIES[family]}\n# TYPE {family} gauge\n{family}"
@@ -92,7 +93,9 @@ class AssetExposition:
 
 
 def escape(value: str) -> str:
-    """A label value as it stands between the quotes."""
+    """A label value as it stands between the quotes; what UTF-8 cannot hold becomes `?`."""
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode()
     if "\\" in value or '"' in value or "\n" in value:
         return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return value
@@ -107,7 +110,7 @@ def _labels(asset: Asset) -> _Labels:
     base = f'{{asset="{escape(asset.key)}",asset_group="{escape(asset.group)}"'
     team = escape(asset.owners[0]) if asset.owners else ""
     info = f'{base},team="{team}",kind="{escape(asset.kind)}",feed="{escape(asset.feed)}"}} 1'
-    return _Labels(asset, base, info, {})
+    return _Labels(asset, base, info, escape(asset.feed), {})
 
 
 def _asset_lines(lines: dict[str, list[str]], labels: _Labels, state: Assessment) -> None:
