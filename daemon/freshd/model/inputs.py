@@ -160,14 +160,4 @@ class Unmatched:
     at: Instant
 
 
-Input = (
-    Event
-    | RunReport
-    | NoticeReport
-    | Wish
-    | Started
-    | CaughtUp
-    | CharterReplaced
-    | DeadLetter
-    | Unmatched
-)
+Input = Event | RunReport | NoticeReport | Wish | Started | CaughtUp | CharterReplaced | DeadLetter | Unmatched

@@ -80,6 +80,31 @@ class RunReported:
 
 
 @dataclass(frozen=True, slots=True)
+class RunQueued:
+    """An asset is ready to be launched, but its launcher is full."""
+
+    now: Instant
+    asset: AssetKey
+
+
+@dataclass(frozen=True, slots=True)
+class StopEnded:
+    """Newer data has come for an asset that had failed: it may be launched again."""
+
+    now: Instant
+    asset: AssetKey
+
+
+@dataclass(frozen=True, slots=True)
+class RunOfOthersLost:
+    """No news of somebody else's run for too long: it counts as not run."""
+
+    now: Instant
+    asset: AssetKey
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictChanged:
     """A policy's verdict for an asset partition is another one."""
 
@@ -210,6 +235,9 @@ Record = (
     | EventRepeated
     | RunRequested
     | RunReported
+    | RunQueued
+    | StopEnded
+    | RunOfOthersLost
     | VerdictChanged
     | IncidentChanged
     | NoticeRequested

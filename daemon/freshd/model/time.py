@@ -32,9 +32,7 @@ WEEK: Final[Duration] = 7 * DAY
 _UNITS: Final = {"ms": 1_000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s*([Zz]|[+-]\d\d:?\d\d)?"
-)
+_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s*([Zz]|[+-]\d\d:?\d\d)?")
 
 
 def parse_duration(text: str | int | float) -> Duration:
@@ -85,9 +83,7 @@ def parse_instant(text: str) -> Instant:
         raise ValueError(f"{text!r} is not an instant; write one like 2026-11-22T08:00:00Z")
     year, month, day, hour, minute, second, fraction, zone = match.groups()
     leap = second == "60"
-    moment = datetime(
-        int(year), int(month), int(day), int(hour), int(minute), 59 if leap else int(second), tzinfo=UTC
-    )
+    moment = datetime(int(year), int(month), int(day), int(hour), int(minute), 59 if leap else int(second), tzinfo=UTC)
     micros = int((fraction or "0")[:6].ljust(6, "0"))
     instant = (moment - _EPOCH) // timedelta(microseconds=1) + micros + (SECOND if leap else 0)
     if zone and zone not in "Zz":

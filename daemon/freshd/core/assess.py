@@ -1,0 +1,130 @@
+"""Answers about one row, and about the open incidents: reads the state, changes nothing."""
+
+from __future__ import annotations
+
+from freshd.core.busy import is_blocked, waits_for
+from freshd.core.causes import root_cause
+from freshd.core.freshness import data_time, pending_since, updated_at
+from freshd.core.judging import pair_state
+from freshd.core.rows import Pair, Row
+from freshd.core.state import State
+from freshd.core.verdicts import RANK, turning_points
+from freshd.model.asset import AssetKey
+from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
+from freshd.model.policy import Measure, Verdict
+from freshd.model.time import FOREVER, NEVER, Instant
+
+
+def assess_row(state: State, row: Row, at: Instant) -> Assessment:
+    """Everything there is to say of one row."""
+    memo = state.memo if at == state.now else {}
+    updated, reached, pending = updated_at(row), data_time(row, at, memo), pending_since(row)
+    policies = tuple(_policy_view(state, pair, at) for pair in row.pairs if pair.policy.has_expectations)
+    verdict = max((view.verdict for view in policies), key=RANK.__getitem__, default=None)
+    cause, reason, path = _cause(state, row, at)
+    has_value = updated != NEVER
+    behind = None if not has_value else 0 if pending == FOREVER else at - pending
+    inherited = _inherited(row, at, reached, memo)
+    work = row.work
+    waiting = waits_for(state, row) if row.due and row.automatic and not row.in_flight else None
+    return Assessment(
+        asset=row.key,
+        partition=row.partition,
+        at=at,
+        verdict=verdict,
+        policies=policies,
+        updated_at=updated if has_value else None,
+        data_time=reached if reached != NEVER else None,
+        pending_since=pending if pending != FOREVER else None,
+        age=at - updated if has_value else None,
+        lag=at - reached if reached != NEVER else None,
+        behind=behind,
+        runs=_runs(row),
+        runs_started=work.requested if work is not None else 0,
+        failed=row.stopped or row.check_failed(),
+        blocked=is_blocked(row),
+        due=row.due,
+        static=row.asset.static,
+        last_error=work.error if work is not None else "",
+        next_launch=row.plan_at if row.due and row.plan_at < FOREVER else None,
+        waiting_for=(waiting.key,) if waiting is not None else (),
+        cause=cause,
+        cause_reason=reason,
+        path=path,
+        own_lag=None if reached == NEVER or inherited is None else max(0, at - reached - inherited),
+    )
+
+
+def _policy_view(state: State, pair: Pair, at: Instant) -> PolicyView:
+    warn_at, stale_at = turning_points(pair.policy, pair.row, at, state.memo if at == state.now else {})
+    alert = pair.policy.alert
+    return PolicyView(
+        policy=pair.policy.name,
+        verdict=pair.verdict,
+        measure=pair.measure,
+        warn_at=warn_at,
+        stale_at=stale_at,
+        severity=alert.severity if alert is not None else None,
+        incident=pair.incident,
+        since=pair.since,
+    )
+
+
+def _inherited(row: Row, at: Instant, reached: Instant, memo: dict[tuple[Row, Instant], Instant]) -> int | None:
+    """How much of the lag the upstreams have now."""
+    if reached == NEVER:
+        return None
+    if not row.ups:
+        return 0
+    above = min(data_time(up, at, memo) for up in row.ups)
+    return None if above == NEVER else at - above
+
+
+def _cause(state: State, row: Row, at: Instant) -> tuple[str, str, tuple[AssetKey, ...]]:
+    """The root cause of the worst pair that is not fresh."""
+    worst: Pair | None = None
+    for pair in row.pairs:
+        bad = pair_state(pair)
+        if (bad or pair.verdict is not Verdict.FRESH) and (worst is None or RANK[pair.verdict] > RANK[worst.verdict]):
+            worst = pair
+    if worst is None:
+        return "", "", ()
+    if worst.incident:
+        return worst.cause, worst.reason, tuple(step.key for step in worst.path)
+    if not worst.measure:
+        return "", "", ()
+    memo = state.memo if at == state.now else {}
+    found = root_cause(row, Measure(worst.measure), at, memo)
+    return found.row.key, found.reason.value, tuple(step.key for step in found.path)
+
+
+def _runs(row: Row) -> tuple[RunView, ...]:
+    runs: list[RunView] = []
+    work = row.work
+    if work is not None and work.run is not None:
+        runs.append(RunView(work.run.run_id, True, work.run_start, work.run.attempt))
+    for name, other in (row.others or {}).items():
+        if other.open:
+            runs.append(RunView(name, False, other.start, 1))
+    return tuple(runs)
+
+
+def incident_views(state: State) -> tuple[IncidentView, ...]:
+    """The open incidents, in the order of opening."""
+    views: list[IncidentView] = []
+    for incident in sorted(state.book.incidents.values(), key=lambda one: one.sort_key()):
+        members = sorted(
+            (pair.row.key, pair.policy.name, pair.row.partition, pair.state) for pair in incident.members.values()
+        )
+        views.append(
+            IncidentView(
+                incident=incident.id,
+                cause=incident.cause,
+                reason=incident.reason,
+                severity=incident.severity,
+                opened_at=incident.opened_at,
+                announced=incident.announced,
+                members=tuple((policy, asset, partition, bad) for asset, policy, partition, bad in members),
+            )
+        )
+    return tuple(views)

@@ -1,0 +1,102 @@
+"""Which rows are busy or stuck, and which rows below that concerns: two flags, counted by the readers.
+
+`above` of a row says that something at it or (through automatic and virtual rows) above it is on its
+way; `stuck` that it, or something it rests on, has failed for good. Readers hold counters of both, so
+that asking "does anything above me move" costs nothing when nothing does. A change travels down only
+as far as it changes a flag.
+"""
+
+from __future__ import annotations
+
+from freshd.core.freshness import pending_since
+from freshd.core.rows import Row
+from freshd.core.state import State
+from freshd.model.time import FOREVER, Instant
+
+
+def is_blocked(row: Row) -> bool:
+    """Due, with a stuck upstream, and not told to go on."""
+    return row.due and row.stuck_ups > 0 and not row.reaction.go_on
+
+
+def is_busy(row: Row) -> bool:
+    """In flight, or due and about to be launched by the daemon itself. Nobody waits for a source."""
+    if row.source:
+        return False
+    if row.in_flight:
+        return True
+    return row.automatic and row.due and not row.stopped and not is_blocked(row)
+
+
+def lets_through(row: Row) -> bool:
+    """Whether who waits for what is above `row` waits through it."""
+    return row.asset.virtual or (row.automatic and not row.stopped)
+
+
+def is_root_stuck(row: Row) -> bool:
+    """Stuck by itself: stopped while due, or a blocking check failed."""
+    return (row.due and row.stopped) or row.check_failed(blocking_only=True)
+
+
+def settle(state: State, row: Row) -> None:
+    """Find out again whether `row` is busy or stuck, and tell the rows below."""
+    stack = [row]
+    while stack:
+        here = stack.pop()
+        above = is_busy(here) or (here.busy_ups > 0 and lets_through(here))
+        stuck = is_root_stuck(here) or (here.stuck_ups > 0 and (here.automatic or here.asset.virtual))
+        if above == here.above and stuck == here.stuck:
+            continue
+        more_busy = above - here.above
+        more_stuck = stuck - here.stuck
+        here.above, here.stuck = above, stuck
+        for kid in here.kids:
+            kid.busy_ups += more_busy
+            if more_stuck:
+                _stuck_by(state, kid, more_stuck)
+            stack.append(kid)
+        if here.waiters:
+            for waiter in here.waiters:
+                state.plan(waiter)
+            here.waiters = None
+
+
+def _stuck_by(state: State, row: Row, more: int) -> None:
+    was_blocked = is_blocked(row)
+    row.stuck_ups += more
+    blocked = is_blocked(row)
+    if blocked == was_blocked:
+        return
+    if not blocked:
+        row.moving_work.unblocked_at = state.now
+    state.touch(row)
+    state.plan(row)
+
+
+def launchable_from(state: State, row: Row) -> Instant:
+    """from(a) of semantics.md, for a due row: since when, by the daemon's clock, it could have been launched."""
+    work = row.work
+    if work is None:
+        return state.started_at
+    return max(state.started_at, work.due_at, work.last_end, work.unblocked_at, work.unqueued_at)
+
+
+def waits_for(state: State, row: Row, without: frozenset[Row] | set[Row] = frozenset()) -> Row | None:
+    """The first row above that a due `row` waits for: on its way on account of data that had come before."""
+    if row.busy_ups == 0:
+        return None
+    since = launchable_from(state, row) if row.due else state.now
+    stack = list(reversed(row.ups))
+    seen: set[Row] = set()
+    while stack:
+        up = stack.pop()
+        if up in seen or not up.above or up in without:
+            continue
+        seen.add(up)
+        if is_busy(up):
+            own = launchable_from(state, up) if up.due else FOREVER
+            if min(pending_since(up), own, up.flight_start()) <= since:
+                return up
+        if lets_through(up):
+            stack.extend(reversed(up.ups))
+    return None

@@ -1,0 +1,89 @@
+"""The root cause of a pair that is not fresh: a walk up the graph along what limits it, to one asset.
+
+The walk reads state only. It returns the path too: the cause rests on those rows alone, so it is
+looked at again when one of them changes. Grouping of sources by feed is the incident book's matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from freshd.core.busy import is_blocked, is_root_stuck
+from freshd.core.freshness import Memo, data_time, pending_since
+from freshd.core.rows import Row
+from freshd.model.policy import Measure
+from freshd.model.records import Reason
+from freshd.model.time import NEVER, Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Where a walk ended, why, and the rows it went through."""
+
+    row: Row
+    reason: Reason
+    path: tuple[Row, ...]
+
+
+def root_cause(row: Row, measure: Measure, now: Instant, memo: Memo) -> Cause:
+    """The asset at which the walk from `row` by `measure` ends."""
+    path = [row]
+    here = row
+    while not here.source:
+        up = _limiting(here, measure, now, memo)
+        if up is None:
+            return _cause_here(here, path)
+        path.append(up)
+        here = up
+    return Cause(here, source_reason(here), tuple(path))
+
+
+def source_reason(row: Row) -> Reason:
+    """Why a source is the cause."""
+    if row.outcome_failed:
+        return Reason.SYNC_FAILED
+    return Reason.NEVER_UPDATED if row.updated_at == NEVER else Reason.NO_UPDATE
+
+
+def _limiting(row: Row, measure: Measure, now: Instant, memo: Memo) -> Row | None:
+    """The upstream that limits `row`, or None: it is `row` itself. Of several, the one with the smallest key."""
+    if measure is Measure.BEHIND:
+        mine = pending_since(row)
+        found = [up for up in row.ups if pending_since(up) == mine]
+        return min(found, key=_by_key, default=None)
+    if measure is Measure.AGE and row.due:
+        return None
+    reached = data_time(row, now, memo)
+    found = [up for up in row.ups if data_time(up, now, memo) == reached]
+    return min(found, key=_by_key, default=None)
+
+
+def _by_key(row: Row) -> str:
+    return row.key
+
+
+def _cause_here(row: Row, path: list[Row]) -> Cause:
+    if row.due and row.outcome_failed:
+        return Cause(row, Reason.RUN_FAILED, tuple(path))
+    if row.in_flight:
+        return Cause(row, Reason.RUNNING, tuple(path))
+    if is_blocked(row):
+        return _stuck_above(row, path)
+    if not row.due:
+        return Cause(row, Reason.OLD_DATA, tuple(path))
+    return Cause(row, Reason.NOT_MATERIALISED, tuple(path))
+
+
+def _stuck_above(row: Row, path: list[Row]) -> Cause:
+    """The stuck asset that a blocked one leads to, by smallest keys."""
+    here = row
+    while here is row or not is_root_stuck(here):
+        here = min((up for up in here.ups if up.stuck), key=_by_key)
+        path.append(here)
+    reason = Reason.RUN_FAILED if here.stopped and here.due else Reason.CHECK_FAILED
+    return Cause(here, reason, tuple(path))
+
+
+def failed_cause(row: Row) -> Cause:
+    """Of a pair that is bad because its asset failed, and not stale: the asset."""
+    return Cause(row, Reason.RUN_FAILED if row.stopped else Reason.CHECK_FAILED, (row,))

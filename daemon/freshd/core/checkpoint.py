@@ -1,0 +1,270 @@
+"""The state as JSON-able rows, and back: what the journal keeps so that recovery need not fold all history.
+
+Only facts are written; whatever follows from them and the graph is made true again by rebuild.py. One
+row per asset that ever had anything happen, per run, per wish, per incident, and one for the rest.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from freshd.core.incident_book import ChannelState, Incident
+from freshd.core.rows import OthersRun, OwnRun, Pair, Row, Work
+from freshd.core.state import State
+from freshd.core.wishes import OpenWish, Stage
+from freshd.model.effects import Notice
+from freshd.model.inputs import Check, Wish
+from freshd.model.policy import Severity, Verdict
+
+WORK_FIELDS = tuple(slot for slot in sorted(Work.__slots__) if slot != "run")
+NOTICE_FIELDS = tuple(Notice.__dataclass_fields__)
+
+StateRow = tuple[str, str, Any]
+
+
+def changed_rows(state: State) -> Iterator[StateRow]:
+    """What changed since the last call; the caller writes all of it, in one transaction."""
+    dirty, state.dirty = state.dirty, []
+    gone, state.gone = state.gone, []
+    for key in gone:
+        yield ("asset", key, None)
+    for row in dirty:
+        row.dirty = False
+        if state.rows.get(row.key) is row:
+            yield ("asset", row.key, _asset(row))
+    yield ("runs", "", [_run(run) for run in state.runs.values()])
+    for wish in sorted(state.wishes.dirty):
+        known = state.wishes.open.get(wish)
+        yield ("wish", wish, None if known is None else _wish(known))
+    state.wishes.dirty.clear()
+    book = state.book
+    for name in sorted(book.dirty):
+        incident = book.incidents.get(name) or book.closed.get(name)
+        yield ("incident", name, None if incident is None else _incident(incident))
+    book.dirty.clear()
+    if state.seen or state.seen_before:
+        yield ("seen", str(state.generation % 2), [state.seen_since, list(state.seen)])
+        yield ("seen", str((state.generation + 1) % 2), [0, list(state.seen_before)])
+    yield (
+        "engine",
+        "",
+        {
+            "now": state.now,
+            "started_at": state.started_at,
+            "catching_up_until": state.catching_up_until,
+            "opened": book.opened,
+            "joined": book.joined,
+            "announced": book.announced,
+            "generation": state.generation,
+        },
+    )
+
+
+def _asset(row: Row) -> dict[str, Any]:
+    work = row.work
+    return {
+        "known": row.known_since,
+        "ups": [up.key for up in row.ups],
+        "cells": list(row.cells),
+        "base": row.base,
+        "floor": row.floor,
+        "updated": row.updated_at,
+        "start": row.start,
+        "changed": row.last_changed,
+        "first": row.first if row.source else None,
+        "joined": row.joined,
+        "outcome": [row.outcome_at, row.outcome_failed],
+        "ended": row.ended_at,
+        "due": row.due,
+        "others": {name: [run.start, run.open] for name, run in (row.others or {}).items()},
+        "unstarted": row.unstarted,
+        "checks": {
+            name: [at, check.passed, check.value, check.blocking] for name, (at, check) in (row.checks or {}).items()
+        },
+        "work": None if work is None else [getattr(work, field) for field in WORK_FIELDS],
+        "run_of": work.run.run_id if work is not None and work.run is not None else "",
+        "pairs": [[pair.policy.name, pair.verdict.value, pair.measure, pair.since] for pair in row.pairs],
+    }
+
+
+def _run(run: OwnRun) -> list[Any]:
+    return [
+        run.run_id,
+        run.launcher,
+        list(run.assets),
+        run.requested_at,
+        run.attempt,
+        run.reason,
+        list(run.wishes),
+        sorted(run.open),
+    ]
+
+
+def _wish(known: OpenWish) -> list[Any]:
+    wish = known.wish
+    return [list(wish.assets), wish.author, {key: int(stage) for key, stage in known.planned.items()}]
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    return {
+        "cause": incident.cause,
+        "reason": incident.reason,
+        "severity": incident.severity,
+        "opened_at": incident.opened_at,
+        "closed_at": incident.closed_at,
+        "reopened": incident.reopened,
+        "merged_into": incident.merged_into,
+        "announced": incident.announced,
+        "members": [
+            [*key, pair.state, pair.cause, pair.reason, pair.joined_at, pair.joined]
+            for key, pair in incident.members.items()
+        ],
+        "channels": {
+            name: [
+                channel.generation,
+                channel.in_flight,
+                channel.handle,
+                None if channel.asked is None else [getattr(channel.asked, field) for field in NOTICE_FIELDS],
+            ]
+            for name, channel in incident.channels.items()
+        },
+    }
+
+
+def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
+    """Take the rows of a checkpoint over into a state linked to its charter."""
+    incidents: list[tuple[str, Any]] = []
+    run_of: list[tuple[Row, str]] = []
+    for kind, key, value in rows:
+        if value is None:
+            continue
+        if kind == "asset" and key in state.rows:
+            row = state.rows[key]
+            _restore_asset(state, row, value)
+            if value["run_of"]:
+                run_of.append((row, value["run_of"]))
+        elif kind == "runs":
+            _restore_runs(state, value)
+        elif kind == "wish":
+            _restore_wish(state, key, value)
+        elif kind == "incident":
+            incidents.append((key, value))
+        elif kind == "seen":
+            target = state.seen if value[0] else state.seen_before
+            target.update(dict.fromkeys(value[1]))
+            state.seen_since = value[0] or state.seen_since
+        elif kind == "engine":
+            _restore_engine(state, value)
+    for row, run_id in run_of:
+        if row.work is not None:
+            row.work.run = state.runs.get(run_id)
+    for name, value in sorted(incidents, key=lambda item: item[1]["closed_at"] or 0):
+        _restore_incident(state, name, value)
+
+
+def _restore_engine(state: State, value: dict[str, Any]) -> None:
+    state.now = value["now"]
+    state.started_at = value["started_at"]
+    state.catching_up_until = value["catching_up_until"]
+    state.generation = value["generation"]
+    state.book.opened = value["opened"]
+    state.book.joined = value["joined"]
+    state.book.announced = value["announced"]
+
+
+def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
+    row.known_since = value["known"]
+    row.cells = array("q", value["cells"]) if value["cells"] else row.cells
+    row.base, row.floor = value["base"], value["floor"]
+    row.updated_at, row.start, row.last_changed = value["updated"], value["start"], value["changed"]
+    if value["first"] is not None and row.source:
+        row.first = value["first"]
+    row.joined = value["joined"]
+    gained = [up.key for up in row.ups if up.key not in value["ups"]]
+    if gained and row.cells:
+        row.joined = {**(row.joined or {}), **dict.fromkeys(gained, row.start + 1)}
+    row.outcome_at, row.outcome_failed = value["outcome"]
+    row.ended_at = value["ended"]
+    row.due = value["due"]
+    row.others = {name: OthersRun(start, is_open) for name, (start, is_open) in value["others"].items()} or None
+    row.unstarted = value["unstarted"]
+    row.checks = {
+        name: (at, Check(name, passed, known, blocking))
+        for name, (at, passed, known, blocking) in value["checks"].items()
+    } or None
+    if value["work"] is not None:
+        row.work = Work()
+        for field, known in zip(WORK_FIELDS, value["work"], strict=True):
+            setattr(row.work, field, known)
+        if row.work.queued:
+            state.queued.setdefault(row.asset.launcher, set()).add(row)
+    verdicts = {name: rest for name, *rest in value["pairs"]}
+    for pair in row.pairs:
+        if pair.policy.name in verdicts:
+            verdict, pair.measure, pair.since = verdicts[pair.policy.name]
+            pair.verdict = Verdict(verdict)
+
+
+def _restore_runs(state: State, value: list[Any]) -> None:
+    for run_id, launcher, assets, requested_at, attempt, reason, wishes, still_open in value:
+        run = OwnRun(run_id, launcher, tuple(assets), requested_at, attempt, reason, tuple(wishes))
+        run.open = set(still_open)
+        state.runs[run_id] = run
+        state.launcher_load[launcher] = state.launcher_load.get(launcher, 0) + 1
+
+
+def _restore_wish(state: State, name: str, value: Any) -> None:
+    assets, author, planned = value
+    known = OpenWish(Wish(name, tuple(assets), author), tuple(planned))
+    known.planned = {key: Stage(stage) for key, stage in planned.items()}
+    state.wishes.open[name] = known
+    for key in planned:
+        row = state.rows.get(key)
+        if row is not None:
+            row.wishes = [*(row.wishes or []), name]
+
+
+def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:
+    incident = Incident(name, value["cause"], value["opened_at"])
+    incident.reason = value["reason"]
+    incident.severity = None if value["severity"] is None else Severity(value["severity"])
+    incident.closed_at = value["closed_at"]
+    incident.reopened = value["reopened"]
+    incident.merged_into = value["merged_into"]
+    incident.announced = value["announced"]
+    book = state.book
+    for policy, asset, _, bad, cause, reason, joined_at, joined in value["members"]:
+        row = state.rows.get(asset)
+        for pair in row.pairs if row is not None else ():
+            if pair.policy.name == policy:
+                _restore_member(state, incident, pair, bad, cause, reason, joined_at, joined)
+    for channel, (generation, in_flight, handle, asked) in value["channels"].items():
+        notice = None if asked is None else _notice(asked)
+        incident.channels[channel] = ChannelState(generation, notice, in_flight, handle)
+        if in_flight and notice is not None:
+            book.under_way[notice.notice_id] = (name, channel)
+    if incident.closed_at is None:
+        book.incidents[name] = incident
+        book.main.setdefault(incident.cause, incident)
+    else:
+        book.closed[name] = incident
+
+
+def _restore_member(
+    state: State, incident: Incident, pair: Pair, bad: str, cause: str, reason: str, joined_at: int, joined: int
+) -> None:
+    pair.incident, pair.state, pair.cause, pair.reason = incident.id, bad, cause, reason
+    pair.joined_at, pair.joined = joined_at, joined
+    incident.members[pair.key] = pair
+    state.book.count(incident, pair)
+
+
+def _notice(values: list[Any]) -> Notice:
+    known = dict(zip(NOTICE_FIELDS, values, strict=True))
+    known["severity"] = Severity(known["severity"])
+    known["affected"] = tuple((asset, policy, bad) for asset, policy, bad in known["affected"])
+    known["mentions"] = tuple(known["mentions"])
+    known["thread"] = tuple(known["thread"])
+    return Notice(**known)

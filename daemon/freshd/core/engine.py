@@ -1,0 +1,209 @@
+"""The engine: takes inputs, decides, and says what became fact and what to do about it.
+
+Deterministic, without I/O: the same charter and inputs at the same instants give the same records and
+effects. `apply` (facts.py) is the only thing that changes state; `step` turns inputs into records,
+applies them, and then looks again at whatever they touched: verdicts, launches, incidents, notices, in
+this order. It looks at state, never at what woke it, so a repeated or late input is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import assert_never
+
+from freshd.core import facts, incidents, notices, planner
+from freshd.core.assess import assess_row, incident_views
+from freshd.core.checkpoint import changed_rows, restore_rows
+from freshd.core.judging import Judging
+from freshd.core.rebuild import rebuild
+from freshd.core.state import State, link
+from freshd.core.step import Step
+from freshd.core.wishes import plan_wish
+from freshd.model import inputs as said
+from freshd.model import records
+from freshd.model.asset import WHOLE, AssetKey
+from freshd.model.assessment import Assessment, IncidentView
+from freshd.model.effects import Effect, LaunchRun, SendNotice
+from freshd.model.inputs import Input
+from freshd.model.policy import Charter
+from freshd.model.records import Record
+from freshd.model.time import NEVER, Instant
+
+TIMERS_PER_STEP = 2_000
+"""How many rows a step looks at because their instant has come; the rest waits for the next step."""
+
+
+class Engine:
+    """Knows every asset of its charter: what is fresh, what to launch, whom to tell."""
+
+    def __init__(self, charter: Charter) -> None:
+        self._state = State()
+        self._judging = Judging(self._state)
+        self._records: list[Record] = []
+        self._more = False
+        link(self._state, charter, NEVER)
+        rebuild(self._state)
+
+    @property
+    def charter(self) -> Charter:
+        """What it was told of the world last."""
+        return self._state.charter
+
+    @property
+    def announced(self) -> int:
+        """Incidents announced so far; edits and what is told in a thread not counted."""
+        return self._state.book.announced
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether it holds verdicts, launches and announcements until all that was written has been read."""
+        return self._state.catching_up
+
+    def step(self, now: Instant, inputs: Sequence[Input]) -> Step:
+        """Interpret the inputs, apply what they come to, decide. The clock never goes back: an earlier `now` counts as the last."""
+        state = self._state
+        produced: list[Record] = []
+        self._records = produced
+        state.now = now = max(now, state.now)
+        for given in inputs:
+            self._take(given)
+        if state.catching_up and now >= state.catching_up_until:
+            self._emit(records.DaemonCaughtUp(now))
+        self._pop_timers()
+        self._decide()
+        effects = [effect for record in produced if (effect := _effect_of(record)) is not None]
+        return Step(tuple(produced), tuple(effects))
+
+    def apply(self, record: Record) -> None:
+        """Fold one record into the state."""
+        facts.apply(self._state, record)
+
+    def restore(self, rows: Iterable[tuple[str, str, object]]) -> None:
+        """Take over a checkpoint; records written after it are applied next."""
+        restore_rows(self._state, rows)
+        rebuild(self._state)
+
+    def changed_state(self) -> Iterator[tuple[str, str, object]]:
+        """(kind, key, value) of the state that changed since the last call; None as value: gone."""
+        return changed_rows(self._state)
+
+    def unconfirmed(self) -> Iterator[Effect]:
+        """Effects asked for whose outcome is not known: the outbox is state."""
+        for run in list(self._state.runs.values()):
+            yield LaunchRun(
+                run.run_id,
+                run.launcher,
+                run.assets,
+                run.requested_at,
+                attempt=run.attempt,
+                reason=run.reason,
+                resumed=True,
+            )
+        book = self._state.book
+        for incident in (*book.incidents.values(), *book.closed.values()):
+            for channel in incident.channels.values():
+                if channel.in_flight and channel.asked is not None:
+                    yield SendNotice(channel.asked)
+
+    def next_wake(self) -> Instant | None:
+        """The earliest instant at which step(now, []) could decide something."""
+        state = self._state
+        if self._more or state.to_judge or state.to_plan:
+            return state.now
+        if state.catching_up:
+            timer = state.timers.next()
+            return state.catching_up_until if timer is None else min(timer, state.catching_up_until)
+        return state.timers.next()
+
+    def assess(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Assessment:
+        """Everything there is to say of one asset partition at `now`. Raises KeyError for an unknown asset."""
+        return assess_row(self._state, self._state.rows[key], max(now, self._state.now))
+
+    def incidents(self) -> tuple[IncidentView, ...]:
+        """The open incidents, in the order of opening."""
+        return incident_views(self._state)
+
+    # inputs
+
+    def _emit(self, record: Record) -> None:
+        self._records.append(record)
+        facts.apply(self._state, record)
+
+    def _take(self, given: Input) -> None:
+        state = self._state
+        now = state.now
+        match given:
+            case said.Event():
+                known = given.id and state.knows(given.source, given.id)
+                self._emit(records.EventRepeated(now, given) if known else records.EventTaken(now, given))
+            case said.RunReport():
+                if given.run_id in state.runs:
+                    self._emit(records.RunReported(now, given))
+            case said.NoticeReport():
+                if given.notice_id in state.book.under_way:
+                    self._emit(records.NoticeReported(now, given))
+            case said.Wish():
+                if given.id not in state.wishes.open:
+                    self._emit(records.WishMade(now, given, plan_wish(given, state.rows)))
+            case said.Started():
+                self._emit(records.DaemonStarted(now, given.catching_up))
+            case said.CaughtUp():
+                if state.catching_up:
+                    self._emit(records.DaemonCaughtUp(now))
+            case said.CharterReplaced():
+                self._replace(given.charter)
+            case said.DeadLetter():
+                self._emit(records.DeadLettered(now, given))
+            case said.Unmatched():
+                self._emit(records.UnmatchedSeen(now, given))
+            case _:
+                assert_never(given)
+
+    def _replace(self, charter: Charter) -> None:
+        state = self._state
+        before = self._judging.watched_pairs()
+        added, removed, rewired = link(state, charter, state.now)
+        self._judging.forget_gone(before)
+        for key in added:
+            state.rows[key].known_since = state.now
+        state.gone.extend(removed)
+        self._emit(records.GraphReplaced(state.now, tuple(added), tuple(removed), tuple(rewired)))
+
+    # decisions
+
+    def _pop_timers(self) -> None:
+        state = self._state
+        rows = state.timers.pop(state.now, TIMERS_PER_STEP)
+        self._more = len(rows) == TIMERS_PER_STEP
+        for row in rows:
+            state.judge(row)
+            state.plan(row)
+
+    def _decide(self) -> None:
+        state = self._state
+        while state.to_judge or state.to_plan or state.wishes.ended:
+            self._judging.judge_queued(self._emit)
+            planner.consider(state, self._emit)
+            self._end_wishes()
+        views = self._judging.changed_views()
+        if views:
+            incidents.regroup(state, views, self._emit)
+        if state.book.stale and not state.catching_up:
+            notices.tell(state, self._emit)
+        limits = state.charter.limits
+        incidents.forget_closed(state.book, state.now, limits.reopen, limits.closed_incidents)
+
+    def _end_wishes(self) -> None:
+        state = self._state
+        ended, state.wishes.ended = state.wishes.ended, []
+        for wish_id, reason, cause in ended:
+            if wish_id in state.wishes.open:
+                self._emit(records.WishEnded(state.now, wish_id, reason, cause))
+
+
+def _effect_of(record: Record) -> Effect | None:
+    if isinstance(record, records.RunRequested):
+        return None if record.observed else record.run
+    if isinstance(record, records.NoticeRequested):
+        return SendNotice(record.notice)
+    return None

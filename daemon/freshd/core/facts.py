@@ -1,0 +1,180 @@
+"""What each record does to the state: the only code that changes it, live and when recovery folds the journal."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from freshd.core import notices, runs
+from freshd.core.freshness import data_time
+from freshd.core.rebuild import rebuild
+from freshd.core.rows import Pair, Row
+from freshd.core.state import State, completeness_wanted
+from freshd.core.updates import take_update
+from freshd.model import records
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import Event, EventKind
+from freshd.model.records import Record
+from freshd.model.time import FOREVER, NEVER
+
+
+def apply(state: State, record: Record) -> None:
+    """Make the state what it is once the record is a fact."""
+    if record.now > state.now:
+        state.now = record.now
+    match record:
+        case records.EventTaken(event=event):
+            _event(state, event)
+        case records.EventRepeated() | records.DeadLettered() | records.UnmatchedSeen():
+            pass
+        case records.RunRequested():
+            runs.begin(state, record)
+        case records.RunReported(report=report):
+            runs.report(state, report)
+        case records.RunQueued(asset=asset):
+            if asset in state.rows:
+                runs.queue(state, state.rows[asset])
+        case records.StopEnded(asset=asset):
+            if asset in state.rows:
+                runs.end_stop(state, state.rows[asset])
+        case records.RunOfOthersLost(asset=asset, run_id=run_id):
+            if asset in state.rows:
+                runs.others_lost(state, state.rows[asset], run_id)
+        case records.VerdictChanged():
+            _verdict(state, record)
+        case records.IncidentChanged():
+            state.book.record(record, _pairs_named(state, record))
+        case records.NoticeRequested():
+            notices.asked(state, record)
+        case records.NoticeReported(report=report):
+            notices.reported(state, report)
+        case records.WishMade(wish=wish, planned=planned):
+            state.wishes.make(wish, planned, state.rows)
+            for key in planned:
+                _wished(state, state.rows.get(key))
+        case records.WishEnded():
+            state.wishes.end(record, state.rows)
+        case records.DaemonStarted(catching_up=catching_up):
+            _started(state, catching_up)
+        case records.DaemonCaughtUp():
+            _caught_up(state)
+        case records.GraphReplaced():
+            rebuild(state)
+        case _:
+            assert_never(record)
+
+
+def _event(state: State, event: Event) -> None:
+    if event.id and not state.remember(event.source, event.id, state.now):
+        return
+    keys: list[AssetKey] = list(event.assets)
+    if event.whole_run and event.run_id:
+        keys += sorted(state.others.get(event.run_id, set()) - set(keys))
+    for key in keys:
+        row = state.rows.get(key)
+        if row is not None:
+            _event_of(state, row, event)
+
+
+def _event_of(state: State, row: Row, event: Event) -> None:
+    at = min(event.at, state.now)
+    match event.kind:
+        case EventKind.UPDATE:
+            _update(state, row, event, at)
+        case EventKind.OBSERVATION:
+            _observation(state, row, event, at)
+        case EventKind.RUN_STARTED:
+            runs.others_started(state, row, event.run_id, event.started_at if event.started_at is not None else at)
+        case EventKind.RUN_FAILED:
+            runs.others_ended(state, row, event.run_id, at, failed=True)
+        case EventKind.RUN_ENDED:
+            runs.others_ended(state, row, event.run_id, at, failed=False)
+        case EventKind.CHECK:
+            if event.check is not None:
+                runs.take_check(state, row, at, event.check)
+        case EventKind.HEARTBEAT:
+            pass
+        case _:
+            assert_never(event.kind)
+
+
+def _update(state: State, row: Row, event: Event, at: int) -> None:
+    if event.completeness is not None and event.completeness < completeness_wanted(row):
+        runs.others_ended(state, row, event.run_id, at, failed=True)
+        return
+    start = event.started_at
+    if row.others is not None or event.run_id:
+        if start is None and event.run_id:
+            start = runs.start_of_others(row, event.run_id)
+            if start is None:
+                runs.end_unstarted(row, event.run_id, at)
+        runs.others_ended(state, row, event.run_id, at, failed=False)
+    take_update(
+        state,
+        row,
+        at,
+        at if start is None else start,
+        data_time=event.data_time,
+        changed=event.changed,
+        run_id=event.run_id,
+    )
+
+
+def _observation(state: State, row: Row, event: Event, at: int) -> None:
+    if event.data_time is None:
+        return
+    seen = min(event.data_time, at)
+    if seen > data_time(row, at - 1, state.memo):
+        take_update(state, row, at, at, data_time=seen, observed=True)
+
+
+def _verdict(state: State, record: records.VerdictChanged) -> None:
+    row = state.rows.get(record.asset)
+    for pair in row.pairs if row is not None else ():
+        if pair.policy.name == record.policy:
+            pair.verdict = record.new
+            pair.measure = record.measure
+            pair.since = record.now
+            if row is not None and not row.dirty:
+                row.dirty = True
+                state.dirty.append(row)
+
+
+def _pairs_named(state: State, record: records.IncidentChanged) -> dict[tuple[str, str, str], Pair]:
+    found: dict[tuple[str, str, str], Pair] = {}
+    for member in record.put:
+        row = state.rows.get(member.asset)
+        for pair in row.pairs if row is not None else ():
+            if pair.policy.name == member.policy:
+                found[pair.key] = pair
+    return found
+
+
+def _wished(state: State, row: Row | None) -> None:
+    """A person starts a stopped asset anew at once, with all its attempts."""
+    if row is None:
+        return
+    if row.work is not None and row.work.stopped:
+        runs.end_stop(state, row)
+    if row.work is not None:
+        row.work.retry_at = NEVER
+    state.plan(row)
+    state.touch(row)
+
+
+def _started(state: State, catching_up: bool) -> None:
+    state.started_at = state.now
+    if catching_up:
+        state.catching_up_until = state.now + state.charter.limits.catch_up
+    for row in state.rows.values():
+        if row.known_since == FOREVER:
+            row.known_since = state.now
+
+
+def _caught_up(state: State) -> None:
+    state.catching_up_until = NEVER
+    for row in state.deferred:
+        state.judge(row)
+    state.deferred.clear()
+    for row in state.rows.values():
+        if row.due or row.wishes:
+            state.plan(row)

@@ -1,0 +1,173 @@
+"""The formulas of semantics.md over rows: data time, what was missed, due. Small, pure, pulled when asked.
+
+Values are never stored by these functions; whoever calls them for many rows at one instant hands in a
+memo. "Just before c" is c - 1: instants are whole microseconds.
+"""
+
+from __future__ import annotations
+
+from freshd.core import history
+from freshd.core.history import LATEST, MISSED, START, TIME, WIDTH
+from freshd.core.rows import Row, through_virtual
+from freshd.model.time import FOREVER, NEVER, Instant
+
+Memo = dict[tuple[Row, Instant], Instant]
+
+
+def start_for(row: Row, up: Row, start: Instant) -> Instant:
+    """The start that counts for one upstream: an update counts only for the upstreams its asset had then."""
+    if row.joined is not None:
+        joined = row.joined.get(up.key)
+        if joined is not None and start < joined:
+            return NEVER
+    return start
+
+
+def data_time(row: Row, at: Instant, memo: Memo) -> Instant:
+    """The instant up to which the sources are reflected in `row` at `at`; NEVER if undefined."""
+    if row.source:
+        return history.latest_time(row.cells, at, row.base)
+    known = memo.get((row, at))
+    if known is not None:
+        return known
+    if row.asset.virtual:
+        value = min((data_time(up, at, memo) for up in row.ups), default=NEVER)
+    else:
+        value = _derived_data_time(row, at, memo)
+    memo[(row, at)] = value
+    return value
+
+
+def _derived_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
+    cells = row.cells
+    offset = history.in_force(cells, at)
+    best = NEVER
+    # From the last update backwards; one that is bounded may be outdone by an earlier one that is not.
+    while offset >= 0:
+        start = cells[offset + START]
+        value = reading_time(row, start, at, memo)
+        bound = cells[offset + TIME]
+        best = max(best, min(value, bound))
+        if bound >= value and start == cells[offset + LATEST]:
+            break
+        offset -= WIDTH
+    return best
+
+
+def reading_time(row: Row, start: Instant, at: Instant, memo: Memo) -> Instant:
+    """min over the upstreams of how far their content, as an update that began at `start` read it, reaches."""
+    if not row.ups:
+        return start
+    value = FOREVER
+    for up in row.ups:
+        value = min(value, reach(up, start_for(row, up, start), at, memo))
+        if value == NEVER:
+            break
+    return value
+
+
+def reach(up: Row, start: Instant, at: Instant, memo: Memo) -> Instant:
+    """D(p, u, t): how far the content of `up`, as a reader that began at `start` saw it, reaches at `at`.
+
+    FOREVER where the reader's own entry already holds the answer (the upstream's entries are gone).
+    """
+    if start == NEVER:
+        return NEVER if last_changed(up) != NEVER else data_time(up, at, memo)
+    if start < floor_of(up):
+        return FOREVER
+    changed = changed_after(up, start)
+    if changed <= at:
+        return data_time(up, changed - 1, memo)
+    return data_time(up, at, memo)
+
+
+def floor_of(row: Row) -> Instant:
+    """Readers that started before this have what they read folded into their own entries."""
+    if not row.asset.virtual:
+        return row.floor
+    return max((floor_of(up) for up in row.ups), default=NEVER)
+
+
+def changed_after(row: Row, start: Instant) -> Instant:
+    """The end of the first changed update of `row` after `start`, as far as its history reaches; else FOREVER."""
+    if not row.asset.virtual:
+        if row.last_changed <= start:
+            return FOREVER
+        return history.first_changed_after(row.cells, start)
+    return min((changed_after(up, start) for up in row.ups), default=FOREVER)
+
+
+def missed_at(row: Row, start: Instant) -> Instant:
+    """The end of the first changed source update that a reader of `row` with this start has missed, or FOREVER."""
+    if row.source:
+        if row.last_changed <= start:
+            return FOREVER
+        return row.first if start < row.floor else history.first_changed_after(row.cells, start)
+    if row.asset.virtual:
+        return min((missed_at(up, start) for up in row.ups), default=FOREVER)
+    offset = history.in_force(row.cells, start)
+    return row.cells[offset + MISSED] if offset >= 0 else row.first
+
+
+def missed_by(row: Row, start: Instant) -> Instant:
+    """The same for `row`'s own update with this (latest) start: the minimum over its upstreams."""
+    return min((missed_at(up, start_for(row, up, start)) for up in row.ups), default=FOREVER)
+
+
+def pending_since(row: Row) -> Instant:
+    """The end of the first changed source update that `row` does not reflect, or FOREVER."""
+    if row.source:
+        return FOREVER
+    if row.asset.virtual:
+        return min((pending_since(up) for up in row.ups), default=FOREVER)
+    return row.cells[len(row.cells) - WIDTH + MISSED] if row.cells else row.first
+
+
+def updated_at(row: Row) -> Instant:
+    """The end of the last update; of a virtual row, NEVER if one of its upstreams has none."""
+    if not row.asset.virtual:
+        return row.updated_at
+    ends = [updated_at(up) for up in row.ups]
+    return NEVER if not ends or min(ends) == NEVER else max(ends)
+
+
+def last_changed(row: Row) -> Instant:
+    """The end of the last changed update."""
+    if not row.asset.virtual:
+        return row.last_changed
+    return max((last_changed(up) for up in row.ups), default=NEVER)
+
+
+def has_news(row: Row, up: Row) -> bool:
+    """Whether `up` has a changed update that `row`'s latest update by start did not read."""
+    return last_changed(up) > start_for(row, up, row.start)
+
+
+def is_due(row: Row) -> bool:
+    """due(a) of semantics.md."""
+    if row.source or row.asset.virtual or not row.ups:
+        return False
+    if not row.cells:
+        return all(updated_at(up) != NEVER for up in row.ups)
+    needed = row.reaction.updates_on
+    if needed == "any":
+        return any(has_news(row, up) for up in row.ups)
+    if needed == "all":
+        return all(has_news(row, up) for up in row.ups)
+    return all(has_news(row, up) for up in row.ups if up.key in needed)
+
+
+def newest_upstream_end(row: Row) -> Instant:
+    """The end of the last changed upstream update (for a row never updated: of the last one, changed or not)."""
+    newest = NEVER
+    for up in row.ups:
+        for source in through_virtual(up):
+            end = source.last_changed if row.cells else source.updated_at
+            if end > newest:
+                newest = end
+    return newest
+
+
+def changed_upstream_end(row: Row) -> Instant:
+    """The end of the last changed upstream update."""
+    return max((last_changed(up) for up in row.ups), default=NEVER)

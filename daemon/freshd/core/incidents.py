@@ -1,0 +1,259 @@
+"""Which incident each bad pair belongs to: the four rules of semantics.md, applied to the pairs that changed.
+
+1. members that are no longer bad leave, and an incident without members closes; 2. a member whose cause
+is the main cause of another open incident moves there; 3. an incident emptied by this closes, a main
+cause that no member has gives way to the one that most have, incidents of one main cause merge; 4. new
+members join, reopen or open one. Rules run again until nothing changes, since a main cause that gave
+way may draw members in. Only records change anything; nothing here tells anybody (notices.py does).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from freshd.core.incident_book import Incident, IncidentBook
+from freshd.core.rows import Pair
+from freshd.core.state import State
+from freshd.model.policy import Severity
+from freshd.model.records import IncidentChanged, Member
+from freshd.model.time import NEVER, Instant
+
+Emit = Callable[[IncidentChanged], None]
+
+SEVERITIES = list(Severity)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a pair is at this instant: bad or not, and by what cause."""
+
+    bad: bool
+    cause: str = ""
+    reason: str = ""
+    state: str = ""
+
+
+def regroup(state: State, views: dict[Pair, View], emit: Emit) -> None:
+    """Bring the incidents up to date with the pairs in `views`."""
+    changed = sorted(views, key=lambda pair: (pair.row.key, pair.policy.name, pair.row.partition))
+    _leave(state, [pair for pair in changed if pair.incident and not views[pair].bad], emit)
+    _move(state, [pair for pair in changed if pair.incident and views[pair].bad], views, emit)
+    _settle(state, emit)
+    _join(state, [pair for pair in changed if not pair.incident and views[pair].bad], views, emit)
+
+
+def _leave(state: State, pairs: Iterable[Pair], emit: Emit) -> None:
+    leaving: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        leaving.setdefault(pair.incident, []).append(pair)
+    for name, gone in leaving.items():
+        incident = state.book.incidents[name]
+        closes = len(gone) == len(incident.members)
+        _emit(state, incident, emit, left=gone, closed_at=state.now if closes else None)
+
+
+def _move(state: State, pairs: list[Pair], views: dict[Pair, View], emit: Emit) -> None:
+    """Note changed causes; a member whose cause is another incident's main cause moves there."""
+    book = state.book
+    put: dict[str, list[Member]] = {}
+    left_behind: set[str] = set()
+    for pair in pairs:
+        view = views[pair]
+        home = book.incidents[pair.incident]
+        target = home
+        if view.cause != home.cause:
+            target = book.main.get(view.cause, home)
+        same = (pair.cause, pair.reason, pair.state) == (view.cause, view.reason, view.state)
+        if target is home and same:
+            continue
+        put.setdefault(target.id, []).append(_member(pair, view))
+        if target is not home:
+            left_behind.add(home.id)
+    for name, members in put.items():
+        _emit(state, book.incidents[name], emit, put=members)
+    for name in sorted(left_behind):
+        home = book.incidents[name]
+        if home.causes.get(home.cause):
+            _emit(state, home, emit)
+
+
+def _settle(state: State, emit: Emit) -> None:
+    """Empty incidents close, main causes that no member has give way, incidents of one main cause merge."""
+    book = state.book
+    while True:
+        todo = [
+            book.incidents[name]
+            for name in book.dirty
+            if name in book.incidents and not book.incidents[name].causes.get(book.incidents[name].cause)
+        ]
+        if not todo:
+            return
+        for incident in sorted(todo, key=Incident.sort_key):
+            if incident.id not in book.incidents or incident.causes.get(incident.cause):
+                continue
+            if not incident.members:
+                _emit(state, incident, emit, closed_at=state.now)
+                continue
+            cause = _heaviest(incident)
+            standing = book.main.get(cause)
+            if standing is None or standing is incident:
+                _emit(state, incident, emit, cause=cause)
+                _draw_in(state, incident, emit)
+            else:
+                keeper, other = sorted((standing, incident), key=Incident.sort_key)
+                _merge(state, keeper, other, cause, emit)
+
+
+def _heaviest(incident: Incident) -> str:
+    """The cause that most members have; of equals the one whose earliest member joined first, then the smaller."""
+    most = max(incident.causes.values())
+    candidates = [cause for cause, count in incident.causes.items() if count == most]
+    if len(candidates) == 1:
+        return candidates[0]
+    earliest = {cause: (1 << 62) for cause in candidates}
+    for pair in incident.members.values():
+        if pair.cause in earliest:
+            earliest[pair.cause] = min(earliest[pair.cause], pair.joined_at)
+    return min(candidates, key=lambda cause: (earliest[cause], cause))
+
+
+def _draw_in(state: State, incident: Incident, emit: Emit) -> None:
+    """Members of other incidents whose cause this incident's main cause now is move here."""
+    for other in state.book.holding(incident.cause):
+        if other is incident:
+            continue
+        members = [_as_is(pair) for pair in other.members.values() if pair.cause == incident.cause]
+        if members:
+            _emit(state, incident, emit, put=members)
+            _emit(state, other, emit, closed_at=None if other.members else state.now)
+
+
+def _merge(state: State, keeper: Incident, other: Incident, cause: str, emit: Emit) -> None:
+    members = [_as_is(pair) for pair in other.members.values()]
+    _emit(state, keeper, emit, put=members, cause=cause)
+    _emit(state, other, emit, closed_at=state.now, merged_into=keeper.id)
+    state.book.main[cause] = keeper
+
+
+def _join(state: State, pairs: list[Pair], views: dict[Pair, View], emit: Emit) -> None:
+    joining: dict[str, list[Pair]] = {}
+    homes: dict[str, Incident] = {}
+    for pair in pairs:
+        cause = views[pair].cause
+        joining.setdefault(cause, []).append(pair)
+        if cause not in homes:
+            homes[cause] = _home(state, cause)
+    for cause, news in joining.items():
+        incident = homes[cause]
+        members = [_member(pair, views[pair], fresh=True, state=state) for pair in news]
+        _emit(state, incident, emit, put=members)
+
+
+def _home(state: State, cause: str) -> Incident:
+    """The incident that a new member with this cause joins, reopens or opens."""
+    book = state.book
+    standing = book.main.get(cause)
+    if standing is not None:
+        return standing
+    holding = book.holding(cause)
+    if holding:
+        return holding[0]
+    for incident in reversed(list(book.closed.values())):
+        closed_at = incident.closed_at
+        if incident.cause == cause and not incident.merged_into and closed_at is not None:
+            if state.now - closed_at < state.charter.limits.reopen:
+                incident.reopened += 1
+                return incident
+            break
+    book.opened += 1
+    return Incident(f"inc-{book.opened}", cause, state.now)
+
+
+def _member(pair: Pair, view: View, fresh: bool = False, state: State | None = None) -> Member:
+    joined_at, joined = pair.joined_at, pair.joined
+    if fresh and state is not None:
+        state.book.joined += 1
+        joined_at, joined = state.now, state.book.joined
+    policy, asset, partition = pair.key
+    return Member(policy, asset, partition, view.state, view.cause, view.reason, joined_at, joined)
+
+
+def _as_is(pair: Pair) -> Member:
+    return _member(pair, View(True, pair.cause, pair.reason, pair.state))
+
+
+def _emit(
+    state: State,
+    incident: Incident,
+    emit: Emit,
+    *,
+    put: list[Member] | None = None,
+    left: list[Pair] | None = None,
+    cause: str = "",
+    closed_at: Instant | None = None,
+    merged_into: str = "",
+) -> None:
+    """One record that says what the incident is from now on."""
+    main = cause or incident.cause
+    gone = [pair.key for pair in left or ()]
+    came = put or []
+    policies = Counter(incident.by_policy)
+    policies.subtract(policy for policy, _, _ in gone)
+    policies.update(m.policy for m in came if (m.policy, m.asset, m.partition) not in incident.members)
+    count = len(incident.members) - len(gone)
+    count += sum((m.policy, m.asset, m.partition) not in incident.members for m in came)
+    first = _first(incident, main, gone, came)
+    severities = [
+        policy.alert.severity
+        for name, members in policies.items()
+        if members > 0 and (policy := state.charter.policies.get(name)) is not None and policy.alert is not None
+    ]
+    emit(
+        IncidentChanged(
+            now=state.now,
+            incident=incident.id,
+            cause=main,
+            reason=first[3] if first is not None else incident.reason,
+            severity=max(severities, key=SEVERITIES.index, default=None) if count else incident.severity,
+            opened_at=incident.opened_at,
+            closed_at=None if count else closed_at or state.now,
+            reopened=incident.reopened,
+            members=count,
+            put=tuple(came),
+            left=tuple(gone),
+            merged_into=merged_into,
+        )
+    )
+    standing = state.book.incidents.get(incident.id)
+    if standing is not None:
+        standing.first = first
+
+
+def _first(
+    incident: Incident, main: str, gone: list[tuple[str, str, str]], came: list[Member]
+) -> tuple[str, str, str, str] | None:
+    """The first member with the main cause, by policy, then asset key; its reason is the incident's."""
+    touched = {*gone, *((m.policy, m.asset, m.partition) for m in came)}
+    known = incident.first
+    if known is not None and main == incident.cause and known[:3] not in touched:
+        candidates = [known]
+    else:
+        candidates = [
+            (*key, pair.reason) for key, pair in incident.members.items() if key not in touched and pair.cause == main
+        ]
+    candidates += [(m.policy, m.asset, m.partition, m.reason) for m in came if m.cause == main]
+    return min(candidates, default=None)
+
+
+def forget_closed(book: IncidentBook, now: Instant, reopen: Instant, most: int) -> None:
+    """Drop closed incidents that can no longer reopen and owe nobody a notice."""
+    for name in list(book.closed):
+        incident = book.closed[name]
+        settled = not any(channel.in_flight for channel in incident.channels.values()) and name not in book.stale
+        old = now - (incident.closed_at if incident.closed_at is not None else NEVER) >= reopen
+        if not (settled and (old or len(book.closed) > most)):
+            break
+        del book.closed[name]
+        book.dirty.add(name)

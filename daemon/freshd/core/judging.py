@@ -1,0 +1,202 @@
+"""Judges the queued rows: verdicts as records, and what each pair is to the incidents.
+
+A pair that is not fresh watches the rows on which its cause rests; it is judged again when one of them
+changes. A fresh pair costs nothing until its own instant comes. While the daemon catches up no verdict
+gets worse: such rows are kept and judged again at the end of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from freshd.core.causes import Cause, failed_cause, root_cause, source_reason
+from freshd.core.incidents import View
+from freshd.core.rows import Pair, Row
+from freshd.core.state import State
+from freshd.core.verdicts import RANK, judge
+from freshd.model.policy import Measure, Verdict
+from freshd.model.records import Reason, Record, VerdictChanged
+from freshd.model.time import FOREVER
+
+Emit = Callable[[Record], None]
+
+DEFAULT_AT = frozenset({"stale", "failed"})
+"""What makes a pair bad, if its policy's alert does not say otherwise."""
+
+
+class Judging:
+    """The verdict half of a step."""
+
+    __slots__ = ("_feeds", "_labels", "_state", "_views")
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._views: dict[Pair, View] = {}
+        self._feeds: set[str] = set()  # feeds whose sources' pairs changed in this step
+        self._labels: dict[str, tuple[str, str]] = {}  # feeds that count as one cause: (cause, reason)
+
+    def judge_queued(self, emit: Emit) -> None:
+        """Judge every queued row, in order of key."""
+        state = self._state
+        while state.to_judge:
+            batch = sorted(state.to_judge, key=lambda row: row.rank)
+            state.to_judge = []
+            for row in batch:
+                row.judged = False
+            for row in batch:
+                self._judge_row(row, emit)
+
+    def _judge_row(self, row: Row, emit: Emit) -> None:
+        state = self._state
+        row.judge_at = FOREVER
+        for pair in row.pairs:
+            until = self._judge_pair(pair, emit)
+            row.judge_at = min(row.judge_at, until)
+        state.arm(row)
+
+    def _judge_pair(self, pair: Pair, emit: Emit) -> int:
+        state = self._state
+        row = pair.row
+        until, measure = FOREVER, None
+        if pair.policy.has_expectations:
+            found = judge(pair.policy, row, state.now, state.memo)
+            verdict, measure, until = found.verdict, found.measure, found.until
+            if state.catching_up and RANK[verdict] > RANK[pair.verdict]:
+                state.deferred.add(row)
+                verdict = pair.verdict
+            if verdict is not pair.verdict:
+                shown = "" if measure is None else measure.value
+                emit(VerdictChanged(state.now, pair.policy.name, row.key, row.partition, pair.verdict, verdict, shown))
+            pair.measure = "" if measure is None else measure.value
+        self._view(pair, measure)
+        return until
+
+    def _view(self, pair: Pair, measure: Measure | None) -> None:
+        """What the pair is to the incidents, and on which rows that rests."""
+        state = pair_state(pair)
+        cause = self._cause(pair, state, measure)
+        self._watch(pair, cause.path if cause is not None else ())
+        was_bad = pair.bad
+        pair.bad = bool(state)
+        if not (was_bad or pair.bad or pair.incident):
+            return
+        self._place(pair, cause if state else None)
+        if state:
+            assert cause is not None
+            self._views[pair] = View(True, cause.row.key, cause.reason.value, state)
+        else:
+            self._views[pair] = View(False)
+
+    def _cause(self, pair: Pair, state: str, measure: Measure | None) -> Cause | None:
+        row = pair.row
+        if state == "failed":
+            return failed_cause(row)
+        if state == "sync_failed":
+            return Cause(row, Reason.SYNC_FAILED, (row,))
+        if pair.policy.has_expectations and pair.verdict is not Verdict.FRESH and measure is not None:
+            return root_cause(row, measure, self._state.now, self._state.memo)
+        return None
+
+    def _watch(self, pair: Pair, path: tuple[Row, ...]) -> None:
+        if path == pair.path:
+            return
+        for row in pair.path:
+            if row.watchers is not None:
+                row.watchers.pop(pair, None)
+        for row in path:
+            if row.watchers is None:
+                row.watchers = {}
+            row.watchers[pair] = None
+        pair.path = path
+
+    # feeds: several sources of one feed count as one cause
+
+    def _place(self, pair: Pair, cause: Cause | None) -> None:
+        feeds = self._state.book.feeds
+        old = pair.root
+        if old is not None and old.source and old.asset.feed:
+            sources = feeds.get(old.asset.feed, {})
+            pairs = sources.get(old.key)
+            if pairs is not None:
+                pairs.pop(pair, None)
+                if not pairs:
+                    del sources[old.key]
+            self._feeds.add(old.asset.feed)
+        pair.root = cause.row if cause is not None else None
+        if cause is not None and cause.row.source and cause.row.asset.feed:
+            feed = cause.row.asset.feed
+            feeds.setdefault(feed, {}).setdefault(cause.row.key, {})[pair] = None
+            self._feeds.add(feed)
+
+    def changed_views(self) -> dict[Pair, View]:
+        """What every pair looked at in this step is to the incidents now; forgotten once taken."""
+        for feed in sorted(self._feeds):
+            self._label(feed)
+        self._feeds.clear()
+        views, self._views = self._views, {}
+        if self._labels:
+            for pair, view in views.items():
+                label = self._label_of(pair)
+                if view.bad and label is not None:
+                    views[pair] = View(True, label[0], label[1], view.state)
+        return views
+
+    def _label_of(self, pair: Pair) -> tuple[str, str] | None:
+        root = pair.root
+        if root is None or not root.source or not root.asset.feed:
+            return None
+        return self._labels.get(root.asset.feed)
+
+    def _label(self, feed: str) -> None:
+        sources = self._state.book.feeds.get(feed, {})
+        label = None
+        if len(sources) >= 2:
+            first = self._state.rows[min(sources)]
+            label = (f"feed:{feed}", source_reason(first).value)
+        if label == self._labels.get(feed):
+            return
+        if label is None:
+            self._labels.pop(feed, None)
+        else:
+            self._labels[feed] = label
+        for key, pairs in sources.items():
+            source = self._state.rows[key]
+            for pair in pairs:
+                if pair not in self._views:
+                    self._views[pair] = View(True, key, source_reason(source).value, pair_state(pair))
+
+    # a charter is replaced
+
+    def watched_pairs(self) -> list[Pair]:
+        """The pairs that watch something or are in an incident."""
+        return [pair for row in self._state.rows.values() for pair in row.pairs if pair.path or pair.incident]
+
+    def forget_gone(self, before: list[Pair]) -> None:
+        """Pairs of removed assets and policies leave their incidents and watch nothing."""
+        for pair in before:
+            if self._state.rows.get(pair.row.key) is pair.row and pair in pair.row.pairs:
+                continue
+            self._watch(pair, ())
+            if pair.bad:
+                self._place(pair, None)
+            pair.bad = False
+            if pair.incident:
+                self._views[pair] = View(False)
+
+
+def pair_state(pair: Pair) -> str:
+    """Why the pair is bad: `stale`, `warn`, `failed`, `sync_failed`; empty: it is not."""
+    at = pair.policy.alert.at if pair.policy.alert is not None else DEFAULT_AT
+    row = pair.row
+    if pair.policy.has_expectations:
+        if pair.verdict is Verdict.STALE and "stale" in at:
+            return "stale"
+        if pair.verdict is Verdict.UNKNOWN and pair.incident and pair.state == "stale":
+            return "stale"
+        if pair.verdict in (Verdict.WARN, Verdict.STALE) and "warn" in at:
+            return "warn"
+    if "failed" in at and (row.stopped or row.check_failed()):
+        return "failed"
+    if "sync_failed" in at and row.source and row.outcome_failed:
+        return "sync_failed"
+    return ""

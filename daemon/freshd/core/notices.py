@@ -1,0 +1,129 @@
+"""What each channel should show of each incident, and whether it has to be told anew.
+
+Level-triggered: for every incident that changed, the notice that should stand is compared with the
+last one asked for. Per incident and channel one notice is under way at a time; what changes meanwhile
+is told by the next, so a storm of changes becomes a few edits. Ids derive from incident, channel and
+generation, so asking twice is asking once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
+from freshd.core.incident_book import ChannelState, Incident
+from freshd.core.state import State
+from freshd.model.effects import AFFECTED_SHOWN, Notice
+from freshd.model.inputs import NoticeReport
+from freshd.model.policy import Severity
+from freshd.model.records import NoticeRequested
+
+Emit = Callable[[NoticeRequested], None]
+
+
+def tell(state: State, emit: Emit) -> None:
+    """Ask for every notice that is due now."""
+    book = state.book
+    for name in sorted(book.stale, key=lambda name: int(name.rpartition("-")[2])):
+        incident = book.incidents.get(name) or book.closed.get(name)
+        if incident is None:
+            continue
+        for channel, mentions in _channels(state, incident).items():
+            standing = incident.channels.get(channel)
+            if standing is not None and standing.in_flight:
+                continue
+            notice = _notice(state, incident, channel, mentions, standing or ChannelState())
+            if notice is not None:
+                emit(NoticeRequested(state.now, notice))
+    book.stale.clear()
+
+
+def _channels(state: State, incident: Incident) -> dict[str, tuple[str, ...]]:
+    """Every channel that is to be told, with whom to mention there."""
+    found: dict[str, tuple[str, ...]] = {channel: () for channel in sorted(incident.channels)}
+    for name in sorted(name for name, count in incident.by_policy.items() if count > 0):
+        policy = state.charter.policies.get(name)
+        if policy is not None and policy.alert is not None:
+            known = found.get(policy.alert.channel, ())
+            found[policy.alert.channel] = tuple(dict.fromkeys((*known, *policy.alert.mention)))
+    return found
+
+
+def _notice(
+    state: State, incident: Incident, channel: str, mentions: tuple[str, ...], told: ChannelState
+) -> Notice | None:
+    """What the channel should show, or None if it shows that already."""
+    if told.asked is None and (incident.closed_at is not None or incident.severity is None):
+        return None
+    shown = sorted((pair.row.key, pair.policy.name, pair.state) for pair in incident.members.values())
+    severity = incident.severity or Severity.INFO
+    generation = told.generation + 1
+    notice = Notice(
+        notice_id="n-" + sha256(f"{incident.id}\x00{channel}\x00{generation}".encode()).hexdigest()[:24],
+        incident=incident.id,
+        channel=channel,
+        cause=incident.cause,
+        reason=incident.reason,
+        severity=severity,
+        opened_at=incident.opened_at,
+        closed_at=incident.closed_at,
+        at=state.now,
+        affected=tuple(shown[:AFFECTED_SHOWN]),
+        affected_count=len(shown),
+        mentions=mentions,
+        thread=_thread(incident, severity, told.asked),
+        handle=told.handle,
+        merged_into=incident.merged_into,
+    )
+    if told.asked is not None and _content(notice) == _content(told.asked):
+        return None
+    return notice
+
+
+def _content(notice: Notice) -> Notice:
+    """The notice without what does not show."""
+    return replace(notice, notice_id="", at=0, thread=(), handle="", mentions=())
+
+
+def _thread(incident: Incident, severity: Severity, before: Notice | None) -> tuple[str, ...]:
+    """What people should notice: a rise in severity, a reopening."""
+    if before is None:
+        return ()
+    lines: list[str] = []
+    ranks = list(Severity)
+    if ranks.index(severity) > ranks.index(before.severity):
+        lines.append(f"severity rose from {before.severity.value} to {severity.value}")
+    if before.closed_at is not None and incident.closed_at is None:
+        lines.append(f"open again: {incident.cause} ({incident.reason})")
+    return tuple(lines)
+
+
+def asked(state: State, record: NoticeRequested) -> None:
+    """A notice is under way."""
+    notice = record.notice
+    incident = state.book.incidents.get(notice.incident) or state.book.closed.get(notice.incident)
+    if incident is None:
+        return
+    channel = incident.channels.setdefault(notice.channel, ChannelState())
+    channel.generation += 1
+    channel.asked = notice
+    channel.in_flight = True
+    state.book.under_way[notice.notice_id] = (incident.id, notice.channel)
+    if not incident.announced:
+        incident.announced = True
+        state.book.announced += 1
+    state.book.dirty.add(incident.id)
+
+
+def reported(state: State, report: NoticeReport) -> None:
+    """A notice was delivered, or never will be: whatever changed meanwhile may be told now."""
+    name, channel_name = state.book.under_way.pop(report.notice_id, ("", ""))
+    incident = state.book.incidents.get(name) or state.book.closed.get(name)
+    if incident is None:
+        return
+    channel = incident.channels[channel_name]
+    channel.in_flight = False
+    channel.handle = report.handle or channel.handle
+    state.book.stale.add(name)
+    state.book.dirty.add(name)

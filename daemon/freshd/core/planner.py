@@ -1,0 +1,243 @@
+"""Which runs to request now, and for rows that have to wait: until when, or for whom.
+
+It looks at state only, never at what woke it. For an eager row, in this order: is it due, free, not
+stopped, not blocked; has `min_interval` (or a retry's delay) passed; does it wait for something above;
+is it quiet (`debounce`); has its launcher a place. A row that waits for another is looked at again when
+that one changes; a row that waits for an instant is in the timer queue. A launcher that orders its own
+work gets a wave: with the row the automatic rows below that the run itself will make due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from freshd.core import runs
+from freshd.core.busy import is_blocked, launchable_from, waits_for
+from freshd.core.freshness import changed_upstream_end, has_news, newest_upstream_end, updated_at
+from freshd.core.rows import Row, readers, through_virtual
+from freshd.core.state import State
+from freshd.model.asset import AssetKey
+from freshd.model.effects import LaunchRun
+from freshd.model.policy import LauncherTraits
+from freshd.model.records import Reason, Record, RunOfOthersLost, RunQueued, RunRequested, StopEnded
+from freshd.model.time import FOREVER, NEVER, Instant
+
+Emit = Callable[[Record], None]
+
+
+def consider(state: State, emit: Emit) -> None:
+    """Look at every row queued for planning, upstreams first, and request the runs that are to start."""
+    while state.to_plan:
+        batch = sorted(state.to_plan, key=lambda row: row.order)
+        state.to_plan = []
+        for row in batch:
+            row.considered = False
+        for row in batch:
+            _consider(state, row, emit)
+
+
+def _consider(state: State, row: Row, emit: Emit) -> None:
+    row.plan_at = FOREVER
+    _look_after_others(state, row, emit)
+    work = row.work
+    if work is not None and work.stopped and work.stop_release <= state.now:
+        emit(StopEnded(state.now, row.key))
+    elif work is not None and work.stopped and work.stop_release < FOREVER:
+        row.plan_at = min(row.plan_at, work.stop_release)
+    if not state.catching_up and row.asset.launcher and not row.in_flight and not is_blocked(row):
+        wishes = state.wishes.ready(row) if row.wishes else ()
+        if wishes:
+            _launch_when_retry_allows(state, row, wishes, emit)
+        elif row.automatic and row.due and not row.stopped:
+            _launch_when_ready(state, row, emit)
+    state.arm(row)
+
+
+def _look_after_others(state: State, row: Row, emit: Emit) -> None:
+    for run, other in list((row.others or {}).items()):
+        if not other.open:
+            continue
+        lost_at = other.start + state.charter.limits.lost_after
+        if lost_at <= state.now:
+            emit(RunOfOthersLost(state.now, row.key, run))
+        else:
+            row.plan_at = min(row.plan_at, lost_at)
+
+
+def _launch_when_retry_allows(state: State, row: Row, wishes: tuple[str, ...], emit: Emit) -> None:
+    """A wish ignores debounce, min_interval and stop, but not the delay before a retry, nor a full launcher."""
+    retry_at = row.work.retry_at if row.work is not None else NEVER
+    if retry_at > state.now:
+        row.plan_at = min(row.plan_at, retry_at)
+    elif _has_place(state, row, emit):
+        _request(state, row, Reason.WISH, wishes, emit)
+
+
+def _launch_when_ready(state: State, row: Row, emit: Emit) -> None:
+    reaction = row.reaction
+    work = row.moving_work
+    if state.charter.observe and work.withheld == changed_upstream_end(row):
+        return
+    retrying = work.retry_at != NEVER
+    earliest = work.retry_at
+    if not retrying and work.last_start != NEVER:
+        earliest = work.last_start + reaction.min_interval
+    if earliest > state.now:
+        row.plan_at = min(row.plan_at, earliest)
+        return
+    forced_at = launchable_from(state, row) + reaction.max_wait
+    reason = Reason.RETRY if retrying else Reason.NEW_DATA if row.cells else Reason.FIRST_DATA
+    if state.now < forced_at:
+        upstream = waits_for(state, row)
+        if upstream is not None:
+            if upstream.waiters is None:
+                upstream.waiters = {}
+            upstream.waiters[row] = None
+            row.plan_at = min(row.plan_at, forced_at)
+            return
+        quiet_at = NEVER if retrying or not reaction.debounce else newest_upstream_end(row) + reaction.debounce
+        if state.now < quiet_at:
+            row.plan_at = min(row.plan_at, quiet_at, forced_at)
+            return
+    elif waits_for(state, row) is not None:
+        reason = Reason.MAX_WAIT
+    if _has_place(state, row, emit):
+        _request(state, row, reason, (), emit)
+
+
+def _has_place(state: State, row: Row, emit: Emit) -> bool:
+    limit = _traits(state, row.asset.launcher).limit
+    if not limit or state.launcher_load.get(row.asset.launcher, 0) < limit:
+        return True
+    if row.work is None or not row.work.queued:
+        emit(RunQueued(state.now, row.key))
+    return False
+
+
+def _traits(state: State, launcher: str) -> LauncherTraits:
+    return state.charter.launchers.get(launcher) or LauncherTraits(launcher)
+
+
+def _request(state: State, row: Row, reason: Reason, wishes: tuple[str, ...], emit: Emit) -> None:
+    members = [row]
+    if _traits(state, row.asset.launcher).wave:
+        members = _wish_wave(state, row, wishes) if wishes else _wave(state, row)
+    assets = tuple(member.key for member in members)
+    first = members[0]
+    requested = first.work.requested if first.work is not None else 0
+    attempt = (first.work.attempts if first.work is not None else 0) + 1
+    run = LaunchRun(
+        run_id=runs.run_id(assets, requested, attempt),
+        launcher=row.asset.launcher,
+        assets=assets,
+        requested_at=state.now,
+        attempt=attempt,
+        partition=row.partition,
+        reason=reason.value,
+    )
+    emit(RunRequested(state.now, run, observed=state.charter.observe, wishes=wishes))
+
+
+# waves
+
+
+def _wave(state: State, row: Row) -> list[Row]:
+    """The rows of one run: other ready rows of the launcher, and below them what the run will make due."""
+    launcher = row.asset.launcher
+    members = {row}
+    heads = [other for other in state.due_of(launcher) if other is not row and _is_ready(state, other)]
+    members.update(heads)
+    pending = sorted({kid for member in members for kid in readers(member)}, key=lambda kid: kid.order)
+    seen = set(pending)
+    while pending:
+        kid = pending.pop(0)
+        if kid in members or not _joins(state, kid, launcher, members):
+            continue
+        members.add(kid)
+        for below in readers(kid):
+            if below not in seen:
+                seen.add(below)
+                pending.append(below)
+        pending.sort(key=lambda below: below.order)
+    return sorted(members, key=lambda member: member.order)
+
+
+def _is_ready(state: State, row: Row) -> bool:
+    """Whether an eager row could be launched at this very moment."""
+    if not (row.automatic and row.due) or row.in_flight or row.stopped or is_blocked(row) or row.wishes:
+        return False
+    work = row.moving_work
+    if work.retry_at != NEVER:
+        if work.retry_at > state.now:
+            return False
+    elif work.last_start != NEVER and work.last_start + row.reaction.min_interval > state.now:
+        return False
+    if waits_for(state, row) is not None:
+        return False
+    return work.retry_at != NEVER or newest_upstream_end(row) + row.reaction.debounce <= state.now
+
+
+def _joins(state: State, row: Row, launcher: str, members: set[Row]) -> bool:
+    """Whether a row below members of a wave goes with them."""
+    if not row.automatic or row.asset.launcher != launcher or row.in_flight or row.stopped:
+        return False
+    if row.stuck_ups and not row.reaction.go_on:
+        return False
+    work = row.work
+    if work is not None and (
+        work.retry_at > state.now
+        or (work.last_start != NEVER and work.last_start + row.reaction.min_interval > state.now)
+    ):
+        return False
+    if not _made_due(row, members):
+        return False
+    for up in row.ups:
+        for read in through_virtual(up):
+            if read not in members and read.automatic and _rests_on(read, members):
+                return False
+    return waits_for(state, row, members) is None
+
+
+def _made_due(row: Row, members: set[Row]) -> bool:
+    def moved(up: Row) -> bool:
+        return any(read in members for read in through_virtual(up))
+
+    if not row.cells:
+        return all(moved(up) or updated_at(up) != NEVER for up in row.ups)
+    needed = row.reaction.updates_on
+    ups = row.ups if needed in ("any", "all") else [up for up in row.ups if up.key in needed]
+    news = [moved(up) or has_news(row, up) for up in ups]
+    return any(news) if needed == "any" else all(news)
+
+
+def _rests_on(row: Row, members: set[Row]) -> bool:
+    """Whether a member is above `row`, through automatic and virtual rows."""
+    stack = list(row.ups)
+    seen: set[Row] = set()
+    while stack:
+        up = stack.pop()
+        if up in members:
+            return True
+        if up not in seen:
+            seen.add(up)
+            if up.asset.virtual or up.automatic:
+                stack.extend(up.ups)
+    return False
+
+
+def _wish_wave(state: State, row: Row, wishes: tuple[str, ...]) -> list[Row]:
+    """The planned rows of the same launcher that can go in one run for the same wish."""
+    name = wishes[0]
+    members = [row]
+    keys: set[AssetKey] = {row.key}
+    planned = state.wishes.planned_below(name, row)
+    for other in sorted((state.rows[key] for key in planned if key in state.rows), key=lambda member: member.order):
+        if (
+            other is not row
+            and other.asset.launcher == row.asset.launcher
+            and not other.in_flight
+            and state.wishes.joins(name, other, frozenset(keys))
+        ):
+            members.append(other)
+            keys.add(other.key)
+    return sorted(members, key=lambda member: member.order)

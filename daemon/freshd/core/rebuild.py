@@ -1,0 +1,79 @@
+"""Make every kept value true again from the facts: after a restore, and when the graph is replaced.
+
+One pass in topological order over all rows; nothing else in the core is allowed to take that long.
+"""
+
+from __future__ import annotations
+
+from freshd.core.busy import is_busy, is_root_stuck, lets_through
+from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
+from freshd.core.history import LATEST, MISSED, START, WIDTH
+from freshd.core.rows import Row, through_virtual
+from freshd.core.state import State
+from freshd.model.time import FOREVER, NEVER
+
+
+def rebuild(state: State) -> None:
+    """One pass over all rows, upstreams first."""
+    rows = sorted(state.rows.values(), key=lambda row: row.order)
+    state.memo.clear()
+    state.due.clear()
+    state.others.clear()
+    for row in rows:
+        row.busy_ups = row.stuck_ups = 0
+        row.above = row.stuck = False
+        row.waiters = None
+        row.read_at = NEVER
+    for row in rows:
+        _history(row)
+        _reading(row)
+        due = is_due(row)
+        if due and not row.due:
+            row.moving_work.due_at = max(row.moving_work.due_at, state.now)
+        row.due = due
+        state.note_due(row)
+        for name, run in (row.others or {}).items():
+            if run.open and name:
+                state.others.setdefault(name, set()).add(row.key)
+    for row in rows:
+        row.busy_ups = sum(up.above for up in row.ups)
+        row.stuck_ups = sum(up.stuck for up in row.ups)
+        row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
+        row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.asset.virtual))
+    _look_again(state, rows)
+
+
+def _history(row: Row) -> None:
+    if not row.source:
+        row.first = min((up.first for up in row.ups), default=FOREVER)
+    cells = row.cells
+    for offset in range(0, len(cells), WIDTH):
+        latest = cells[offset + LATEST]
+        if row.source:
+            continue
+        if not any(latest < floor_of(up) for up in row.ups):
+            cells[offset + MISSED] = missed_by(row, latest)
+    row.pending = pending_since(row)
+
+
+def _reading(row: Row) -> None:
+    cells = row.cells
+    latest = max((cells[offset + START] for offset in range(0, len(cells), WIDTH)), default=NEVER)
+    if latest == NEVER:
+        return
+    for up in row.ups:
+        for read in through_virtual(up):
+            read.read_at = max(read.read_at, latest)
+
+
+def _look_again(state: State, rows: list[Row]) -> None:
+    state.to_judge = []
+    state.to_plan = []
+    for row in rows:
+        row.judged = row.considered = False
+        row.judge_at = row.plan_at = row.timer = FOREVER
+    state.timers.rebuild([])
+    for row in rows:
+        state.judge(row)
+        if row.due or row.wishes or row.others or (row.work is not None and row.work.stopped):
+            state.plan(row)

@@ -1,0 +1,345 @@
+"""The state: one row per asset partition, linked to the rows it is made from and to those made from it.
+
+A row holds facts (history, failures, runs) and a few values kept from them (pending, due, counters of
+busy and stuck upstreams) so that an event costs what it changes. `Work` is what only assets with runs
+need; `Pair` is one policy's view of one row. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from freshd.core import history
+from freshd.core.history import Cells
+from freshd.model.asset import Asset, AssetKey
+from freshd.model.inputs import Check
+from freshd.model.policy import Policy, Reaction, ReactionKind, Verdict
+from freshd.model.time import FOREVER, NEVER, Instant
+
+MANUAL = Reaction()
+
+
+class OwnRun:
+    """One of the daemon's runs, from its request until every member has an outcome."""
+
+    __slots__ = ("assets", "attempt", "finished", "launcher", "open", "reason", "requested_at", "run_id", "wishes")
+
+    def __init__(
+        self,
+        run_id: str,
+        launcher: str,
+        assets: tuple[AssetKey, ...],
+        requested_at: Instant,
+        attempt: int,
+        reason: str,
+        wishes: tuple[str, ...],
+    ) -> None:
+        self.run_id = run_id
+        self.launcher = launcher
+        self.assets = assets
+        self.requested_at = requested_at
+        self.attempt = attempt
+        self.reason = reason
+        self.wishes = wishes
+        self.open: set[AssetKey] = set(assets)
+        self.finished = False
+
+
+class Work:
+    """What the daemon's runs of one row have come to."""
+
+    __slots__ = (
+        "attempts",
+        "due_at",
+        "error",
+        "last_end",
+        "last_start",
+        "queued",
+        "requested",
+        "retry_at",
+        "run",
+        "run_start",
+        "stop_release",
+        "stopped",
+        "unblocked_at",
+        "unqueued_at",
+        "withheld",
+    )
+
+    def __init__(self) -> None:
+        self.requested = 0  # runs ever requested
+        self.run: OwnRun | None = None
+        self.run_start: Instant = NEVER  # when the run in flight began reading
+        self.attempts = 0  # failed attempts of the present series
+        self.last_start: Instant = NEVER  # of the daemon's last run
+        self.last_end: Instant = NEVER
+        self.retry_at: Instant = NEVER  # a retry waits until then; NEVER: none is owed
+        self.stopped = False
+        self.stop_release: Instant = FOREVER  # when the stop ends, once newer data has come
+        self.due_at: Instant = NEVER
+        self.unblocked_at: Instant = NEVER
+        self.unqueued_at: Instant = NEVER
+        self.queued = False
+        self.withheld: Instant = NEVER  # observe mode: the newest upstream end already decided on
+        self.error = ""
+
+
+class OthersRun:
+    """A run of somebody else's: in flight while `open`."""
+
+    __slots__ = ("open", "start")
+
+    def __init__(self, start: Instant, is_open: bool) -> None:
+        self.start = start
+        self.open = is_open
+
+
+class Pair:
+    """One policy's view of one row, and its place in an incident."""
+
+    __slots__ = (
+        "bad",
+        "cause",
+        "incident",
+        "joined",
+        "joined_at",
+        "measure",
+        "path",
+        "policy",
+        "reason",
+        "root",
+        "root_reason",
+        "row",
+        "since",
+        "state",
+        "verdict",
+    )
+
+    def __init__(self, policy: Policy, row: Row) -> None:
+        self.policy = policy
+        self.row = row
+        self.verdict = Verdict.UNKNOWN
+        self.measure = ""
+        self.since: Instant = NEVER
+        self.bad = False
+        self.path: tuple[Row, ...] = ()  # the rows on which its cause rests
+        self.root: Row | None = None  # the asset at which the walk to its cause ended
+        self.root_reason = ""
+        # membership
+        self.incident = ""
+        self.cause = ""
+        self.reason = ""
+        self.state = ""
+        self.joined_at: Instant = NEVER
+        self.joined = 0
+
+    @property
+    def key(self) -> tuple[str, AssetKey, str]:
+        """(policy, asset, partition)."""
+        return (self.policy.name, self.row.key, self.row.partition)
+
+
+class Row:
+    """One asset partition."""
+
+    __slots__ = (
+        "above",
+        "all_ups",
+        "asset",
+        "automatic",
+        "base",
+        "busy_ups",
+        "cells",
+        "checks",
+        "considered",
+        "dirty",
+        "due",
+        "ended_at",
+        "first",
+        "floor",
+        "joined",
+        "judged",
+        "key",
+        "kids",
+        "known_since",
+        "last_changed",
+        "order",
+        "others",
+        "outcome_at",
+        "outcome_failed",
+        "pairs",
+        "partition",
+        "pending",
+        "plan_at",
+        "rank",
+        "reaction",
+        "read_at",
+        "source",
+        "start",
+        "stuck",
+        "stuck_ups",
+        "timer",
+        "unstarted",
+        "updated_at",
+        "ups",
+        "waiters",
+        "watchers",
+        "wishes",
+        "work",
+        "judge_at",
+    )
+
+    def __init__(self, asset: Asset, partition: str = "") -> None:
+        self.asset = asset
+        self.key = asset.key
+        self.partition = partition
+        self.rank = 0  # by key: the order of decisions at one instant
+        self.order = 0  # topological
+        self.ups: tuple[Row, ...] = ()
+        self.all_ups: tuple[Row, ...] = ()  # with the static ones
+        self.kids: tuple[Row, ...] = ()
+        self.source = not asset.upstreams
+        self.reaction: Reaction = MANUAL
+        self.automatic = False
+        self.pairs: tuple[Pair, ...] = ()
+        self.known_since: Instant = FOREVER
+        # history and what is kept from it
+        self.cells: Cells = EMPTY
+        self.base: Instant = NEVER  # a source's latest data time among entries that are gone
+        self.floor: Instant = NEVER  # readers that started before this have their reading folded into their own entries
+        self.updated_at: Instant = NEVER
+        self.start: Instant = NEVER  # latest start of any update
+        self.last_changed: Instant = NEVER
+        self.first: Instant = FOREVER  # end of the first changed update of any source above (or of this source)
+        self.pending: Instant = FOREVER
+        self.read_at: Instant = NEVER  # latest start of any reader's update
+        self.joined: dict[AssetKey, Instant] | None = None  # upstreams added later, and when
+        # outcomes other than updates
+        self.outcome_at: Instant = NEVER  # latest outcome by time, ours or others'
+        self.outcome_failed = False
+        self.ended_at: Instant = NEVER  # latest failure or end without a run id
+        self.others: dict[str, OthersRun] | None = None
+        self.unstarted: dict[str, Instant] | None = None  # updates whose run's start is not known: run id -> end
+        self.checks: dict[str, tuple[Instant, Check]] | None = None
+        # reacting
+        self.due = False
+        self.work: Work | None = None
+        self.wishes: list[str] | None = None
+        self.busy_ups = 0
+        self.above = False  # counts in its readers' busy_ups
+        self.stuck_ups = 0
+        self.stuck = False
+        self.waiters: dict[Row, None] | None = None
+        self.watchers: dict[Pair, None] | None = None
+        # when to look again
+        self.judge_at: Instant = FOREVER
+        self.plan_at: Instant = FOREVER
+        self.timer: Instant = FOREVER
+        self.judged = False  # queued for judging in this step
+        self.considered = False  # queued for planning in this step
+        self.dirty = False
+
+    def __lt__(self, other: Row) -> bool:
+        return self.rank < other.rank
+
+    @property
+    def virtual(self) -> bool:
+        """Shows its upstreams as they are."""
+        return self.asset.virtual
+
+    @property
+    def moving_work(self) -> Work:
+        """Its work, made on first use."""
+        work = self.work
+        if work is None:
+            work = self.work = Work()
+        return work
+
+    @property
+    def stopped(self) -> bool:
+        """Failed for good, until newer data comes or somebody mends it."""
+        return self.work is not None and self.work.stopped
+
+    @property
+    def in_flight(self) -> bool:
+        """A run of it, ours or others', is in flight."""
+        if self.work is not None and self.work.run is not None:
+            return True
+        return self.others is not None and any(run.open for run in self.others.values())
+
+    def flight_start(self) -> Instant:
+        """The earliest start of its runs in flight, or FOREVER."""
+        start = FOREVER
+        if self.work is not None and self.work.run is not None:
+            start = self.work.run_start
+        if self.others:
+            for run in self.others.values():
+                if run.open and run.start < start:
+                    start = run.start
+        return start
+
+    def cells_to_write(self) -> Cells:
+        """Its own history array, made on first use."""
+        if self.cells is EMPTY:
+            self.cells = history.empty()
+        return self.cells
+
+    def note_outcome(self, at: Instant, failed: bool) -> None:
+        """An update, a failure or an end without new data: the latest by time counts, of equals the one told last."""
+        if at >= self.outcome_at:
+            self.outcome_at = at
+            self.outcome_failed = failed
+
+    def check_failed(self, blocking_only: bool = False) -> bool:
+        """Whether the latest result of any of its (blocking) checks is a failure."""
+        if self.checks is None:
+            return False
+        return any(not check.passed and (check.blocking or not blocking_only) for _, check in self.checks.values())
+
+
+EMPTY: Cells = history.empty()
+"""Shared by all rows without updates; never written to."""
+
+
+def readers(row: Row) -> list[Row]:
+    """The rows that read this one, virtual ones looked through; each once, nearest first."""
+    found: list[Row] = []
+    seen: set[Row] = set()
+    stack = list(reversed(row.kids))
+    while stack:
+        kid = stack.pop()
+        if kid in seen:
+            continue
+        seen.add(kid)
+        if kid.asset.virtual:
+            stack.extend(reversed(kid.kids))
+        else:
+            found.append(kid)
+    return found
+
+
+def through_virtual(row: Row) -> list[Row]:
+    """The rows whose updates are those of `row`: itself, or of a virtual row its upstreams', looked through."""
+    if not row.asset.virtual:
+        return [row]
+    found: list[Row] = []
+    seen: set[Row] = set()
+    stack = list(reversed(row.ups))
+    while stack:
+        up = stack.pop()
+        if up in seen:
+            continue
+        seen.add(up)
+        if up.asset.virtual:
+            stack.extend(reversed(up.ups))
+        else:
+            found.append(up)
+    return found
+
+
+def is_automatic(row: Row) -> bool:
+    """Eager or just-in-time, with a launcher, not virtual, with something to wait for."""
+    return (
+        row.reaction.kind is not ReactionKind.MANUAL
+        and bool(row.asset.launcher)
+        and not row.asset.virtual
+        and not row.source
+    )

@@ -1,0 +1,295 @@
+"""The lifecycle of runs: the daemon's own, from request to outcome, and those of others that events tell of.
+
+Own runs follow the table below; an outcome of a member is final, whatever is reported later. A failed
+attempt is owed a retry until the attempts are used up; then the asset has failed and stops.
+
+    phase      | member in flight | becomes
+    -----------+------------------+----------------------------------------------------------------
+    QUEUED     | yes              | in flight
+    STARTED    | yes              | in flight, its start known
+    SUCCEEDED  | yes              | updated; series of attempts over
+    FAILED     | yes              | one attempt used: a retry is owed, or it stops
+    LOST       | yes              | as FAILED
+    SKIPPED    | yes              | as if it had not run
+    FINISHED   | yes (no outcome) | as SKIPPED; the launcher's place is free
+    any        | no               | unchanged
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from freshd.core.busy import settle
+from freshd.core.freshness import changed_upstream_end
+from freshd.core.history import FLAGS, NAMED, WIDTH
+from freshd.core.rows import OthersRun, OwnRun, Row
+from freshd.core.state import State
+from freshd.core.updates import later_start, refresh_due, take_update
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import Check, RunPhase, RunReport
+from freshd.model.policy import ReactionKind, Retry
+from freshd.model.records import RunRequested
+from freshd.model.time import FOREVER, NEVER, Duration, Instant
+
+CLOSED_RUNS_KEPT = 16
+"""How many ended runs of others a row remembers, so that what is told late of them changes nothing."""
+
+
+def run_id(assets: tuple[AssetKey, ...], requested_before: int, attempt: int) -> str:
+    """The id of a run: the same state gives the same id."""
+    text = "\x00".join((*assets, str(requested_before), str(attempt)))
+    return "fd-" + sha256(text.encode()).hexdigest()[:24]
+
+
+def retry_delay(retry: Retry, failed_attempts: int, of_run: str) -> Duration:
+    """How long after the end of a failed run the next attempt may start."""
+    delay = min(retry.delay * retry.factor ** (failed_attempts - 1), retry.max_delay)
+    share = int(sha256(of_run.encode()).hexdigest()[:8], 16) / 0x100000000
+    return round(delay * (1 + retry.jitter * share))
+
+
+def allowed_attempts(row: Row) -> int:
+    """How many runs a series may take; a wish for a manual asset has one attempt."""
+    return 1 if row.reaction.kind is ReactionKind.MANUAL else row.reaction.retry.attempts
+
+
+def begin(state: State, record: RunRequested) -> None:
+    """A run is requested: its members are in flight."""
+    order = record.run
+    members = [state.rows[key] for key in order.assets if key in state.rows]
+    for row in members:
+        row.moving_work.requested += 1
+    if record.observed:
+        for row in members:
+            row.moving_work.withheld = changed_upstream_end(row)
+            state.touch(row)
+        return
+    run = OwnRun(order.run_id, order.launcher, order.assets, record.now, order.attempt, order.reason, record.wishes)
+    state.runs[run.run_id] = run
+    state.launcher_load[run.launcher] = state.launcher_load.get(run.launcher, 0) + 1
+    for row in members:
+        work = row.moving_work
+        work.run = run
+        work.run_start = work.last_start = record.now
+        work.retry_at = NEVER
+        if work.queued:
+            work.queued = False
+            state.queued.get(run.launcher, set()).discard(row)
+        for wish in record.wishes:
+            state.wishes.running(wish, row)
+        settle(state, row)
+        state.touch(row)
+
+
+def report(state: State, told: RunReport) -> None:
+    """A launcher's report counts; one of a run or member that is over changes nothing."""
+    run = state.runs.get(told.run_id)
+    if run is None:
+        return
+    keys = [told.asset] if told.asset else sorted(run.open)
+    for key in keys:
+        if key not in run.open:
+            continue
+        row = state.rows.get(key)
+        if row is None or row.work is None or row.work.run is not run:
+            if told.phase not in (RunPhase.QUEUED, RunPhase.STARTED):
+                run.open.discard(key)
+            continue
+        _report_of(state, run, row, told)
+    if told.phase is RunPhase.FINISHED or not run.open:
+        _finish(state, run)
+
+
+def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
+    work = row.moving_work
+    at = min(told.at, state.now)
+    if told.phase is RunPhase.QUEUED:
+        return
+    if told.phase is RunPhase.STARTED:
+        work.run_start = min(told.started_at if told.started_at is not None else told.at, state.now)
+        state.touch(row)
+        return
+    run.open.discard(row.key)
+    work.run = None
+    work.last_end = at
+    for check in told.checks:
+        take_check(state, row, at, check)
+    if told.phase is RunPhase.SUCCEEDED:
+        start = told.started_at if told.started_at is not None else work.run_start
+        work.error = ""
+        work.attempts = 0
+        work.retry_at = NEVER
+        take_update(state, row, at, start, data_time=told.data_time, changed=told.changed, run_id=run.run_id)
+        for wish in run.wishes:
+            state.wishes.done(wish, row)
+    elif told.phase in (RunPhase.FAILED, RunPhase.LOST):
+        _failed(state, run, row, at, told.error or told.phase.value)
+    else:
+        for wish in run.wishes:
+            state.wishes.waiting(wish, row)
+    refresh_due(state, row)
+    state.plan(row)
+    state.touch(row)
+
+
+def _failed(state: State, run: OwnRun, row: Row, at: Instant, error: str) -> None:
+    work = row.moving_work
+    work.error = error
+    work.attempts += 1
+    row.note_outcome(at, failed=True)
+    if work.attempts < allowed_attempts(row):
+        work.retry_at = at + retry_delay(row.reaction.retry, work.attempts, run.run_id)
+        for wish in run.wishes:
+            state.wishes.waiting(wish, row)
+    else:
+        work.stopped = True
+        work.retry_at = NEVER
+        work.stop_release = FOREVER
+        if changed_upstream_end(row) > work.last_start:
+            work.stop_release = max(state.now, at + row.reaction.retry.max_delay)
+            row.plan_at = min(row.plan_at, work.stop_release)
+            state.arm(row)
+        for wish in run.wishes:
+            state.wishes.failed(wish, row)
+    state.judge(row)
+
+
+def _finish(state: State, run: OwnRun) -> None:
+    if run.finished:
+        return
+    run.finished = True
+    state.runs.pop(run.run_id, None)
+    state.launcher_load[run.launcher] -= 1
+    for row in state.queued.pop(run.launcher, ()):
+        work = row.moving_work
+        work.queued = False
+        work.unqueued_at = state.now
+        state.plan(row)
+
+
+def queue(state: State, row: Row) -> None:
+    """The row is ready, but its launcher is full."""
+    row.moving_work.queued = True
+    state.queued.setdefault(row.asset.launcher, set()).add(row)
+
+
+def end_stop(state: State, row: Row) -> None:
+    """A stopped row may be launched again, with all its attempts."""
+    work = row.moving_work
+    work.stopped = False
+    work.stop_release = FOREVER
+    work.attempts = 0
+    work.retry_at = NEVER
+    settle(state, row)
+    state.plan(row)
+    state.judge(row)
+    state.touch(row)
+
+
+# runs of others
+
+
+def others_started(state: State, row: Row, run: str, start: Instant) -> None:
+    """Somebody else's run began; if it is over already, only its start is news."""
+    if row.others is None:
+        row.others = {}
+    known = row.others.get(run)
+    if known is None or (not known.open and not run):
+        over = row.ended_at > start or _updated_without_id_after(row, start)
+        row.others.pop(run, None)
+        row.others[run] = OthersRun(start, not over)
+        if not over and run:
+            state.others.setdefault(run, set()).add(row.key)
+        _forget_ended(row)
+    else:
+        known.start = start if known.start == NEVER else min(known.start, start)
+    if row.unstarted is not None and run in row.unstarted:
+        later_start(state, row, row.unstarted.pop(run), start)
+    settle(state, row)
+    state.touch(row)
+    row.plan_at = min(row.plan_at, start + state.charter.limits.lost_after)
+    state.arm(row)
+
+
+def start_of_others(row: Row, run: str) -> Instant | None:
+    """When somebody else's run began, if that is known."""
+    known = row.others.get(run) if row.others and run else None
+    return known.start if known is not None and known.start != NEVER else None
+
+
+def end_unstarted(row: Row, run: str, end: Instant) -> None:
+    """An update came whose run's start is not known: remember it, in case the start is told later."""
+    if row.unstarted is None:
+        row.unstarted = {}
+    row.unstarted[run] = end
+    while len(row.unstarted) > CLOSED_RUNS_KEPT:
+        del row.unstarted[next(iter(row.unstarted))]
+
+
+def others_ended(state: State, row: Row, run: str, at: Instant, failed: bool) -> None:
+    """A run of others is over (with an update, a failure, or nothing new)."""
+    row.note_outcome(at, failed)
+    if run:
+        if row.others is None:
+            row.others = {}
+        known = row.others.get(run)
+        _leave_run(state, row, run)
+        if known is None:
+            row.others[run] = OthersRun(NEVER, False)
+            _forget_ended(row)
+        else:
+            known.open = False
+    else:
+        row.ended_at = max(row.ended_at, at)
+        for name, other in (row.others or {}).items():
+            if other.start < at and other.open:
+                other.open = False
+                _leave_run(state, row, name)
+    settle(state, row)
+    state.plan(row)
+    state.judge(row)
+    state.touch(row)
+
+
+def others_lost(state: State, row: Row, run: str) -> None:
+    """No news of a run of others for too long: it counts as not run."""
+    known = (row.others or {}).get(run)
+    if known is not None:
+        known.open = False
+        _leave_run(state, row, run)
+    settle(state, row)
+    state.plan(row)
+    state.touch(row)
+
+
+def _leave_run(state: State, row: Row, run: str) -> None:
+    rows = state.others.get(run)
+    if rows is not None:
+        rows.discard(row.key)
+        if not rows:
+            del state.others[run]
+
+
+def _updated_without_id_after(row: Row, start: Instant) -> bool:
+    cells = row.cells
+    return any(cells[offset] > start and not cells[offset + FLAGS] & NAMED for offset in range(0, len(cells), WIDTH))
+
+
+def _forget_ended(row: Row) -> None:
+    others = row.others or {}
+    ended = [run for run, other in others.items() if not other.open]
+    for run in ended[: max(0, len(ended) - CLOSED_RUNS_KEPT)]:
+        del others[run]
+
+
+def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
+    """A check's result counts until a later one."""
+    if row.checks is None:
+        row.checks = {}
+    known = row.checks.get(check.name)
+    if known is not None and known[0] > at:
+        return
+    row.checks[check.name] = (at, check)
+    settle(state, row)
+    state.judge(row)
+    state.touch(row)

@@ -1,0 +1,308 @@
+"""What an update, a run of others or a check result does to the rows: its own, and those below that it changes.
+
+In-order updates take the fast path: append, and lower `missed` where a reader had missed nothing yet.
+Anything late takes one slower path: recompute below in topological order, and have every descendant
+judged again. Both stop where nothing changes. This module decides no launch and no verdict: it queues
+the rows whose launch or verdict may be another one now.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+from freshd.core import history
+from freshd.core.busy import settle
+from freshd.core.freshness import (
+    changed_upstream_end,
+    floor_of,
+    is_due,
+    missed_at,
+    missed_by,
+    pending_since,
+    reach,
+    start_for,
+)
+from freshd.core.history import CHANGED, LATEST, MISSED, NAMED, OBSERVED, START, TIME, WIDTH
+from freshd.core.rows import Row, readers, through_virtual
+from freshd.core.state import State
+from freshd.model.time import FOREVER, NEVER, Instant
+
+SLACK_ENTRIES = 8
+"""How far a history may outgrow its bound before it is cut back to it."""
+
+
+def take_update(
+    state: State,
+    row: Row,
+    end: Instant,
+    start: Instant,
+    *,
+    data_time: Instant | None = None,
+    changed: bool = True,
+    observed: bool = False,
+    run_id: str = "",
+) -> None:
+    """Let one update of `row` count, with all that follows from it for the rows below."""
+    start = min(start, end)
+    if row.source:
+        time = min(data_time, end) if data_time is not None else NEVER if row.asset.watermark_only else start
+    else:
+        time = min(data_time, end) if data_time is not None else FOREVER
+    cells = row.cells_to_write()
+    if row.floor != NEVER and cells and end < cells[0]:
+        return  # older than the bounded history: it can add nothing that is still told apart
+    flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
+    offset = history.place(cells, end, start, flags, time)
+    if offset < 0:
+        return
+    late = offset < len(cells) or end <= row.read_at
+    was_pending = row.pending
+    _enter(row, offset, (end, start, start, flags, time, FOREVER))
+    first_update = row.updated_at == NEVER
+    row.updated_at = max(row.updated_at, end)
+    if changed:
+        row.last_changed = max(row.last_changed, end)
+    row.note_outcome(end, failed=False)
+    _tell_read(row, start)
+    _mend(row)
+    state.memo.clear()
+    _trim(state, row)
+    if row.source:
+        if changed:
+            row.first = min(row.first, end)
+            spread_missed(state, row, end)
+    else:
+        row.pending = pending_since(row)
+        if row.pending != was_pending:
+            state.judge(row)
+        if late:
+            recompute_below(state, row)
+    if late:
+        shake(state, row)
+    refresh_due(state, row)
+    state.touch(row)
+    if changed or first_update:
+        for reader in readers(row):
+            news_above(state, reader)
+
+
+def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int, int]) -> None:
+    cells = row.cells
+    end, start, latest, flags, time, missed = entry
+    if offset == len(cells):
+        if offset:
+            latest = max(start, cells[offset - WIDTH + LATEST])
+        if not row.source:
+            missed = missed_by(row, latest)
+            if offset:
+                missed = max(missed, cells[offset - WIDTH + MISSED])
+                if time == FOREVER and any(latest < floor_of(up) for up in row.ups):
+                    time = cells[offset - WIDTH + TIME]
+            elif any(latest < floor_of(up) for up in row.ups):
+                time = NEVER
+        cells.extend((end, start, latest, flags, time, missed))
+    else:
+        history.insert(cells, offset, entry)
+        history.relatest(cells)
+        if not row.source:
+            _recompute(row)
+    row.start = cells[len(cells) - WIDTH + LATEST]
+
+
+def _recompute(row: Row) -> bool:
+    """Make `missed` of every entry true again; whether any changed."""
+    cells = row.cells
+    changed = False
+    for offset in range(0, len(cells), WIDTH):
+        latest = cells[offset + LATEST]
+        if any(latest < floor_of(up) for up in row.ups):
+            continue
+        missed = missed_by(row, latest)
+        if missed != cells[offset + MISSED]:
+            cells[offset + MISSED] = missed
+            changed = True
+    return changed
+
+
+def _tell_read(row: Row, start: Instant) -> None:
+    for up in row.ups:
+        for read in through_virtual(up):
+            if start > read.read_at:
+                read.read_at = start
+
+
+def _mend(row: Row) -> None:
+    """Any update ends a stop."""
+    work = row.work
+    if work is not None and work.stopped:
+        work.stopped = False
+        work.stop_release = FOREVER
+        work.attempts = 0
+        work.retry_at = NEVER
+
+
+def _trim(state: State, row: Row) -> None:
+    """Cut an overgrown history back, folding what readers would no longer find into their own entries."""
+    cells = row.cells
+    bound = state.charter.limits.history * WIDTH
+    if len(cells) <= bound + SLACK_ENTRIES * WIDTH:
+        return
+    reading = readers(row)
+    needed = min((reader.flight_start() for reader in reading), default=FOREVER)
+    while len(cells) > bound and cells[WIDTH] <= needed:
+        if cells[WIDTH + history.FLAGS] & CHANGED:
+            boundary = cells[WIDTH]
+            for kid in row.kids:
+                _fold(state, kid, row, row.floor, boundary)
+            row.floor = boundary
+        if row.source:
+            row.base = max(row.base, cells[TIME])
+        del cells[:WIDTH]
+
+
+def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) -> None:
+    """Keep in the entries of `kid` what they read of `up`, for those that started before `boundary`."""
+    if kid.asset.virtual:
+        for below in kid.kids:
+            _fold(state, below, kid, floor_of(kid), boundary)
+        return
+    cells = kid.cells
+    for offset in range(0, len(cells), WIDTH):
+        start = start_for(kid, up, cells[offset + START])
+        if floor <= start < boundary:
+            cells[offset + TIME] = min(cells[offset + TIME], reach(up, start, boundary, state.memo))
+            _mark(state, kid)
+
+
+def _mark(state: State, row: Row) -> None:
+    if not row.dirty:
+        row.dirty = True
+        state.dirty.append(row)
+
+
+def spread_missed(state: State, row: Row, end: Instant) -> None:
+    """A changed update of a source ended at `end`: readers that began before have missed it, and so on below."""
+    stack = [row]
+    looked_through: set[Row] = set()
+    while stack:
+        up = stack.pop()
+        for kid in up.kids:
+            lowered = kid.first > end
+            if lowered:
+                kid.first = end
+            if kid.asset.virtual:
+                if kid not in looked_through:
+                    looked_through.add(kid)
+                    stack.append(kid)
+                continue
+            cells = kid.cells
+            offset = len(cells) - WIDTH
+            while offset >= 0 and cells[offset + MISSED] > end:
+                missed = missed_at(up, start_for(kid, up, cells[offset + LATEST]))
+                if missed < cells[offset + MISSED]:
+                    cells[offset + MISSED] = missed
+                    lowered = True
+                offset -= WIDTH
+            if lowered:
+                _pending_again(state, kid)
+                stack.append(kid)
+
+
+def _pending_again(state: State, row: Row) -> None:
+    pending = pending_since(row)
+    if pending != row.pending:
+        row.pending = pending
+        state.judge(row)
+        _mark(state, row)
+        if row.watchers:
+            for pair in row.watchers:
+                state.judge(pair.row)
+
+
+def recompute_below(state: State, row: Row) -> None:
+    """The late path: make `missed` true again below `row`, in topological order, as far as it changes."""
+    heap = [(kid.order, kid) for kid in row.kids]
+    heap.sort(key=lambda item: item[0])
+    queued = {kid for _, kid in heap}
+    while heap:
+        _, kid = heappop(heap)
+        queued.discard(kid)
+        if kid.asset.virtual or _recompute(kid):
+            if not kid.asset.virtual:
+                _pending_again(state, kid)
+            for below in kid.kids:
+                if below not in queued:
+                    queued.add(below)
+                    heappush(heap, (below.order, below))
+
+
+def shake(state: State, row: Row) -> None:
+    """Something below may rest on what came late: judge every descendant again."""
+    seen: set[Row] = set()
+    stack = list(row.kids)
+    state.judge(row)
+    while stack:
+        kid = stack.pop()
+        if kid not in seen:
+            seen.add(kid)
+            state.judge(kid)
+            stack.extend(kid.kids)
+
+
+def later_start(state: State, row: Row, end: Instant, start: Instant) -> None:
+    """The start of an update became known after its end: the truth, though it moves things backwards."""
+    cells = row.cells
+    for offset in range(0, len(cells), WIDTH):
+        if cells[offset] == end and cells[offset + START] > start and cells[offset + history.FLAGS] & NAMED:
+            if row.source and not row.asset.watermark_only and cells[offset + TIME] == cells[offset + START]:
+                cells[offset + TIME] = start
+            cells[offset + START] = start
+            break
+    else:
+        return
+    history.relatest(cells)
+    row.start = cells[len(cells) - WIDTH + LATEST]
+    state.memo.clear()
+    if not row.source:
+        _recompute(row)
+        _pending_again(state, row)
+        recompute_below(state, row)
+    shake(state, row)
+    refresh_due(state, row)
+    state.touch(row)
+
+
+def refresh_due(state: State, row: Row) -> None:
+    """Find out again whether `row` is due, and what follows."""
+    due = is_due(row)
+    if due != row.due:
+        row.due = due
+        state.note_due(row)
+        if due:
+            row.moving_work.due_at = state.now
+        elif row.work is not None and not row.work.stopped:
+            row.work.attempts = 0
+            row.work.retry_at = NEVER
+        state.touch(row)
+    settle(state, row)
+    if row.automatic or row.wishes:
+        state.plan(row)
+
+
+def news_above(state: State, row: Row) -> None:
+    """An upstream of `row` was updated: it may be due now, or its stop may end."""
+    work = row.work
+    if (
+        work is not None
+        and work.stopped
+        and work.stop_release == FOREVER
+        and changed_upstream_end(row) > work.last_start
+    ):
+        work.stop_release = max(state.now, work.last_end + row.reaction.retry.max_delay)
+        row.plan_at = min(row.plan_at, work.stop_release)
+        state.arm(row)
+    if row.due and row.cells and row.reaction.updates_on == "any":
+        if row.automatic:
+            state.plan(row)
+        return
+    refresh_due(state, row)

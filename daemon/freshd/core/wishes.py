@@ -1,0 +1,153 @@
+"""What people asked to be materialised: which assets each wish plans, and how far it has come.
+
+A wish plans its assets and every ancestor with a launcher that never had an update, is due, or has a
+planned upstream. Each planned asset starts when its planned upstreams have succeeded. Nothing here
+launches: the planner asks which wishes of a row are ready.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from freshd.core.rows import Row
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import Wish
+from freshd.model.records import Reason, WishEnded
+
+
+class Stage(IntEnum):
+    """How far one planned asset of a wish has come."""
+
+    WAITING = 0
+    RUNNING = 1
+    DONE = 2
+
+
+class OpenWish:
+    """A wish that is not over."""
+
+    __slots__ = ("planned", "wish")
+
+    def __init__(self, wish: Wish, planned: tuple[AssetKey, ...]) -> None:
+        self.wish = wish
+        self.planned = dict.fromkeys(planned, Stage.WAITING)
+
+
+class WishBook:
+    """All open wishes, in the order in which they were made."""
+
+    __slots__ = ("dirty", "ended", "open")
+
+    def __init__(self) -> None:
+        self.open: dict[str, OpenWish] = {}
+        self.ended: list[tuple[str, Reason, AssetKey]] = []
+        self.dirty: set[str] = set()
+
+    def make(self, wish: Wish, planned: tuple[AssetKey, ...], rows: dict[AssetKey, Row]) -> None:
+        """A wish was made."""
+        self.open[wish.id] = OpenWish(wish, planned)
+        self.dirty.add(wish.id)
+        for key in planned:
+            row = rows.get(key)
+            if row is not None:
+                row.wishes = [*(row.wishes or []), wish.id]
+        if not planned:
+            self.ended.append((wish.id, Reason.DONE, ""))
+
+    def end(self, record: WishEnded, rows: dict[AssetKey, Row]) -> None:
+        """A wish is over."""
+        known = self.open.pop(record.wish_id, None)
+        self.dirty.add(record.wish_id)
+        for key in known.planned if known else ():
+            row = rows.get(key)
+            if row is not None and row.wishes:
+                row.wishes = [name for name in row.wishes if name != record.wish_id] or None
+
+    def running(self, wish: str, row: Row) -> None:
+        """A run that serves the wish was requested for `row`."""
+        self._set(wish, row, Stage.RUNNING)
+
+    def waiting(self, wish: str, row: Row) -> None:
+        """The run came to nothing, but the wish may try again."""
+        self._set(wish, row, Stage.WAITING)
+
+    def done(self, wish: str, row: Row) -> None:
+        """`row` was materialised for the wish."""
+        known = self.open.get(wish)
+        if known is None:
+            return
+        self._set(wish, row, Stage.DONE)
+        if all(stage is Stage.DONE for stage in known.planned.values()):
+            self.ended.append((wish, Reason.DONE, ""))
+
+    def failed(self, wish: str, row: Row) -> None:
+        """`row` failed for good: so has the wish."""
+        if wish in self.open:
+            self.ended.append((wish, Reason.RUN_FAILED, row.key))
+
+    def _set(self, wish: str, row: Row, stage: Stage) -> None:
+        known = self.open.get(wish)
+        if known is not None and row.key in known.planned:
+            known.planned[row.key] = stage
+            self.dirty.add(wish)
+
+    def ready(self, row: Row) -> tuple[str, ...]:
+        """The wishes that `row` can be launched for now."""
+        return tuple(
+            name
+            for name in row.wishes or ()
+            if self.open[name].planned.get(row.key) is Stage.WAITING and self._upstreams_done(self.open[name], row)
+        )
+
+    def _upstreams_done(self, wish: OpenWish, row: Row, with_rows: frozenset[AssetKey] = frozenset()) -> bool:
+        return all(
+            wish.planned.get(up, Stage.DONE) is Stage.DONE or up in with_rows
+            for up in wish_upstreams(wish.planned, row)
+        )
+
+    def planned_below(self, name: str, row: Row) -> list[AssetKey]:
+        """The planned assets of a wish, for whoever has to look at them again after `row` is done."""
+        known = self.open.get(name)
+        return [key for key, stage in known.planned.items() if stage is Stage.WAITING] if known else []
+
+    def joins(self, name: str, row: Row, run: frozenset[AssetKey]) -> bool:
+        """Whether `row` can go in one run with `run` for this wish."""
+        known = self.open[name]
+        return known.planned.get(row.key) is Stage.WAITING and self._upstreams_done(known, row, run)
+
+
+def wish_upstreams(planned: dict[AssetKey, Stage], row: Row) -> list[AssetKey]:
+    """The planned assets directly above `row`, static ones too, virtual ones that are not planned looked through."""
+    found: list[AssetKey] = []
+    stack = list(row.all_ups)
+    seen: set[AssetKey] = set()
+    while stack:
+        up = stack.pop()
+        if up.key in seen:
+            continue
+        seen.add(up.key)
+        if up.key in planned:
+            found.append(up.key)
+        elif up.asset.virtual:
+            stack.extend(up.all_ups)
+    return found
+
+
+def plan_wish(wish: Wish, rows: dict[AssetKey, Row]) -> tuple[AssetKey, ...]:
+    """The assets that a wish plans, upstreams first."""
+    named = {key for key in wish.assets if key in rows and rows[key].asset.launcher}
+    above: set[Row] = set()
+    stack = [rows[key] for key in wish.assets if key in rows]
+    while stack:
+        row = stack.pop()
+        if row not in above:
+            above.add(row)
+            stack.extend(row.all_ups)
+    planned: dict[AssetKey, Stage] = {}
+    for row in sorted(above, key=lambda member: member.order):
+        if row.key in named:
+            planned[row.key] = Stage.WAITING
+        elif row.asset.launcher and not row.asset.virtual:
+            if not row.cells or row.due or wish_upstreams(planned, row):
+                planned[row.key] = Stage.WAITING
+    return tuple(planned)
