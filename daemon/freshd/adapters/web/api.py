@@ -112,7 +112,8 @@ def runs(site: Site, request: Request) -> Response:
 def materialize(site: Site, request: Request, body: bytes) -> Response:
     """A person's wish: answered once it is durable; its runs come after."""
     wanted = _wanted(body)
-    keys = _selected(site, _names(wanted, "select"), _names(wanted, "exclude"))
+    names = _names(wanted, "select")
+    keys = _selected(site, names, _names(wanted, "exclude")) if names else ()
     if not keys:
         raise RequestError(400, 'nothing is selected: name assets or a selector in `select`, e.g. "shop/orders"')
     dry_run = wanted.get("dry_run", False)
