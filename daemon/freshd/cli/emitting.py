@@ -1,0 +1,150 @@
+"""`freshd emit`: say to the daemon what happened, from a shell, a cron job or a pipeline's last step."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from freshd.adapters.clock import SystemClock
+from freshd.adapters.formats import decoder
+from freshd.adapters.formats.own import encode
+from freshd.cli.options import JsonOption, TokenFileOption, UrlOption, client
+from freshd.cli.output import console, print_json
+from freshd.model.errors import ConfigError, DecodeError, Problem
+from freshd.model.sighting import Message
+
+POSTED_AT_ONCE: Final = 500
+"""Events in one request."""
+
+
+class Kind(StrEnum):
+    """The types of events that a person may say."""
+
+    UPDATE = "update"
+    OBSERVATION = "observation"
+    RUN_STARTED = "run_started"
+    RUN_FAILED = "run_failed"
+    RUN_ENDED = "run_ended"
+    CHECK = "check"
+    HEARTBEAT = "heartbeat"
+
+
+def emit(
+    ctx: typer.Context,
+    assets: Annotated[list[str] | None, typer.Argument(help="What it is about: keys, relations, aliases.")] = None,
+    kind: Annotated[Kind, typer.Option("--type", help="What happened.")] = Kind.UPDATE,
+    id: Annotated[str, typer.Option(help="Unique within its source; default: made up.")] = "",
+    at: Annotated[str, typer.Option(help="When it happened (RFC 3339); default: now.")] = "",
+    started_at: Annotated[str, typer.Option(help="When its run or sync began reading.")] = "",
+    data_time: Annotated[str, typer.Option(help="The instant up to which the data reaches.")] = "",
+    partition: Annotated[str, typer.Option(help="The partition it is about.")] = "",
+    run_id: Annotated[str, typer.Option(help="The run it belongs to.")] = "",
+    unchanged: Annotated[bool, typer.Option("--unchanged", help="The sync found nothing new.")] = False,
+    completeness: Annotated[float | None, typer.Option(min=0, max=1, help="How much of the data came.")] = None,
+    metadata: Annotated[list[str] | None, typer.Option("--metadata", "-m", help="NAME=VALUE, repeatable.")] = None,
+    source: Annotated[str, typer.Option(help="Who says so.")] = "",
+    feed: Annotated[str, typer.Option(help="Of a heartbeat: the feed that lives.")] = "",
+    name: Annotated[str, typer.Option(help="Of a check: its name.")] = "",
+    passed: Annotated[bool | None, typer.Option("--passed/--failed", help="Of a check: its result.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Events in freshd's format; - reads stdin.")] = None,
+    dbt: Annotated[
+        Path | None, typer.Option("--dbt", help="The results of a dbt invocation: target/run_results.json.")
+    ] = None,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+) -> None:
+    """Tell the daemon that something happened: an update of an asset, a run, a check, dbt's results."""
+    if sum((bool(assets) or bool(feed), file is not None, dbt is not None)) != 1:
+        raise typer.BadParameter("say what it is about: ASSETS (or --feed), or --file, or --dbt; one of them")
+    if dbt is not None:
+        events = dbt_events(dbt)
+    elif file is not None:
+        events = _read_events(file)
+    else:
+        event = {
+            "id": id or f"emit-{uuid.uuid4()}",
+            "type": kind.value,
+            "at": at,
+            "started_at": started_at,
+            "data_time": data_time,
+            "partition": partition,
+            "run_id": run_id,
+            "completeness": completeness,
+            "metadata": _pairs(metadata or []),
+            "source": source,
+            "feed": feed,
+            "name": name,
+        }
+        events = [{key: value for key, value in event.items() if value not in ("", None, {})}]
+        if assets:
+            events[0]["assets"] = assets
+        if unchanged:
+            events[0]["changed"] = False
+        if passed is not None:
+            events[0]["passed"] = passed
+    daemon = client(ctx, url, token_file)
+    for start in range(0, len(events), POSTED_AT_ONCE):
+        daemon.post("/events", events[start : start + POSTED_AT_ONCE])
+    if as_json:
+        print_json({"events": events})
+    else:
+        console().print(f"{len(events)} event{'' if len(events) == 1 else 's'} taken by {daemon.url}")
+
+
+def dbt_events(path: Path) -> list[dict[str, Any]]:
+    """dbt's results as freshd's own events. Raises ConfigError if the file cannot be read as such."""
+    try:
+        message = Message(path.read_bytes(), SystemClock().now(), str(path))
+        return [encode(sighting) for sighting in decoder("dbt")(message)]
+    except OSError as error:
+        raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from None
+    except DecodeError as error:
+        raise ConfigError([Problem("", str(error))]) from None
+
+
+def _read_events(path: Path) -> list[dict[str, Any]]:
+    """One event, an array of them, or one a line."""
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(str(path), f"cannot be read: {error}")]) from None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = [_line(path, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    events = value if isinstance(value, list) else [value]
+    # What is dated gets the same id each time, so that emitting a file again after a failure repeats nothing.
+    return [event if not isinstance(event, dict) else {"id": _made_up(event), **event} for event in events]
+
+
+def _made_up(event: dict[str, Any]) -> str:
+    if "at" not in event:
+        return f"emit-{uuid.uuid4()}"
+    return f"emit-{uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(event, sort_keys=True))}"
+
+
+def _line(path: Path, number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ConfigError([Problem(f"{path}:{number}", f"not JSON: {error}")]) from None
+
+
+def _pairs(texts: list[str]) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"--metadata {text}: write NAME=VALUE")
+        try:
+            pairs[name] = json.loads(value)
+        except ValueError:
+            pairs[name] = value
+    return pairs

@@ -1,0 +1,59 @@
+"""How commands print: tables for people, JSON for scripts, problems to standard error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+
+from freshd.cli.client import NotFound, Unreachable
+from freshd.model.errors import ConfigError, FreshdError
+
+DOES_NOT_HOLD: Final = 1
+WRONG_USE: Final = 2
+UNREACHABLE: Final = 3
+
+VERDICT_STYLES: Final = {"fresh": "green", "unknown": "dim", "warn": "yellow", "stale": "bold red"}
+
+
+def console() -> Console:
+    """Standard output. Made anew each time: tests and pipes change what it is."""
+    return Console(soft_wrap=True, highlight=False)
+
+
+def errors() -> Console:
+    """Standard error."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    console().out(json.dumps(value, indent=2, ensure_ascii=False, default=str), highlight=False)
+
+
+def print_problems(error: ConfigError) -> None:
+    """Every problem on a line of its own, as `file:line: what`."""
+    out = errors()
+    for problem in error.problems:
+        where = f"[bold]{escape(problem.where)}[/]: " if problem.where else ""
+        out.print(f"{where}{escape(problem.message)}")
+
+
+def fail_with(error: FreshdError) -> int:
+    """Tell what went wrong; returns the exit code for it."""
+    if isinstance(error, ConfigError):
+        print_problems(error)
+        return WRONG_USE
+    errors().print(f"[red]{escape(str(error))}[/]")
+    if isinstance(error, Unreachable):
+        return UNREACHABLE
+    return WRONG_USE if isinstance(error, NotFound) else DOES_NOT_HOLD
+
+
+def verdict(word: str | None) -> str:
+    """A verdict in its colour; a dash for none."""
+    if not word:
+        return "[dim]–[/]"
+    return f"[{VERDICT_STYLES.get(word, '')}]{word}[/]" if word in VERDICT_STYLES else word

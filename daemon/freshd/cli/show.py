@@ -1,0 +1,226 @@
+"""How the daemon's answers look in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from freshd.cli.output import verdict
+from freshd.model.time import SECOND, format_duration
+
+Json = Mapping[str, Any]
+
+
+def status(out: Console, answer: Json) -> None:
+    """The daemon at a glance."""
+    assets = answer["assets"]
+    state = "ready" if answer["ready"] else "[red]not ready[/]"
+    mode = "" if answer["mode"] == "act" else f" · [yellow]mode {answer['mode']}: nothing is launched[/]"
+    out.print(f"freshd {answer['version']} · {state}{mode} · started {answer['started_at']}")
+    trouble = answer.get("health", {}).get("trouble")
+    if trouble:
+        out.print(f"[red]{escape(str(trouble))}[/]")
+    counted = [f"{assets[word]} {verdict(word)}" for word in ("stale", "warn", "unknown", "fresh") if assets[word]]
+    counted += [
+        f"{assets[word]} {word.replace('_', ' ')}" for word in ("in_flight", "failed", "blocked") if assets[word]
+    ]
+    if assets["without_policy"]:
+        counted.append(f"{assets['without_policy']} without a policy")
+    out.print(f"{assets['total']} assets: {', '.join(counted) or 'none'}")
+    incidents(out, answer["incidents"])
+
+
+def incidents(out: Console, found: Sequence[Json]) -> None:
+    """One paragraph per open incident."""
+    if not found:
+        out.print("no open incidents")
+    for incident in found:
+        severity = f"[{incident['severity']}] " if incident["severity"] else ""
+        out.print(
+            f"[bold red]{escape(severity)}{escape(incident['cause'])}[/] {_words(incident['reason'])} "
+            f"since {incident['opened_at']}, affects {_some(incident['affects'])}"
+        )
+
+
+def assets(out: Console, rows: Sequence[Json]) -> None:
+    """One line per asset, the worst first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("asset", "verdict", "lag", "age", "behind", "state", "cause"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("verdict", "lag", "age", "behind"))
+    for row in sorted(rows, key=_worst_first):
+        table.add_row(
+            escape(row["asset"]),
+            verdict(row["verdict"]),
+            seconds(row["lag_seconds"]),
+            seconds(row["age_seconds"]),
+            seconds(row["behind_seconds"]),
+            _state(row),
+            _cause(row),
+        )
+    out.print(table)
+    out.print(f"{len(rows)} asset{'' if len(rows) == 1 else 's'}")
+
+
+def explain(out: Console, answer: Json) -> None:
+    """One asset in full: what it is, how it stands, why, and what comes next."""
+    asset = answer["asset"]
+    out.print(f"[bold]{escape(asset['asset'])}[/]  {verdict(asset['verdict'])}  {_state(asset)}".rstrip())
+    if asset["description"]:
+        out.print(escape(asset["description"]))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in _facts(asset):
+        if value:
+            table.add_row(name, escape(value))
+    out.print(table)
+    for policy in asset["policies"]:
+        measure = f" by {policy['measure']}" if policy["measure"] else ""
+        ahead = [f"{word} at {policy[f'{word}_at']}" for word in ("warn", "stale") if policy[f"{word}_at"]]
+        out.print(
+            f"policy {escape(policy['policy'])}: {verdict(policy['verdict'])}{measure} since {policy['since']}"
+            + (f" ({', '.join(ahead)})" if ahead else "")
+        )
+    for line in reasons(asset):
+        out.print(escape(line))
+    _history(out, answer)
+
+
+def reasons(asset: Json) -> list[str]:
+    """In sentences: why it is not fresh, what it waits for, when it will be launched."""
+    lines = []
+    if asset["cause"] and asset["verdict"] not in (None, "fresh"):
+        where = "itself" if asset["cause"] == asset["asset"] else asset["cause"]
+        lines.append(f"cause: {where}, {_words(asset['cause_reason'])}")
+        if len(asset["path"]) > 1:
+            lines.append("by way of: " + " <- ".join(asset["path"]))
+    if asset["blocked"]:
+        lines.append("blocked: an upstream has failed")
+    if asset["failed"]:
+        lines.append("failed: " + (asset["last_error"].strip() or "its runs used up their attempts"))
+    elif asset["last_error"]:
+        lines.append("its last run failed: " + asset["last_error"].strip())
+    if asset["waiting_for"]:
+        lines.append("waits for: " + ", ".join(asset["waiting_for"]))
+    if asset["next_launch"]:
+        lines.append(f"a launch is considered at {asset['next_launch']}")
+    elif asset["due"] and not asset["runs"]:
+        lines.append("due, and nothing launches it by itself" if not asset["waiting_for"] else "due")
+    return lines
+
+
+def unmatched(out: Console, rows: Sequence[Json]) -> None:
+    """What named no asset, with the rule that would map each."""
+    if not rows:
+        out.print("every event so far named an asset that is known here")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("format", "name", "events", "last"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(
+            escape(str(row.get("format", ""))), escape(str(row.get("name", ""))), str(row.get("count", "")), _last(row)
+        )
+    out.print(table)
+    out.print("\nrules that would map them, for `identify:` in freshd.yaml (put your assets in):")
+    out.print("identify:", highlight=False)
+    for row in rows:
+        out.print(f"  - {rule_for(row)}", markup=False)
+
+
+def rule_for(row: Json) -> str:
+    """The identify rule for one unmatched name, as a line of YAML."""
+    fields = row.get("fields") or {}
+    wanted = {name: value for name, value in fields.items() if value} or {"name": row.get("name", "")}
+    match = ", ".join(f"{name}: {_quoted(str(value))}" for name, value in sorted(wanted.items()))
+    return f'{{format: {row.get("format", "")}, match: {{{match}}}, assets: "…"}}'
+
+
+def seconds(value: float | None) -> str:
+    """A number of seconds as a duration in at most two units; a dash for none."""
+    if value is None:
+        return "[dim]–[/]"
+    whole = int(value)
+    unit = 60 if whole >= 3_600 else 1
+    if whole >= 86_400:
+        unit = 3_600
+    return format_duration(whole // unit * unit * SECOND)
+
+
+def _facts(asset: Json) -> Iterable[tuple[str, str]]:
+    yield "updated", asset["updated_at"] or "never"
+    yield "data time", asset["data_time"] or ""
+    yield "lag", _plain(asset["lag_seconds"]) + _own(asset)
+    yield "age", _plain(asset["age_seconds"])
+    yield "behind", _plain(asset["behind_seconds"])
+    yield "upstreams", ", ".join(asset["upstreams"])
+    yield "downstreams", _some(asset["downstreams"])
+    yield "launcher", asset["launcher"]
+    yield "feed", asset["feed"]
+    yield "owners", ", ".join(asset["owners"])
+    yield "runs", ", ".join(f"{run['run_id']} since {run['started_at']}" for run in asset["runs"])
+    yield "defined in", asset["origin"]
+
+
+def _own(asset: Json) -> str:
+    own, lag = asset["own_lag_seconds"], asset["lag_seconds"]
+    if own is None or lag is None or not asset["upstreams"]:
+        return ""
+    return f" ({_plain(own)} its own, {_plain(max(lag - own, 0))} inherited)"
+
+
+def _history(out: Console, answer: Json) -> None:
+    rows = list(answer.get("history") or [])[:5]
+    if rows:
+        out.print("[dim]latest:[/]")
+    for row in rows:
+        told = [f"{key} {value}" for key, value in row.items() if key in ("ended_at", "outcome", "run_id") and value]
+        out.print("  " + escape(", ".join(told)))
+
+
+def _worst_first(row: Json) -> tuple[int, str]:
+    order = {"stale": 0, "warn": 1, "unknown": 2, "fresh": 3}
+    return order.get(row["verdict"] or "", 4), row["asset"]
+
+
+def _state(row: Json) -> str:
+    words = [word for word in ("failed", "blocked") if row[word]]
+    if row["in_flight"]:
+        words.append("running")
+    elif row["due"]:
+        words.append("due")
+    if row["static"]:
+        words.append("static")
+    return ", ".join(words)
+
+
+def _cause(row: Json) -> str:
+    if not row["cause"] or row["verdict"] in (None, "fresh"):
+        return ""
+    where = "" if row["cause"] == row["asset"] else f"{row['cause']}: "
+    return escape(f"{where}{_words(row['cause_reason'])}")
+
+
+def _words(reason: str | None) -> str:
+    return (reason or "").replace("_", " ")
+
+
+def _some(names: Sequence[str], shown: int = 8) -> str:
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else seconds(value)
+
+
+def _last(row: Json) -> str:
+    return str(row.get("last_at") or row.get("last_seen_at") or row.get("at") or "")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
