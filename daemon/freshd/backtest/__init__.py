@@ -1,0 +1,1 @@
+"""The daemon's own loop in virtual time: scenarios that are to come out as their author says."""

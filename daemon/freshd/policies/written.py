@@ -232,14 +232,17 @@ class WrittenPolicy:
         return self.document.where(*self.path, *path)
 
 
-def policies_at(document: Document, *path: PathPart) -> list[WrittenPolicy]:
-    """The policies in the list that `path` leads to. Raises ConfigError with every problem of every one."""
+def policies_at(document: Document, *path: PathPart, only: Sequence[int] | None = None) -> list[WrittenPolicy]:
+    """The policies in the list that `path` leads to, or `only` some of its items.
+
+    Raises ConfigError with every problem of every one.
+    """
     items = document.at(*path)
     if not isinstance(items, list):
         raise ConfigError([Problem(document.where(*path), "policies should be a list; begin each with a dash")])
     found: list[WrittenPolicy] = []
     problems: list[Problem] = []
-    for index in range(len(items)):
+    for index in range(len(items)) if only is None else only:
         try:
             found.append(WrittenPolicy(validate(PolicyModel, document, *path, index), document, (*path, index)))
         except ConfigError as error:

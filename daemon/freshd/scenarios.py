@@ -1,0 +1,108 @@
+"""`freshd test`: scenario files, read with the same code as catalogues and policies, and played.
+
+It joins what stands in a file (assets, policies, how runs go, a time line) into scenarios, gives every
+derived asset the scenario's own launcher, and lets `backtest` play them. It keeps true: all problems of
+all files are told at once, and a bad file keeps no good one from being played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from freshd.adapters.catalog.merge import Merger
+from freshd.adapters.catalog.yaml_assets import read_assets
+from freshd.backtest.play import ScenarioResult, play
+from freshd.backtest.report import ScenarioReport
+from freshd.backtest.scenario import LAUNCHER, TRAITS, Scenario
+from freshd.backtest.written import ScenarioFile, scenario_of
+from freshd.documents import Document, read_yaml, validate
+from freshd.model.asset import Asset
+from freshd.model.errors import ConfigError, Problem
+from freshd.model.graph import build_graph
+from freshd.policies import WrittenPolicy, build_charter, load_policies, policies_at
+
+
+def run_files(paths: Iterable[str | Path], trace: bool = False) -> ScenarioReport:
+    """Play every scenario of the files (of a folder: of its *.yaml and *.yml, at any depth), in order.
+
+    `trace`: keep what was taken in and decided. Never raises for what is wrong with files: the report says it.
+    """
+    results: list[ScenarioResult] = []
+    problems: list[Problem] = []
+    for path in paths:
+        for file in _files(Path(path)):
+            try:
+                scenarios = read_scenarios(file)
+            except ConfigError as error:
+                problems += error.problems
+                continue
+            results += [play(scenario, trace) for scenario in scenarios]
+    if not results and not problems:
+        problems.append(Problem("", "no scenario in these files; a scenario begins with `scenario: its name`"))
+    return ScenarioReport(tuple(results), tuple(problems))
+
+
+def read_scenarios(path: Path) -> list[Scenario]:
+    """The scenarios of one file, in order. Raises ConfigError with all problems of all of them."""
+    scenarios: list[Scenario] = []
+    problems: list[Problem] = []
+    for document in read_yaml(path):
+        try:
+            scenarios.append(read_scenario(document, path.parent))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return scenarios
+
+
+def read_scenario(document: Document, base: Path) -> Scenario:
+    """The scenario of one document; paths in it are relative to `base`. Raises ConfigError."""
+    file = validate(ScenarioFile, document)
+    graph = build_graph(_with_launcher(asset) for asset in _assets(file, document, base))
+    policies = _policies(file, document, base)
+    charter = build_charter(graph, policies, launchers={LAUNCHER: TRAITS}, notes=[])
+    return scenario_of(file, document, charter)
+
+
+def _files(path: Path) -> Sequence[Path]:
+    if path.is_dir():
+        return sorted(found for pattern in ("*.yaml", "*.yml") for found in path.rglob(pattern))
+    return (path,)
+
+
+def _with_launcher(asset: Asset) -> Asset:
+    """Derived assets have the scenario's own launcher; sources and virtual ones none."""
+    return replace(asset, launcher=LAUNCHER if asset.upstreams and not asset.virtual else "")
+
+
+def _assets(file: ScenarioFile, document: Document, base: Path) -> tuple[Asset, ...]:
+    merger = Merger()
+    if file.assets:
+        merger.take(read_assets(document, "assets"))
+    return merger.assets()
+
+
+def _policies(file: ScenarioFile, document: Document, base: Path) -> list[WrittenPolicy]:
+    if isinstance(file.policies, str):
+        return load_policies(file.policies, base)
+    found: list[WrittenPolicy] = []
+    problems: list[Problem] = []
+    inline: list[int] = []
+    for index, item in enumerate(file.policies):
+        try:
+            if isinstance(item, str):
+                found += load_policies(item, base)
+            else:
+                inline.append(index)
+        except ConfigError as error:
+            problems += error.problems
+    try:
+        found += policies_at(document, "policies", only=inline)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return found
