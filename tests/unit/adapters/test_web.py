@@ -45,7 +45,8 @@ class StubEngine:
         return Assessment(
             asset=key, partition=partition, at=now, verdict=Verdict.STALE if key == "shop/orders" else None,
             policies=(view,) if key == "shop/orders" else (), updated_at=T0 - MINUTE, data_time=None,
-            pending_since=None, age=MINUTE, lag=None, behind=0, runs=(RunView("run-1", True, T0, 1),), runs_started=3, failed=False,
+            pending_since=None, age=MINUTE, lag=None, behind=0,
+            runs=(RunView("run-1", True, T0, 1),), runs_started=3, failed=False,
             blocked=False, due=True, static=False, last_error="<i>boom</i>", next_launch=None, waiting_for=(NASTY,),
             cause="shop/raw_orders", cause_reason="no_update", path=("shop/orders", "shop/raw_orders"), own_lag=None,
         )  # fmt: skip
