@@ -33,6 +33,7 @@ _FEED_FIELDS: Final = (
     ("airbyte", "connection"),
     ("airbyte", "connection_name"),
 )
+_ALONE: Final = frozenset({EventKind.OBSERVATION, EventKind.CHECK})
 Select = Callable[[str], tuple[AssetKey, ...]]
 
 
@@ -106,7 +107,7 @@ class Matcher:
         at = arrived_at if sighting.at is None else sighting.at
         rules, used = self._applicable_rules(sighting.format, topic)
         if not rules and len(sighting.names) == 1:
-            owners = self._index.owners(sighting.names[0])
+            owners = self._index.owners(sighting.names[0], sighting.kind in _ALONE)
             return [_event(sighting, at, owners, sighting.feed) if owners else _unmatched(sighting, at, 0)]
         found: dict[str, dict[AssetKey, None]] = {}
         results: list[Event | Unmatched] = []
@@ -119,7 +120,7 @@ class Matcher:
                 found.setdefault(outcome.feed or sighting.feed, {}).update(dict.fromkeys(outcome.assets))
             else:
                 names = sighting.names[index] if outcome is None and sighting.names else ()
-                owners = self._index.owners(names)
+                owners = self._index.owners(names, sighting.kind in _ALONE)
                 if owners:
                     found.setdefault(sighting.feed, {}).update(dict.fromkeys(owners))
                 elif sighting.names or not _tells_without_names(sighting):

@@ -2,8 +2,8 @@
 
 Keys and ids count as written. Relations and aliases are compared without case and quotes. Assets that
 lie in one relation (a seed and the source that reads it, a model and another project's source) are one
-table: what names one of them names all. `*.schema.table` means that table of whatever database, if
-only one has it.
+table: what refreshes one of them refreshes all; a look at one, or a check of one, by its own name is
+about that one alone. `*.schema.table` means that table of whatever database, if only one has it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ def fold(name: str) -> str:
 class NameIndex:
     """All names of a graph's assets."""
 
-    __slots__ = ("_exact", "_folded")
+    __slots__ = ("_alone", "_exact", "_folded")
 
     def __init__(self, assets: Iterable[Asset], feeds: Mapping[AssetKey, str] | None = None) -> None:
         """`feeds`: those of assets that declare none themselves."""
         every = tuple(assets)
         tables = _tables(every)
+        self._alone: dict[str, Owners] = {}
         self._exact: dict[str, Owners] = {}
         self._folded: dict[str, Owners] = {}
         for asset in every:
@@ -38,6 +39,8 @@ class NameIndex:
         for asset in every:
             if asset.unique_id:
                 self._exact.setdefault(asset.unique_id, self._exact[asset.key])
+            if len(self._exact[asset.key]) > 1:
+                self._alone[asset.key] = self._alone[asset.unique_id or asset.key] = (asset.key,)
         aliases: dict[str, dict[AssetKey, None]] = {}
         for asset in every:
             for alias in asset.aliases:
@@ -55,10 +58,12 @@ class NameIndex:
         for feed, keys in by_feed.items():
             self._folded.setdefault(feed, tuple(sorted(keys)))
 
-    def owners(self, names: Iterable[str]) -> Owners:
-        """The assets of the first name that any has; empty if none has one."""
+    def owners(self, names: Iterable[str], alone: bool = False) -> Owners:
+        """The assets of the first name that any has; empty if none has one. `alone`: without its twins."""
         exact, folded = self._exact, self._folded
         for name in names:
+            if alone and name in self._alone:
+                return self._alone[name]
             found = exact.get(name) or folded.get(fold(name))
             if found:
                 return found

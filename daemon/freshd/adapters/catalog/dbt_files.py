@@ -1,0 +1,78 @@
+"""Where dbt's files come from: a path or URL, plain or gzip. What cannot be had is told with how to mend it."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+
+from freshd.model.errors import ConfigError, Problem
+
+FETCH_TIMEOUT_S: Final = 30.0
+"""How long the server of a manifest may be silent."""
+
+MAX_BYTES: Final = 1 << 30
+"""The largest file that is read, once unpacked."""
+
+_GZIP: Final = b"\x1f\x8b"
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is to be fetched rather than opened."""
+    return place.startswith(("http://", "https://"))
+
+
+def shown(place: str) -> str:
+    """A place as messages show it: a URL without user, password and query, which may be secrets."""
+    if not is_url(place):
+        return place
+    parts = urlsplit(place)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def read_json(place: str, base: Path, hint: str = "") -> dict[str, Any]:
+    """The JSON object at a path or URL. Raises ConfigError; `hint` says how to make a missing file."""
+    name = shown(place)
+    raw = _fetched(place, name) if is_url(place) else _opened(base / place, name, hint)
+    try:
+        value = orjson.loads(_unpacked(raw))
+    except (orjson.JSONDecodeError, OSError, EOFError, zlib.error) as error:
+        raise ConfigError([Problem(name, f"cannot be read as JSON: {error}")]) from None
+    if not isinstance(value, dict):
+        raise ConfigError([Problem(name, "is no JSON object, so it is none of dbt's files")])
+    return value
+
+
+def _opened(path: Path, name: str, hint: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError([Problem(name, f"no such file{f'; {hint}' if hint else ''} (looked for {path})")]) from None
+    except OSError as error:
+        raise ConfigError([Problem(name, f"cannot be read: {error.strerror or error}")]) from error
+
+
+def _fetched(place: str, name: str) -> bytes:
+    try:
+        answer = httpx.get(place, timeout=FETCH_TIMEOUT_S, follow_redirects=True)
+        answer.raise_for_status()
+    except httpx.HTTPStatusError as error:
+        raise ConfigError([Problem(name, f"the server answered {error.response.status_code}")]) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ConfigError([Problem(name, f"cannot be fetched: {type(error).__name__}")]) from None
+    return answer.content
+
+
+def _unpacked(raw: bytes) -> bytes:
+    if not raw.startswith(_GZIP):
+        return raw
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    unpacked = unpacker.decompress(raw, MAX_BYTES)
+    if unpacker.unconsumed_tail:
+        raise gzip.BadGzipFile(f"it is larger than {MAX_BYTES >> 20} MiB when unpacked")
+    return unpacked

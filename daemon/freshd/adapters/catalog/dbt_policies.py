@@ -1,0 +1,92 @@
+"""dbt's own freshness as policies: `freshness` of sources as lag, `build_after` of models as a reaction.
+
+Nodes that say the same share a policy, so that there are as few as a person would have written. Their
+priority is -1: what a person writes about the same assets counts more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from freshd.adapters.catalog import dbt_fields as dbt
+from freshd.adapters.catalog.dbt_manifest import DbtProject
+from freshd.model.asset import Asset, AssetKey
+from freshd.model.time import Duration, format_duration
+
+PRIORITY: Final = -1
+"""Below every policy that a person writes without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDraft:
+    """A policy that a catalogue suggests, in the shape of one item of `policies:`."""
+
+    value: Mapping[str, Any]
+    origin: str
+
+
+def dbt_policies(project: DbtProject, assets: Mapping[AssetKey, Asset]) -> list[PolicyDraft]:
+    """The policies of a manifest, for the assets as they stand after merging."""
+    lags: dict[tuple[str, Duration | None, Duration | None], list[AssetKey]] = {}
+    builds: dict[tuple[Duration, str], list[AssetKey]] = {}
+    for unique_id, node in project.nodes.items():
+        asset = assets.get(project.keys[unique_id])
+        if asset is None or asset.unique_id != unique_id:
+            continue
+        said = dbt.freshness(node)
+        if asset.source_name:
+            warn, stale = dbt.period(said.get("warn_after")), dbt.period(said.get("error_after"))
+            if warn is not None or stale is not None:
+                lags.setdefault((f"{asset.package}/{asset.source_name}", warn, stale), []).append(asset.key)
+        elif asset.launcher and not asset.virtual and asset.upstreams:
+            after = dbt.mapping(said, "build_after")
+            interval = dbt.period(after)
+            if interval is not None:
+                builds.setdefault((interval, _updates_on(after)), []).append(asset.key)
+    return [*_lag_policies(lags, project.name), *_build_policies(builds, project.name)]
+
+
+def _updates_on(after: Mapping[str, Any]) -> str:
+    return "all" if after.get("updates_on") == "all" else "any"
+
+
+def _lag_policies(
+    lags: Mapping[tuple[str, Duration | None, Duration | None], list[AssetKey]], origin: str
+) -> Iterable[PolicyDraft]:
+    alone = _alone(source for source, _, _ in lags)
+    for (source, warn, stale), keys in lags.items():
+        lag = {name: format_duration(value) for name, value in (("warn", warn), ("stale", stale)) if value is not None}
+        suffix = "" if alone(source) else f" ({'/'.join(lag.values())})"
+        yield PolicyDraft(
+            {
+                "name": f"dbt freshness of {source}{suffix}",
+                "select": sorted(keys),
+                "expect": {"lag": lag},
+                "alert": {"severity": "warning"},
+                "priority": PRIORITY,
+            },
+            origin,
+        )
+
+
+def _build_policies(builds: Mapping[tuple[Duration, str], list[AssetKey]], origin: str) -> Iterable[PolicyDraft]:
+    for (interval, updates_on), keys in builds.items():
+        eager = {"min_interval": format_duration(interval), "updates_on": updates_on}
+        yield PolicyDraft(
+            {
+                "name": f"dbt build_after {format_duration(interval)} ({updates_on})",
+                "select": sorted(keys),
+                "react": {"eager": eager},
+                "priority": PRIORITY,
+            },
+            origin,
+        )
+
+
+def _alone(names: Iterable[str]) -> Callable[[str], bool]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return lambda name: counts[name] == 1
