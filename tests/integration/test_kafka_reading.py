@@ -17,7 +17,7 @@ Topic = Callable[..., str]
 
 
 @pytest.fixture
-def listen(kafka: str) -> Iterator[Callable[..., Listener]]:
+def listen(kafka: str, topic: Topic) -> Iterator[Callable[..., Listener]]:
     made: list[Listener] = []
 
     def make(*topics: str, **settings: Any) -> Listener:
@@ -223,7 +223,7 @@ def test_back_pressure_stops_reading_and_loses_nothing(listen: Any, topic: Topic
         produce(name, numbered(0, 2_000), partition=partition)
     listener.until(lambda: listener.messages)
     time.sleep(0.5)
-    assert len(listener.messages) <= 1_000  # one chunk, the one that waits to be taken
+    assert len(listener.messages) <= 500  # one chunk, the one that waits to be taken
     listener.until(lambda: sum(listener.intake.figures().lag.values()) == 4_000)
     listener.open.set()
     listener.until_count(4_000)
@@ -247,7 +247,7 @@ def test_offsets_are_committed_to_the_group_for_lag_tools(
     listen: Any, topic: Topic, produce: Produce, kafka_admin: Any
 ) -> None:
     from kafka import TopicPartition
-    from kafka.errors import CoordinatorNotAvailableError
+    from kafka.errors import RetriableError
 
     name = topic()
     produce(name, numbered(0, 12))
@@ -256,7 +256,7 @@ def test_offsets_are_committed_to_the_group_for_lag_tools(
     listener.until_count(12)
 
     def committed() -> Any:
-        with contextlib.suppress(CoordinatorNotAvailableError):  # the first group of a new broker
+        with contextlib.suppress(RetriableError):  # the first group of a new broker
             offsets = kafka_admin.list_group_offsets({f"{name}-group": None})[f"{name}-group"]
             return offsets[TopicPartition(name, 0)].offset if offsets else None
 

@@ -58,7 +58,7 @@ class KafkaFigures:
     tombstones: Mapping[str, int]
     """By topic: messages without value and headers, which say nothing."""
     gaps: Mapping[tuple[str, str], int]
-    """By (topic, reason expired | truncated | recreated | unreadable): times that messages were gone before being read."""
+    """By (topic, expired | truncated | recreated | unreadable): how often messages were gone before being read."""
     gap_messages: Mapping[tuple[str, str], int]
     """By the same: how many offsets were passed over."""
     rebuilds: int

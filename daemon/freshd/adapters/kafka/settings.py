@@ -49,8 +49,10 @@ class TopicSettings(Closed):
     """One topic: how its messages are written, and whether its silence tells anything."""
 
     format: str = "freshd"
-    heartbeat: DurationField | None = Field(None, description="silence for longer than this is blindness, not news")
-    start: StartField | None = Field(None, description="where this topic begins when never seen before")
+    heartbeat: DurationField | None = Field(
+        default=None, description="silence for longer than this is blindness, not news"
+    )
+    start: StartField | None = Field(default=None, description="where this topic begins when never seen before")
 
 
 class SecuritySettings(Closed):
@@ -94,7 +96,7 @@ class KafkaSettings(Closed):
 
     bootstrap_servers: Annotated[list[str], BeforeValidator(_servers)] = Field(min_length=1)
     group_id: str = Field(
-        "freshd", description="for lag tools and ACLs; positions are kept in the store. Empty: commit nothing"
+        default="freshd", description="for lag tools and ACLs; positions are kept in the store. Empty: commit nothing"
     )
     start: StartField = "earliest"
     topics: dict[str, TopicSettings] = Field(default_factory=dict)
