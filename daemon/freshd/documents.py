@@ -332,14 +332,24 @@ def _syntax_problem(error: yaml.YAMLError, name: str, text: str) -> Problem:
 
 def known_keys(model: type[BaseModel], loc: Sequence[PathPart]) -> list[str]:
     """The keys that the models at a pydantic location know, by the names people write."""
-    types: list[Any] = [model]
-    for part in loc:
-        types = [inner for outer in types for inner in _inside(outer, part)] or types
     names: dict[str, None] = {}
-    for kind in types:
+    for kind in _types_at(model, loc):
         for found in _models(kind):
             names.update((field.alias or name, None) for name, field in found.model_fields.items())
     return list(names)
+
+
+def takes_list(model: type[BaseModel], path: Sequence[PathPart]) -> bool:
+    """Whether the field that a path leads to holds several values."""
+    kinds = [arg for kind in _types_at(model, path) for arg in (kind, *get_args(kind))]
+    return bool(path) and any(get_origin(kind) in (list, tuple, set, frozenset) for kind in kinds)
+
+
+def _types_at(model: type[BaseModel], loc: Sequence[PathPart]) -> list[Any]:
+    types: list[Any] = [model]
+    for part in loc:
+        types = [inner for outer in types for inner in _inside(outer, part)] or types
+    return types
 
 
 def _inside(kind: Any, part: PathPart) -> Iterator[Any]:

@@ -1,0 +1,329 @@
+"""freshd.yaml and the environment, read into one checked whole.
+
+Each adapter says what its own section may hold; this module puts the sections together, lays the
+environment over the file (FRESHD_KAFKA__GROUP_ID over `kafka: {group_id: …}`), and tells every problem
+with the line or the variable that it comes from. It keeps true: what a person sets is known and checked,
+or refused; nothing is silently ignored, except what Kubernetes puts into the environment by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from freshd.adapters.catalog.settings import CatalogEntry
+from freshd.adapters.formats import FORMATS
+from freshd.adapters.ingress.settings import IngressSettings, ingress_problems
+from freshd.adapters.kafka.settings import KafkaSettings
+from freshd.adapters.launch.settings import LauncherSettings
+from freshd.adapters.slack.settings import SlackSettings
+from freshd.adapters.sql.settings import StoreSettings
+from freshd.documents import Closed, Document, PathPart, nearest, parse_yaml, read_yaml, takes_list, validate
+from freshd.model.errors import ConfigError, Problem
+from freshd.model.identify import IdentifyRule
+
+PREFIX: Final = "FRESHD_"
+NOT_SETTINGS: Final = re.compile(
+    r"(?i)FRESHD_(CONFIG|URL|TOKEN|TOKEN_FILE|CACHE|RUN_ID|ASSET|ATTEMPT|PARTITION|TEST_\w+)"
+)
+"""Variables of the command line, of runs and of freshd's own tests."""
+OF_KUBERNETES: Final = re.compile(
+    r"FRESHD_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+"""What Kubernetes puts into every container for a Service whose name begins with freshd."""
+
+
+class MetricsSettings(Closed):
+    """/metrics and health on a port of their own."""
+
+    listen: str = Field(description="HOST:PORT")
+
+
+class ApiSettings(Closed):
+    """Who may write."""
+
+    token: SecretStr | None = None
+    token_file: Path | None = Field(default=None, description="a file that holds the token")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("give token or token_file, not both")
+        return self
+
+    def secret(self) -> str:
+        """The token, or empty if none is set. Raises ConfigError if its file cannot be read."""
+        if self.token is not None:
+            return self.token.get_secret_value().strip()
+        if self.token_file is None:
+            return ""
+        try:
+            return self.token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            message = f"the API's token cannot be read: {why}; name a readable file in api.token_file"
+            raise ConfigError([Problem(str(self.token_file), message)]) from None
+
+
+class LogSettings(Closed):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class IdentifyModel(Closed):
+    """Which assets the events are about that a rule matches."""
+
+    format: str = ""
+    topic: str = ""
+    match: dict[str, str] = Field(default_factory=dict, description="glob with {captures} by field")
+    assets: str | tuple[str, ...] = Field(default=(), description="selectors, in which captures are filled in")
+    ignore: bool = False
+    feed: str = Field(default="", description="the feed's name; else the connector's, or one made from the rule")
+
+    @model_validator(mode="after")
+    def _works(self) -> Self:
+        self.rule()
+        return self
+
+    def rule(self, origin: str = "") -> IdentifyRule:
+        """In the model's words."""
+        assets = (self.assets,) if isinstance(self.assets, str) else self.assets
+        return IdentifyRule(self.match, assets, self.format, self.topic, self.ignore, self.feed, origin)
+
+
+class Settings(BaseSettings):
+    """Everything that freshd.yaml and the environment say."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__", enable_decoding=False
+    )
+
+    mode: Literal["act", "observe"] = Field(default="act", description="observe: decide and show, launch nothing")
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    listen: str = Field(default="127.0.0.1:8765", description="ingress, API, page, health, metrics")
+    metrics: MetricsSettings | None = None
+    api: ApiSettings = ApiSettings()
+    kafka: KafkaSettings | None = None
+    ingress: dict[str, IngressSettings] = Field(default_factory=dict)
+    catalog: tuple[CatalogEntry, ...] = Field(default=(), description="later entries overlay earlier ones")
+    policies: str | tuple[str, ...] = Field(default=(), description="paths or globs of policy files")
+    identify: tuple[IdentifyModel, ...] = Field(default=(), description="tried in order, the first that matches wins")
+    launchers: dict[str, LauncherSettings] = Field(default_factory=dict)
+    slack: SlackSettings | None = None
+    log: LogSettings = LogSettings()
+
+    _document: Document = PrivateAttr(default_factory=lambda: Document({}, "freshd.yaml"))
+    _base: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def base(self) -> Path:
+        """The folder of freshd.yaml: relative paths start here."""
+        return self._base
+
+    def where(self, *path: PathPart) -> str:
+        """`file:line` or variable that a setting comes from."""
+        return self._document.where(*path)
+
+    def rules(self) -> tuple[IdentifyRule, ...]:
+        """The rules of `identify`, in order, each with the line it stands at."""
+        return tuple(model.rule(self.where("identify", index)) for index, model in enumerate(self.identify))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what it is given: `load_settings` lays the environment over the file, to know what came from where."""
+        return (init_settings,)
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file (None: no file, defaults only) with those of the environment over them.
+
+    Relative `*_file` paths in the file are taken from its folder. Raises ConfigError with every problem.
+    """
+    variables = _variables(os.environ if environ is None else environ)
+    written = Document({}, "freshd.yaml") if path is None else _read(path)
+    base = Path() if path is None else path.parent
+    overlay, problems = _overlay(variables)
+    document = _Layered(_merged(_with_folder(written.value, base), overlay), written, variables)
+    try:
+        settings = validate(Settings, document)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from None
+    settings._document, settings._base = document, base
+    problems += _problems(settings)
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+class _Layered(Document):
+    """The file with the environment over it: a part that a variable sets stands at that variable."""
+
+    __slots__ = ("_variables", "_written")
+
+    def __init__(self, value: Any, written: Document, variables: Mapping[str, str]) -> None:
+        super().__init__(value, written.name)
+        self._written = written
+        self._variables = {name.upper(): name for name in variables}
+
+    def where(self, *path: PathPart) -> str:
+        for length in range(len(path), 0, -1):
+            name = self._variables.get(PREFIX + "__".join(str(part) for part in path[:length]).upper())
+            if name is not None:
+                return f"${name}"
+        return self._written.where(*path)
+
+
+class _Environment(EnvSettingsSource):
+    """pydantic-settings' reading of variables, of those that it is given."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = {name.lower(): value for name, value in variables.items()}
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return dict(self._variables)
+
+    def read(self) -> dict[str, Any]:
+        """Texts as they are, nested by the double underscores of their names."""
+        found: dict[str, Any] = {}
+        for name, field in Settings.model_fields.items():
+            whole = self._variables.get(f"{PREFIX.lower()}{name}")
+            parts = self.explode_env_vars(name, field, self.env_vars)
+            if whole is not None and parts:
+                found[name] = {**_as_mapping(_parsed(whole, (name,))), **parts}
+            elif whole is not None or parts:
+                found[name] = whole if whole is not None else parts
+        return found
+
+
+def _read(path: Path) -> Document:
+    try:
+        documents = read_yaml(path)
+    except ConfigError as error:
+        if not path.exists():
+            raise ConfigError(
+                [Problem(str(path), "no such file; freshd init writes one, --config names another")]
+            ) from None
+        raise error
+    if len(documents) > 1:
+        raise ConfigError(
+            [Problem(documents[1].where(), "a second document; settings are one, remove the --- before it")]
+        )
+    if documents and not isinstance(documents[0].value, dict):
+        raise ConfigError([Problem(documents[0].where(), "settings are a mapping; write mode: act and the like")])
+    return documents[0] if documents else Document({}, str(path))
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are meant as settings."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.upper().startswith(PREFIX) and not NOT_SETTINGS.fullmatch(name) and not OF_KUBERNETES.fullmatch(name)
+    }
+
+
+def _overlay(variables: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
+    problems: list[Problem] = []
+    known = tuple(Settings.model_fields)
+    for name in sorted(variables):
+        first = name[len(PREFIX) :].lower().split("__")[0]
+        if first not in known:
+            problems.append(Problem(f"${name}", f"unknown setting {first}{nearest(first, known)}"))
+    overlay: dict[str, Any] = {}
+    for name, value in _Environment(variables).read().items():
+        try:
+            overlay[name] = _typed(value, (name,))
+        except ConfigError as error:
+            problems += error.problems
+    return overlay, problems
+
+
+def _typed(value: Any, path: Sequence[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _typed(part, (*path, name)) for name, part in value.items()}
+    return _parsed(value, path) if isinstance(value, str) else value
+
+
+def _parsed(text: str, path: Sequence[str]) -> Any:
+    """A text of the environment: a list or mapping if it is written as one, parts between commas for a list."""
+    if text.strip()[:1] in ("[", "{") and text.strip()[-1:] in ("]", "}"):
+        documents = parse_yaml(text, "$" + PREFIX + "__".join(path).upper())
+        return documents[0].value if documents else text
+    if takes_list(Settings, path):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _as_mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {"url": value}
+
+
+def _merged(below: Any, above: Any) -> Any:
+    """Mappings joined part by part (names without regard to case), anything else replaced."""
+    if not isinstance(above, dict):
+        return above
+    if isinstance(below, str):
+        below = {"url": below}
+    if not isinstance(below, dict):
+        return above
+    spelled = {name.lower(): name for name in below}
+    joined = dict(below)
+    for name, value in above.items():
+        own = spelled.get(name.lower(), name)
+        joined[own] = _merged(below[own], value) if own in below else value
+    return joined
+
+
+def _with_folder(value: Any, base: Path) -> Any:
+    """Relative `*_file` paths as seen from the folder of the file that names them."""
+    if isinstance(value, dict):
+        return {
+            name: str(base / part) if name.endswith("_file") and isinstance(part, str) else _with_folder(part, base)
+            for name, part in value.items()
+        }
+    return [_with_folder(part, base) for part in value] if isinstance(value, list) else value
+
+
+def _problems(settings: Settings) -> Iterator[Problem]:
+    """What no section can see by itself."""
+    for path, format in _formats(settings):
+        if format not in FORMATS:
+            yield Problem(
+                settings.where(*path), f"{'.'.join(map(str, path))}: unknown format {format}{nearest(format, FORMATS)}"
+            )
+    has_token = settings.api.token is not None or settings.api.token_file is not None
+    for problem in ingress_problems(settings.ingress, settings.listen, has_token, ""):
+        section = problem.message.split(":")[0].split(".")
+        yield Problem(settings.where(*section), problem.message)
+
+
+def _formats(settings: Settings) -> Iterator[tuple[tuple[PathPart, ...], str]]:
+    for name, entry in settings.ingress.items():
+        yield ("ingress", name, "format"), entry.format
+    for name, topic in settings.kafka.topics.items() if settings.kafka else ():
+        yield ("kafka", "topics", name, "format"), topic.format
+    for index, rule in enumerate(settings.identify):
+        if rule.format:
+            yield ("identify", index, "format"), rule.format
+
+
+def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """The JSON Schema of what people write for a model, for editors."""
+    schema = model.model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
