@@ -50,11 +50,7 @@ class Translator:
     def translate(self, message: Message, format: str) -> list[Input]:
         """What the message says, as inputs in its order. Never raises for what the message holds."""
         try:
-            sightings = self._decode(message, format)
-            inputs: list[Input] = []
-            for sighting in sightings:
-                for found in self.matcher.match(sighting, message.arrived_at, message.topic):
-                    inputs.append(self._dated(found, message, format) if isinstance(found, Event) else found)
+            return self.interpret(self._decode(message, format), message, format)
         except DecodeError as error:
             return [dead_letter(message, format, error.reason, str(error))]
         except Exception as error:
@@ -62,11 +58,18 @@ class Translator:
             if self._on_bug is not None:
                 self._on_bug(f"{format} {message.origin}", error)
             return [dead_letter(message, format, "decoder_bug", f"{type(error).__name__}: {error}")]
-        return inputs
 
-    def translate_many(self, messages: Sequence[tuple[Message, str]]) -> list[Input]:
-        """The inputs of many messages, in order."""
-        return [item for message, format in messages for item in self.translate(message, format)]
+    def interpret(self, sightings: Sequence[Sighting], message: Message, format: str) -> list[Input]:
+        """What sightings that are already decoded say; `message` tells when and from where they came."""
+        inputs: list[Input] = []
+        match = self.matcher.match
+        for sighting in sightings:
+            for found in match(sighting, message.arrived_at, message.topic):
+                if isinstance(found, Event) and found.at > message.arrived_at:
+                    inputs.append(self._dated(found, message, format))
+                else:
+                    inputs.append(found)
+        return inputs
 
     def _decode(self, message: Message, format: str) -> Sequence[Sighting]:
         decode = self._decoders.get(format)
@@ -76,8 +79,6 @@ class Translator:
 
     def _dated(self, event: Event, message: Message, format: str) -> Event | DeadLetter:
         arrived = message.arrived_at
-        if event.at <= arrived:
-            return event
         ahead = event.at - arrived
         if ahead <= FUTURE_TOLERANCE:
             return replace(event, at=arrived)
@@ -90,4 +91,5 @@ class Translator:
 
 def dead_letter(message: Message, format: str, reason: str, why: str) -> DeadLetter:
     """A message that goes no further, with where it came from and the beginning of its payload."""
-    return DeadLetter(message.origin, reason, f"{message.origin}: {why}", message.value[:KEPT_PAYLOAD], format)
+    told = why if why.startswith(message.origin) else f"{message.origin}: {why}"
+    return DeadLetter(message.origin, reason, told, message.value[:KEPT_PAYLOAD], format)
