@@ -106,8 +106,7 @@ class Decisions:
 
     def from_(self, key: AssetKey) -> Instant:
         """from(a), of a due asset."""
-        run = self.last_run(key)
-        ended = run.end if run is not None and run.end is not None else NEVER
+        ended = max((run.end for run in self.facts.own_runs(key) if run.end is not None), default=NEVER)
         return max(self.became_due[key], ended, self.unblocked_at.get(key, NEVER), self.started)
 
     def waits(self, key: AssetKey, p: AssetKey) -> bool:
@@ -185,7 +184,11 @@ class Decisions:
 
     def wish(self, assets: tuple[AssetKey, ...]) -> None:
         """Plan what a person asks for."""
-        self.wishes.plan(assets, self.due, lambda key: self.fresh.updated_at(key, self.now) is None)
+        planned = self.wishes.plan(assets, self.due, lambda key: self.fresh.updated_at(key, self.now) is None)
+        for key in planned.planned:
+            stopped = self.exhausted(key)
+            if stopped is not None:
+                self.stop_ended.add(stopped.run_id)
 
     # -- launching
 
@@ -214,20 +217,19 @@ class Decisions:
         ready = FOREVER if waiting else quiet
         return max(spaced, min(ready, forced)), [spaced, quiet, forced]
 
-    def launches(self) -> list[Launch]:
-        """The runs to start now; what is wished for needs no other ground."""
-        found = []
+    def next_launch(self) -> Launch | None:
+        """The first run to start now, upstreams first; what is wished for needs no other ground."""
         for key in self.charter.graph.assets:
             wished = self.wishes.ready(key)
             if wished and self.wish_at(key) <= self.now:
-                last = self.last_run(key)
-                again = last is not None and self.retry_at(key) is not None and self.wishes.served_by(last)
-                found.append(Launch(key, last.attempt + 1 if again and last is not None else 1, wished))
-            elif self.launch_at(key)[0] <= self.now:
-                last = self.last_run(key)
-                again = self.retry_at(key) is not None
-                found.append(Launch(key, last.attempt + 1 if again and last is not None else 1))
-        return found
+                return Launch(key, self._next_attempt(key), wished)
+            if self.launch_at(key)[0] <= self.now:
+                return Launch(key, self._next_attempt(key))
+        return None
+
+    def _next_attempt(self, key: AssetKey) -> int:
+        last = self.last_run(key)
+        return last.attempt + 1 if last is not None and self.retry_at(key) is not None else 1
 
     def wish_at(self, key: AssetKey) -> Instant:
         """From when a wished asset, whose planned upstreams have succeeded, may be launched."""

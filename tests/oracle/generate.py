@@ -84,6 +84,7 @@ class _Draw:
         self.rng = rng
         self.flavour = flavour
         self._ids = 0
+        self._static: set[str] = set()
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -115,6 +116,10 @@ class _Draw:
             elif self.chance(flavour.static):
                 derived["static"] = True
             found.append(derived)
+        self._static = {entry["key"] for entry in found if entry.get("static")}
+        for entry in found:
+            if entry.get("virtual") and self._static.issuperset(entry["upstreams"]):
+                self._static.add(entry["key"])
         return found
 
     # -- policies
@@ -176,7 +181,8 @@ class _Draw:
         if self.chance(0.4):
             options["min_interval"] = f"{rng.choice([120, 400])}s"
         if self.chance(0.35):
-            options["updates_on"] = rng.choice(["all", [rng.choice(asset["upstreams"])]])
+            moving = [key for key in asset["upstreams"] if key not in self._static]
+            options["updates_on"] = rng.choice(["all", [rng.choice(moving)] if moving else "any"])
         entry: Document = {
             "name": f"react {asset['key']}", "select": asset["key"],
             "react": {"eager": options} if options else "eager",

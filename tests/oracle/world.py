@@ -15,7 +15,7 @@ from freshd.model.inputs import Event, EventKind
 from freshd.model.policy import Charter, Verdict
 from freshd.model.time import FOREVER, Duration, Instant
 from tests.oracle.causes import Causes
-from tests.oracle.decisions import Decisions
+from tests.oracle.decisions import Decisions, Launch
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
 from tests.oracle.incidents import Bad, Incidents, Pair
@@ -109,21 +109,23 @@ class World:
             self._observe()
             for assets in wished:
                 self.decisions.wish(assets)
-            wished = []
-            launches = self.decisions.launches()
-            for launch in launches:
-                count = len(self.facts.own_runs(launch.asset))
-                run = OwnRun(f"{launch.asset}#{count}", launch.asset, launch.attempt, self.now, launch.wishes)
-                self.facts.runs.append(run)
-                self.launched.append(run)
-                behaviour = self.behaves(launch.asset, count)
-                self._ends.append((self.now + behaviour.takes, len(self.launched), run, behaviour))
-            if launches:
                 self._observe()
-            elif not any(end <= self.now for end, _, _, _ in self._ends):
+            wished = []
+            while (launch := self.decisions.next_launch()) is not None:
+                self._launch(launch)
+                self._observe()
+            if not any(end <= self.now for end, _, _, _ in self._ends):
                 break
         self._looks = self.decisions.next_looks()
         self._judge()
+
+    def _launch(self, launch: Launch) -> None:
+        count = len(self.facts.own_runs(launch.asset))
+        run = OwnRun(f"{launch.asset}#{count}", launch.asset, launch.attempt, self.now, launch.wishes)
+        self.facts.runs.append(run)
+        self.launched.append(run)
+        behaviour = self.behaves(launch.asset, count)
+        self._ends.append((self.now + behaviour.takes, len(self.launched), run, behaviour))
 
     def _first_time(self, event: Event) -> bool:
         """Ids are unique within their source: a repetition changes nothing."""
