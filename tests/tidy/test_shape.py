@@ -70,7 +70,7 @@ def _says_it_all(node: Function) -> bool:
     """A signature that is described where it is promised: a protocol's one-liner, an overload, an override, a no-op."""
     body = [part for part in node.body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))]
     decorators = {_dotted(part) for part in node.decorator_list}
-    empty = all(isinstance(part, ast.Pass) for part in body)
+    empty = all(isinstance(part, ast.Pass) or ast.unparse(part) == "return None" for part in body)
     return empty or bool(decorators & {"override", "overload", "typing.override", "typing.overload"})
 
 
