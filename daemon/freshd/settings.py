@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from freshd.adapters.catalog.settings import CatalogEntry
@@ -321,9 +321,3 @@ def _formats(settings: Settings) -> Iterator[tuple[tuple[PathPart, ...], str]]:
     for index, rule in enumerate(settings.identify):
         if rule.format:
             yield ("identify", index, "format"), rule.format
-
-
-def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
-    """The JSON Schema of what people write for a model, for editors."""
-    schema = model.model_json_schema(mode="validation")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
