@@ -28,8 +28,13 @@ from freshd.model.time import SECOND
 Assets = Callable[[AssetKey], Asset]
 Request = dict[str, Any]
 
-_ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""Set to 1 while the warm server imports numpy, so that it forks with one thread; not passed on to runs."""
+_ONE_THREAD: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+"""Set while the warm server imports numpy and Arrow, so that it forks with one thread; not passed on to runs."""
 _SAFE: Final = " :+-_.=,@"
 _BUILT: Final = ("model.", "seed.", "snapshot.")
 
@@ -107,13 +112,13 @@ class PythonKind:
 
     def server(self) -> ServerPlan:
         """It has pandas imported, and one thread."""
-        unset = [name for name in _ONE_THREAD if name not in os.environ]
+        unset = {name: value for name, value in _ONE_THREAD.items() if name not in os.environ}
         return ServerPlan(
             "python",
             self._settings.python or sys.executable,
             cwd=str(self._base),
-            env=dict.fromkeys(unset, "1"),
-            options={"preload": self._settings.preload, "env_for_import": unset},
+            env=unset,
+            options={"preload": self._settings.preload, "env_for_import": list(unset)},
         )
 
     def request(self, run: LaunchRun, folder: Path) -> Request:
@@ -139,10 +144,14 @@ class PythonKind:
                 "inputs": inputs,
                 "output": str(output / f"{partition}.parquet") if partition else f"{output}.parquet",
                 "partition": partition,
-                "paths": [str(self._base / path) for path in self._settings.pythonpath],
+                "paths": self._module_paths(asset),
                 "freshd": str(Path(freshd.__file__).parents[1]),
             },
         }
+
+    def _module_paths(self, asset: Asset) -> list[str]:
+        found_in = [asset.hints["path"]] if "path" in asset.hints else []
+        return list(dict.fromkeys([*found_in, *(str(self._base / path) for path in self._settings.pythonpath)]))
 
     def _input(self, key: AssetKey) -> dict[str, Any]:
         partitioned = self._assets(key).partitions is not None

@@ -119,6 +119,8 @@ class _Wave:
             return
         told, result = event.data.node_info, event.data.run_result
         answer = {name: _plain(value) for name, value in result.adapter_response.fields.items()}
+        if unique_id in self.nodes and result.status in GOOD and "rows_affected" not in answer:
+            answer["rows_affected"] = _count_rows(self._manifest.nodes[unique_id])
         self._take(
             unique_id,
             result.status or told.node_status,
@@ -247,7 +249,7 @@ class _Wave:
         wanted = {}
         for unique_id in candidates:
             node = self._manifest.nodes.get(unique_id)
-            if node is None or unique_id in self.nodes:
+            if node is None or unique_id in self.nodes or node.config.materialized == "ephemeral":
                 continue
             definition = f"{node.checksum.checksum} {json.dumps(node.config.to_dict(), sort_keys=True, default=str)}"
             if remembered.get(unique_id) != definition:
@@ -274,6 +276,21 @@ def _tested(test: Any) -> list[str]:
     if attached:
         return [attached]
     return [each for each in test.depends_on.nodes if not each.startswith("macro.")]
+
+
+def _count_rows(node: Any) -> int | None:
+    """DuckDB does not say how many rows it wrote, but knows at once how many there are."""
+    factory = importlib.import_module("dbt.adapters.factory").FACTORY
+    adapter = factory.adapters.get("duckdb")
+    if adapter is None or node.config.materialized == "view":
+        return None
+    try:
+        with adapter.connection_named("freshd"):
+            table = adapter.execute(f"select count(*) from {node.relation_name}", fetch=True)[1]
+            return int(table.rows[0][0])
+    except Exception as error:  # a fact less
+        print(f"freshd: cannot count the rows of {node.relation_name}: {error}")
+        return None
 
 
 def _facts(answer: dict[str, Any]) -> dict[str, Any]:

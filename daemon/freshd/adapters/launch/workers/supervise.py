@@ -123,6 +123,8 @@ class _Run:
         self._tail = bytearray()
         self._partial = b""
         self._open_assets = set(request["assets"])
+        self._late = False
+        """Its time is over."""
 
     def begin(self) -> None:
         """The worker exists, and is about to be let go."""
@@ -148,7 +150,7 @@ class _Run:
     def watch(self, pid: int, output: int, told: int) -> None:
         """Keep what the worker says until it ends; stop it when its time is over; conclude."""
         stop_at = time.monotonic() + self.request["timeout_s"] if self.request["timeout_s"] else float("inf")
-        timed_out, status = False, None
+        status = None
         with selectors.DefaultSelector() as selector:
             for pipe, keep in ((output, self._keep), (told, self._hear)):
                 os.set_blocking(pipe, False)
@@ -159,8 +161,8 @@ class _Run:
             while status is None:
                 rest = stop_at - time.monotonic()
                 if rest <= 0:
-                    _signal_group(pid, signal.SIGKILL if timed_out else self.request["stop_signal"])
-                    timed_out, stop_at = True, time.monotonic() + GRACE_S
+                    _signal_group(pid, signal.SIGKILL if self._late else self.request["stop_signal"])
+                    self._late, stop_at = True, time.monotonic() + GRACE_S
                     continue
                 wait = rest if pidfd >= 0 else min(rest, POLL_S)
                 for key, _ in selector.select(None if wait == float("inf") else wait):
@@ -168,11 +170,11 @@ class _Run:
                         selector.unregister(key.fd)
                 done, raw = os.waitpid(pid, os.WNOHANG)
                 status = raw if done else None
-        if timed_out:
+        if self._late:
             _signal_group(pid, signal.SIGKILL)
         _drain(output, self._keep)
         _drain(told, self._hear)
-        self._conclude(os.waitstatus_to_exitcode(status), timed_out)
+        self._conclude(os.waitstatus_to_exitcode(status))
 
     def seal(self) -> None:
         """Nothing will be added."""
@@ -197,16 +199,22 @@ class _Run:
         *lines, self._partial = (self._partial + said).split(b"\n")
         for line in lines:
             with contextlib.suppress(ValueError, KeyError):
-                self.note(json.loads(line))
+                told = json.loads(line)
+                if self._late and told["phase"] == "failed":
+                    told["error"] = f"{self._why_late()}\n{told['error']}"
+                self.note(told)
 
-    def _conclude(self, code: int, timed_out: bool) -> None:
+    def _why_late(self) -> str:
+        return f"timed out after {self.request['timeout_s']:g} s; its process group was killed"
+
+    def _conclude(self, code: int) -> None:
         if not self._open_assets:
             return
-        if code == 0 and not timed_out and self.request["exit_tells"]:
+        if code == 0 and not self._late and self.request["exit_tells"]:
             self.note({"phase": "succeeded", "at": now(), "started_at": self.started_at})
             return
-        if timed_out:
-            why = f"timed out after {self.request['timeout_s']:g} s; its process group was killed"
+        if self._late:
+            why = self._why_late()
         elif code < 0:
             why = f"killed by {signal.Signals(-code).name}"
         elif code > 0:

@@ -1,0 +1,201 @@
+"""What every launcher keeps true, whatever starts its runs: the fake, commands, python functions, dbt."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.contract.launcher_rigs import (
+    CLOCK,
+    OUTCOMES,
+    CommandRig,
+    DbtRig,
+    FakeRig,
+    PythonRig,
+    Reports,
+    Rig,
+    is_running,
+    kill_supervisor,
+    run_of,
+    wait_until,
+)
+
+from freshd.model.inputs import RunPhase
+
+RIGS = {"fake": FakeRig, "command": CommandRig, "python": PythonRig, "dbt": DbtRig}
+
+
+@pytest.fixture(params=["fake", "command", "python", pytest.param("dbt", marks=pytest.mark.dbt)])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    made: Rig = RIGS[request.param](tmp_path / "world")
+    yield made
+    for launcher in getattr(made, "made", ()):
+        launcher.close()
+    for worker in (tmp_path / "world").glob("state/runs/*/worker"):
+        pid = int(worker.read_text().split()[0])
+        if is_running(pid):
+            os.killpg(pid, 9)
+
+
+@pytest.fixture
+def real(rig: Rig) -> Rig:
+    if not rig.real:
+        pytest.skip("the fake has no processes to kill")
+    return rig
+
+
+def test_a_run_starts_succeeds_and_finishes(rig: Rig) -> None:
+    reports, run = Reports(), run_of("good")
+    rig.launcher().launch(run, reports)
+    outcome = reports.outcome(run.run_id)
+    assert outcome.phase is RunPhase.SUCCEEDED, outcome
+    assert reports.phases(run.run_id) == [RunPhase.STARTED, RunPhase.SUCCEEDED, RunPhase.FINISHED]
+    assert outcome.started_at is not None
+    assert run.requested_at <= outcome.started_at <= outcome.at <= CLOCK.now()
+    assert rig.ran("good") == 1
+
+
+def test_a_failing_run_says_why(rig: Rig) -> None:
+    reports, run = Reports(), run_of("bad")
+    rig.launcher().launch(run, reports)
+    outcome = reports.outcome(run.run_id)
+    assert outcome.phase is RunPhase.FAILED
+    assert "boom" in outcome.error
+    assert reports.phases(run.run_id)[-1] is RunPhase.FINISHED
+
+
+def test_asked_twice_for_one_id_it_runs_once(rig: Rig) -> None:
+    launcher, first, second, run = rig.launcher(), Reports(), Reports(), run_of("brief")
+    launcher.launch(run, first)
+    launcher.launch(run, second)
+    assert first.outcome(run.run_id).phase is RunPhase.SUCCEEDED
+    assert second.outcome(run.run_id).phase is RunPhase.SUCCEEDED
+    launcher.launch(run, third := Reports())
+    assert third.outcome(run.run_id).phase is RunPhase.SUCCEEDED
+    assert rig.ran("brief") == 1
+
+
+def test_a_restart_finds_the_run_running_and_waits_for_it(rig: Rig) -> None:
+    before, after, run = Reports(), Reports(), run_of("brief")
+    old = rig.launcher()
+    old.launch(run, before)
+    wait_until(lambda: rig.ran("brief") == 1)
+    old.close()
+    rig.launcher().launch(run_of("brief", requested_at=run.requested_at, resumed=True), after)
+    outcome = after.outcome(run.run_id)
+    assert outcome.phase is RunPhase.SUCCEEDED, outcome
+    assert not any(phase in OUTCOMES for phase in before.phases(run.run_id))
+    assert rig.ran("brief") == 1
+
+
+def test_a_restart_finds_what_became_of_a_run_in_between(rig: Rig) -> None:
+    before, after, run = Reports(), Reports(), run_of("bad")
+    old = rig.launcher()
+    old.launch(run, before)
+    ended = before.outcome(run.run_id)
+    old.close()
+    rig.launcher().launch(run_of("bad", requested_at=run.requested_at, resumed=True), after)
+    outcome = after.outcome(run.run_id)
+    assert (outcome.phase, outcome.error) == (RunPhase.FAILED, ended.error)
+    assert outcome.started_at == ended.started_at
+    assert rig.ran("bad") == 1
+
+
+def test_a_run_that_was_requested_but_never_handed_over_starts_after_the_restart(rig: Rig) -> None:
+    old = rig.launcher()
+    old.launch(run_of("good", "other"), others := Reports())
+    others.outcome("other")
+    old.close()
+    rig.launcher().launch(run_of("good", resumed=True), reports := Reports())
+    assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
+    assert rig.ran("good") == 2
+
+
+def test_a_run_whose_traces_are_gone_is_lost_and_not_run_again(rig: Rig) -> None:
+    before, after, run = Reports(), Reports(), run_of("good")
+    old = rig.launcher()
+    old.launch(run, before)
+    before.outcome(run.run_id)
+    old.close()
+    shutil.rmtree(rig.state)
+    ran = rig.ran("good")
+    rig.launcher().launch(run_of("good", requested_at=run.requested_at, resumed=True), after)
+    assert after.outcome(run.run_id).phase is RunPhase.LOST
+    assert rig.ran("good") == ran
+
+
+def test_two_daemons_asking_for_one_run_start_it_once(rig: Rig) -> None:
+    run, all_reports = run_of("brief"), [Reports() for _ in range(3)]
+    for reports in all_reports:
+        rig.launcher().launch(run, reports)
+    assert {reports.outcome(run.run_id).phase for reports in all_reports} == {RunPhase.SUCCEEDED}
+    assert rig.ran("brief") == 1
+
+
+def test_a_run_that_takes_too_long_fails(rig: Rig) -> None:
+    reports, run = Reports(), run_of("slow")
+    rig.launcher(timeout_s=3).launch(run, reports)
+    outcome = reports.outcome(run.run_id)
+    assert outcome.phase is RunPhase.FAILED
+    assert "timed out" in outcome.error
+
+
+def test_runs_beyond_the_limit_are_queued_and_then_run(rig: Rig) -> None:
+    launcher, reports = rig.launcher(limit=1), Reports()
+    launcher.launch(run_of("brief", "first"), reports)
+    reports.wait("first", RunPhase.STARTED)
+    launcher.launch(run_of("good", "second"), reports)
+    assert reports.outcome("second").phase is RunPhase.SUCCEEDED
+    assert reports.phases("second")[0] is RunPhase.QUEUED
+    ended = reports.outcome("first").at
+    started = reports.outcome("second").started_at
+    assert started is not None
+    assert ended <= started
+
+
+def test_a_run_whose_watcher_was_killed_is_lost_and_its_work_stopped(real: Rig) -> None:
+    reports, run = Reports(), run_of("slow")
+    real.launcher().launch(run, reports)
+    wait_until(lambda: real.ran("slow") == 1)
+    worker = kill_supervisor(real.state, run.run_id)
+    assert reports.outcome(run.run_id).phase is RunPhase.LOST
+    wait_until(lambda: not is_running(worker))
+
+
+def test_a_run_whose_watcher_died_while_the_daemon_was_down_is_lost(real: Rig) -> None:
+    before, after, run = Reports(), Reports(), run_of("slow")
+    old = real.launcher()
+    old.launch(run, before)
+    wait_until(lambda: real.ran("slow") == 1)
+    old.close()
+    worker = kill_supervisor(real.state, run.run_id)
+    real.launcher().launch(run_of("slow", requested_at=run.requested_at, resumed=True), after)
+    assert after.outcome(run.run_id).phase is RunPhase.LOST
+    wait_until(lambda: not is_running(worker))
+    assert real.ran("slow") == 1
+
+
+def test_a_worker_that_was_killed_has_failed(real: Rig) -> None:
+    reports, run = Reports(), run_of("slow")
+    real.launcher().launch(run, reports)
+    wait_until(lambda: real.ran("slow") == 1)
+    os.kill(int((real.state / "runs" / run.run_id / "worker").read_text().split()[0]), 9)
+    outcome = reports.outcome(run.run_id)
+    assert outcome.phase is RunPhase.FAILED
+    assert "SIGKILL" in outcome.error
+
+
+def test_the_end_of_the_warm_server_harms_no_run(real: Rig) -> None:
+    launcher, reports = real.launcher(), Reports()
+    launcher.launch(run_of("brief", "first"), reports)
+    wait_until(lambda: real.ran("brief") == 1)
+    os.kill(launcher._server.process.pid, 9)  # type: ignore[attr-defined]
+    time.sleep(0.05)
+    launcher.launch(run_of("good", "second"), reports)
+    assert reports.outcome("first").phase is RunPhase.SUCCEEDED
+    assert reports.outcome("second").phase is RunPhase.SUCCEEDED
+    assert real.ran("brief") == real.ran("good") == 1
