@@ -364,11 +364,20 @@ def _inside(kind: Any, part: PathPart) -> Iterator[Any]:
         for arg in args:
             yield from _inside(arg, part)
     elif origin is Annotated:
-        yield from _inside(args[0], part)
+        meant = [
+            model for model in _models(args[0]) if _is_branch(model, getattr(args[1], "discriminator", None), part)
+        ]
+        yield from meant or _inside(args[0], part)
     elif isinstance(origin, type) and issubclass(origin, Mapping):
         yield args[1]
     elif isinstance(origin, type) and isinstance(part, int) and args:
         yield args[0]
+
+
+def _is_branch(model: type[BaseModel], discriminator: Any, part: PathPart) -> bool:
+    """Whether a discriminated union calls this model `part`."""
+    field = model.model_fields.get(discriminator) if isinstance(discriminator, str) else None
+    return field is not None and part in get_args(field.annotation)
 
 
 def _models(kind: Any) -> Iterator[type[BaseModel]]:
