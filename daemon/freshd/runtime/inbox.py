@@ -82,18 +82,17 @@ class LiveInbox:
     ) -> None:
         """Hand in inputs in order, with where to read on after them; blocks while the inbox is full.
 
+        All of them go in, or none: one put larger than the inbox waits until it is empty.
         `on_durable` is called once all of them are durable, `on_failed` if the loop died first; both from
         the loop's thread, so they must be quick. `timeout` is in seconds. Raises TransientError when there
         is no room in time, or when the daemon is stopping.
         """
         entries = self._cut(inputs, positions, on_durable, on_failed)
         with self._lock:
-            for number, entry in enumerate(entries):
-                # Once the first part is in, the rest must follow: half a put is not to be told as a failure.
-                self._await_room(len(entry.inputs), timeout if number == 0 else None)
-                self._entries.append(entry)
-                self._waiting += len(entry.inputs)
-                self._news.notify()
+            self._await_room(len(inputs), timeout)
+            self._entries.extend(entries)
+            self._waiting += len(inputs)
+            self._news.notify()
 
     def put_and_wait(self, inputs: Sequence[Input], timeout: float = ASK_TIMEOUT_S) -> None:
         """As `put`, returning only when the inputs are durable. Raises TransientError if not in time."""
@@ -176,6 +175,11 @@ class LiveInbox:
         """Inputs from outside that wait."""
         return self._waiting
 
+    @property
+    def empty(self) -> bool:
+        """Nothing waits: no inputs, no reports, no questions."""
+        return not (self._entries or self._reports or self._questions)
+
     # -- the engine's thread ---------------------------------------------------------------------
 
     def poll(self, until: Instant | None) -> Batch:
@@ -226,15 +230,18 @@ class LiveInbox:
         on_failed: Callable[[Exception], None] | None,
     ) -> list[_Entry]:
         """Parts that fit a batch each; position and answer go with the last."""
-        size = min(self._batch_limit, self._capacity)
-        cuts = range(0, max(len(inputs), 1), size)
-        parts = [_Entry(inputs[at : at + size], _NO_POSITIONS, None, None) for at in cuts]
+        size = self._batch_limit
+        if len(inputs) <= size:
+            return [_Entry(inputs, positions, on_durable, on_failed)]
+        parts = [_Entry(inputs[at : at + size], _NO_POSITIONS, None, None) for at in range(0, len(inputs), size)]
         parts[-1] = _Entry(parts[-1].inputs, positions, on_durable, on_failed)
         return parts
 
     def _await_room(self, count: int, timeout: float | None) -> None:
+        most = max(self._capacity - count, 0)
+
         def room() -> bool:
-            return self._closed or self._waiting + count <= self._capacity
+            return self._closed or self._waiting <= most
 
         if not self._room.wait_for(room, timeout):
             raise TransientError(f"the inbox is full ({self._waiting} inputs wait)", retry_after=SECOND)

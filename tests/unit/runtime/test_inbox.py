@@ -90,6 +90,19 @@ def test_a_full_inbox_refuses_who_will_not_wait_and_takes_a_report_all_the_same(
     assert CaughtUp() in inbox.poll(None).inputs
 
 
+def test_a_put_goes_in_whole_or_not_at_all() -> None:
+    inbox = LiveInbox(ManualClock(), capacity=3, batch_limit=2)
+    inbox.put(updates(1))
+    with pytest.raises(TransientError):
+        inbox.put(updates(2, 3, 4), timeout=0)
+    assert inbox.depth == 1
+    inbox.poll(None)
+    inbox.put(updates(*range(10)), timeout=0)  # more than it holds: only into an empty one
+    with pytest.raises(TransientError):
+        inbox.put(updates(11), timeout=0)
+    assert [ats(inbox.poll(None)) for _ in range(5)] == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+
+
 def test_a_waiting_poll_wakes_at_once() -> None:
     inbox = LiveInbox(SystemClock())
     for wake in (lambda: inbox.put(updates(1)), lambda: inbox.report(CaughtUp()), inbox.wake, inbox.close):

@@ -1,0 +1,5 @@
+"""`python -m freshd`."""
+
+from freshd.cli import main
+
+main()

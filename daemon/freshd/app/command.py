@@ -1,0 +1,30 @@
+"""`freshd run`, from a path to an exit: reads the files, sets up logs, runs the daemon."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from freshd.adapters.clock import SystemClock
+from freshd.app.daemon import Daemon
+from freshd.app.logs import configure_logs
+from freshd.app.project import load_project
+
+COLLECT_AFTER: Final = (50_000, 20, 50)
+"""Objects made before the collector looks at the young ones: most die by their counts, and a pause is latency."""
+
+
+def run_daemon(path: Path, tell: Callable[[str], None] | None = None) -> None:
+    """Run until told to stop. Raises ConfigError for files that cannot be used, and what ended the daemon else."""
+    project = load_project(path)
+    clock = SystemClock()
+    configure_logs(clock, project.settings.log.level, project.settings.log.format)
+    log = structlog.get_logger("freshd.daemon")
+    for note in project.notes:
+        log.warning("config.note", where=note.where, note=note.message)
+    gc.set_threshold(*COLLECT_AFTER)
+    Daemon(project, clock, tell or (lambda text: print(text, flush=True))).run()

@@ -1,0 +1,288 @@
+"""The composition root: every part of a running daemon, made, joined, started and stopped in order.
+
+    files -> Project -> store -> recovered engine -> performer -> HTTP, Kafka -> the loop, in a thread of its own
+
+The main thread only waits for signals. On the way down intake stops first, what was taken in is made
+durable, then the rest is closed; runs go on, and the next life finds them. What a crash leaves behind is
+the same as what an orderly stop leaves behind.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from queue import SimpleQueue
+from types import FrameType
+from typing import Any, Final
+
+import structlog
+
+from freshd.adapters.formats import decoder
+from freshd.adapters.kafka import KafkaIntake
+from freshd.adapters.sql.store import SqlStore
+from freshd.app.narrator import Narrator
+from freshd.app.parts import Launchers, http_servers, kafka_intake, metrics_of, notifier_of, result_inputs
+from freshd.app.project import Project, load_project
+from freshd.app.serving import HttpThread
+from freshd.model.errors import ConfigError, FreshdError, PermanentError, TransientError
+from freshd.model.inputs import CaughtUp, CharterReplaced
+from freshd.model.time import SECOND, Duration, Instant
+from freshd.ports import Clock
+from freshd.runtime.health import Health
+from freshd.runtime.inbox import LiveInbox
+from freshd.runtime.loop import World, drive
+from freshd.runtime.performer import LivePerformer
+from freshd.runtime.recovery import recover
+from freshd.runtime.translate import Translator
+
+DRAIN: Final[Duration] = 5 * SECOND
+"""How long a stopping daemon goes on making durable what it has taken in."""
+
+JOIN_S: Final = 30.0
+"""How long a stopping daemon waits for its loop; a store that hangs is left behind."""
+
+RESULTS_READ: Final = "catalog/results"
+"""The read position that says that the catalogue's results have been taken in."""
+
+log = structlog.get_logger("freshd.daemon")
+
+
+class Order(Enum):
+    """What the main thread is told."""
+
+    STOP = "stop"
+    RELOAD = "reload"
+
+
+class Daemon:
+    """One life of the daemon."""
+
+    def __init__(self, project: Project, clock: Clock, tell: Callable[[str], None] = print) -> None:
+        """`tell` takes alerts as text when no Slack token is set."""
+        self.project = project
+        self._clock = clock
+        self._tell = tell
+        self._orders: SimpleQueue[Order] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._drained_by: Instant = 0
+        self._error: BaseException | None = None
+        self._narrator = Narrator()
+        self.health = Health(clock)
+        self.inbox = LiveInbox(clock)
+        self._store: SqlStore | None = None
+        self._launchers: Launchers | None = None
+        self._performer: LivePerformer | None = None
+        self._translator: Translator | None = None
+        self._kafka: KafkaIntake | None = None
+        self._http: list[HttpThread] = []
+        self._loop: threading.Thread | None = None
+
+    # -- from outside ----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run until a signal or `stop`. Raises what ended the loop, if that was not asked for."""
+        with self._signals():
+            try:
+                self.start()
+                self._obey()
+            finally:
+                self.close()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Ask the daemon to stop; returns at once. May be called from a signal handler."""
+        self._orders.put(Order.STOP)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, `HOST:PORT`."""
+        return self._http[0].address
+
+    def reload(self) -> None:
+        """Read the files anew and go by them, without losing state. Raises ConfigError; then nothing changes."""
+        self.replace(load_project(self.project.path))
+
+    def replace(self, project: Project) -> None:
+        """Go by another reading of the files: assets, policies, rules and launchers; sockets and store stay."""
+        if self._launchers is None or self._translator is None or self._store is None:
+            raise PermanentError("the daemon does not run")
+        translator, store = self._translator, self._store
+        self._launchers.replace(project)
+
+        def adopt() -> None:
+            self.project = project
+            translator.matcher = project.matcher
+            try:
+                store.describe(project.graph.assets.values())
+            except TransientError as error:
+                log.warning("assets.not_described", error=str(error))
+
+        self.inbox.put([CharterReplaced(project.charter)], on_durable=adopt)
+
+    # -- coming up -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Recover and begin. Raises ConfigError, PermanentError or FencedError; then `close` cleans up."""
+        project, clock = self.project, self._clock
+        settings = project.settings
+        self._store = store = SqlStore(settings.store, project.base)
+        store.open()
+        store.describe(project.graph.assets.values())
+        recovered = recover(project.charter, store)
+        engine = recovered.engine
+        self._translator = translator = Translator(project.matcher, decoder, self._narrator.bug)
+        self._launchers = launchers = Launchers(project, lambda key: engine.charter.graph.assets[key], clock)
+        self._performer = performer = LivePerformer(
+            clock, launchers.by_name, notifier_of(settings, self._tell), self.inbox.report, self._narrator
+        )
+        positions = store.positions()
+        if settings.kafka is not None:
+            self._kafka = kafka_intake(
+                settings.kafka, positions, translator, self.inbox, clock, self._hung, self._caught_up
+            )
+            self.health.add_part("kafka", lambda: _plain(self._kafka))
+        metrics = metrics_of(engine, self._kafka, self.health)
+        self._http = http_servers(lambda: self.project, self.inbox, store, metrics, self.health, translator, clock)
+        world = World(
+            clock,
+            self.inbox,
+            store,
+            performer,
+            observers=(metrics.observe, self._narrator.observe),
+            pause=self._pause,
+            on_trouble=self._trouble,
+            on_beat=self.health.beat,
+        )
+        if RESULTS_READ not in positions:
+            self.inbox.put(result_inputs(project, translator, clock), {RESULTS_READ: "read"})
+        self._loop = threading.Thread(target=self._drive, args=(engine, world), name="engine")
+        self._loop.start()
+        for server in self._http:
+            server.start()
+        if self._kafka is not None:
+            self._kafka.start()
+        else:
+            self._caught_up()
+        log.info(
+            "started",
+            listen=self.address,
+            mode=settings.mode,
+            assets=len(project.graph),
+            policies=len(project.charter.policies),
+            records_folded=recovered.records,
+        )
+
+    def _drive(self, engine: Any, world: World) -> None:
+        try:
+            drive(engine, world, self._may_end)
+        except BaseException as error:
+            # The engine is ahead of the store now and must not be used again.
+            self._error = error
+            self.health.fatal(error)
+            log.critical("loop.ended", error=str(error) or type(error).__name__, exc_info=not _expected(error))
+            self.inbox.fail_rest(TransientError(f"the daemon is stopping: {error}"))
+        finally:
+            self._orders.put(Order.STOP)
+
+    # -- while it runs ---------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        while (order := self._orders.get()) is not Order.STOP:
+            if order is Order.RELOAD:
+                self._reload_or_tell()
+
+    def _reload_or_tell(self) -> None:
+        try:
+            self.reload()
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("reload.refused", where=problem.where, problem=problem.message)
+        except FreshdError as error:
+            log.error("reload.refused", problem=str(error))
+        else:
+            log.info("reloaded", assets=len(self.project.graph))
+
+    def _may_end(self) -> bool:
+        return self._stopping.is_set() and (self.inbox.empty or self._clock.now() >= self._drained_by)
+
+    def _pause(self, wait: Duration) -> None:
+        if not self._stopping.wait(wait / SECOND):
+            return
+        threading.Event().wait(min(wait / SECOND, 0.2))
+
+    def _caught_up(self) -> None:
+        # Behind the events that were read before, so not by `report`, which would overtake them.
+        self.inbox.put([CaughtUp()])
+
+    def _trouble(self, what: str, error: TransientError) -> None:
+        self.health.trouble(what, error)
+        self._narrator.store_trouble(what, error)
+
+    def _hung(self, what: str) -> None:
+        """The Kafka client no longer returns: only a new process helps, and nothing is lost by it."""
+        self._error = PermanentError(f"the Kafka client hangs in {what}; the daemon ends to be started again")
+        self._orders.put(Order.STOP)
+
+    # -- going down ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop intake, make durable what was taken in, close everything. May be called at any stage."""
+        log.info("stopping")
+        self._drained_by = self._clock.now() + DRAIN
+        self._stopping.set()
+        self.inbox.close()
+        if self._kafka is not None:
+            self._kafka.stop()
+        if self._loop is not None:
+            self._loop.join(JOIN_S)
+        self.inbox.fail_rest(TransientError("the daemon is stopping"))
+        for server in self._http:
+            server.stop()
+        if self._performer is not None:
+            self._performer.close()
+        if self._launchers is not None:
+            self._launchers.close()
+        if self._store is not None:
+            self._store.close()
+        log.info("stopped")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM stop, a second one ends at once; SIGHUP reloads."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            signal.signal(number, signal.SIG_DFL)
+            self._orders.put(Order.STOP)
+
+        def reload(number: int, frame: FrameType | None) -> None:
+            self._orders.put(Order.RELOAD)
+
+        handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _expected(error: BaseException) -> bool:
+    return isinstance(error, FreshdError)
+
+
+def _plain(kafka: KafkaIntake | None) -> dict[str, Any]:
+    if kafka is None:
+        return {}
+    health = kafka.health()
+    return {
+        "state": health.state.value,
+        "message": health.message,
+        "caught_up": health.caught_up,
+        "partitions": health.partitions,
+        "missing_topics": list(health.missing_topics),
+        "silent_topics": list(health.silent_topics),
+    }

@@ -1,0 +1,170 @@
+"""The parts of a daemon that need more than a constructor call, each made from the settings.
+
+It joins adapters with what the runtime offers them; it starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from sqlalchemy import make_url
+from starlette.applications import Starlette
+
+from freshd.adapters.catalog import read_results
+from freshd.adapters.formats.dbt import read_artifact
+from freshd.adapters.ingress import Ingress
+from freshd.adapters.ingress.settings import is_loopback
+from freshd.adapters.kafka import KafkaIntake, KafkaSettings
+from freshd.adapters.launch import LauncherSettings, make_launcher
+from freshd.adapters.prometheus import DaemonMetrics
+from freshd.adapters.slack import make_notifier
+from freshd.adapters.web import Site, probe_routes, web_routes
+from freshd.app.serving import HttpThread, bind
+from freshd.core.engine import Engine
+from freshd.model.asset import Asset, AssetKey
+from freshd.model.errors import ConfigError
+from freshd.model.inputs import Input
+from freshd.model.sighting import Message
+from freshd.ports import Clock, History, Launcher, Notifier, Position
+from freshd.runtime.health import Health
+from freshd.runtime.inbox import LiveInbox
+from freshd.runtime.translate import Translator
+from freshd.settings import Settings
+
+if TYPE_CHECKING:
+    from freshd.app.project import Project
+
+STATE_FOLDER: Final = ".freshd"
+"""Where launchers keep the directories of runs: beside the SQLite file, else beside freshd.yaml."""
+
+
+def _version() -> str:
+    try:
+        return version("freshd")
+    except PackageNotFoundError:
+        return "0"
+
+
+VERSION: Final = _version()
+
+log = structlog.get_logger("freshd.daemon")
+
+
+def state_folder(settings: Settings) -> Path:
+    """The folder for what is not in the store; the same after a restart."""
+    url = make_url(settings.store.url.get_secret_value())
+    if url.get_backend_name() == "sqlite" and url.database:
+        return (settings.base / url.database).parent / STATE_FOLDER
+    return settings.base / STATE_FOLDER
+
+
+class Launchers:
+    """The launchers by name; those whose settings change are made anew, and the old ones finish what they have."""
+
+    def __init__(self, project: Project, assets: Callable[[AssetKey], Asset], clock: Clock) -> None:
+        self._assets = assets
+        self._clock = clock
+        self._settings: dict[str, LauncherSettings] = {}
+        self._retired: list[Launcher] = []
+        self.by_name: dict[str, Launcher] = {}
+        self.replace(project)
+
+    def replace(self, project: Project) -> None:
+        """Have the launchers that the settings name. Raises ConfigError; then nothing has changed."""
+        wanted = project.settings.launchers
+        folder = state_folder(project.settings)
+        made = {
+            name: make_launcher(name, settings, self._assets, folder, self._clock, project.base)
+            for name, settings in wanted.items()
+            if self._settings.get(name) != settings
+        }
+        self._retired += [old for name, old in self.by_name.items() if name in made]
+        self.by_name.update(made)
+        self._settings = dict(wanted)
+
+    def close(self) -> None:
+        """Close all of them, also those that were replaced."""
+        for launcher in (*self.by_name.values(), *self._retired):
+            launcher.close()
+
+
+def notifier_of(settings: Settings, tell: Callable[[str], None]) -> Notifier:
+    """Slack, or the terminal."""
+    return make_notifier(settings.slack, tell)
+
+
+def kafka_intake(
+    settings: KafkaSettings,
+    positions: Mapping[str, Position],
+    translator: Translator,
+    inbox: LiveInbox,
+    clock: Clock,
+    on_hang: Callable[[str], None],
+    on_caught_up: Callable[[], None],
+) -> KafkaIntake:
+    """The intake of all topics."""
+    return KafkaIntake(settings, positions, translator.translate, inbox.put, on_caught_up, clock.now, on_hang=on_hang)
+
+
+def metrics_of(engine: Engine, kafka: KafkaIntake | None, health: Health) -> DaemonMetrics:
+    """The metrics, knowing what an earlier life left in flight."""
+    metrics = DaemonMetrics(
+        VERSION,
+        graph=lambda: engine.charter.graph,
+        kafka_lag=(lambda: kafka.figures().lag) if kafka is not None else dict,
+        loop_last=lambda: health.last_turn,
+    )
+    metrics.resume(engine.unconfirmed())
+    return metrics
+
+
+def http_servers(
+    project: Callable[[], Project],
+    inbox: LiveInbox,
+    history: History,
+    metrics: DaemonMetrics,
+    health: Health,
+    translator: Translator,
+    clock: Clock,
+) -> list[HttpThread]:
+    """The server of everything, and one for the probes if they have an address of their own. Binds them."""
+    settings = project().settings
+    token = settings.api.secret()
+    site = Site(
+        ask=inbox.ask,
+        history=history,
+        wish=lambda wish: inbox.put_and_wait([wish]),
+        select=lambda select, exclude: project().select(select, exclude),
+        metrics=metrics.render,
+        live=health.live,
+        ready=health.ready,
+        describe=health.describe,
+        version=VERSION,
+        started_at=clock.now(),
+        token=token,
+        loopback=is_loopback(settings.listen),
+    )
+    ingress = Ingress(settings.ingress, translator.translate, inbox.put, clock.now, token=token)
+    everything = Starlette(routes=[*ingress.routes(), *web_routes(site)])
+    servers = [HttpThread(everything, bind(settings.listen, settings.where("listen")))]
+    if settings.metrics is not None:
+        where = settings.where("metrics", "listen")
+        servers.append(
+            HttpThread(Starlette(routes=list(probe_routes(site))), bind(settings.metrics.listen, where), "http-metrics")
+        )
+    return servers
+
+
+def result_inputs(project: Project, translator: Translator, clock: Clock) -> list[Input]:
+    """What the catalogue's results tell a first start; results that cannot be read are told, and tell nothing."""
+    try:
+        sightings = read_results(project.catalog, project.base, project.graph, read_artifact)
+    except ConfigError as error:
+        for problem in error.problems:
+            log.warning("results.unreadable", where=problem.where, problem=problem.message)
+        return []
+    return translator.interpret(sightings, Message(b"", clock.now(), "catalog/results"), "dbt")

@@ -1,0 +1,108 @@
+"""What people wrote, read as a whole: settings, catalogue, policies and rules, joined into a charter.
+
+Everything that is wrong is found at once and told with file and line; nothing is connected to, started or
+written. The same reading serves `check`, `run`, a reload, and `init`'s promise that what it writes works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TypeVar
+
+from freshd.adapters.catalog import Catalog, load_catalog
+from freshd.adapters.launch import traits
+from freshd.adapters.launch.making import check_launcher
+from freshd.model.asset import AssetKey
+from freshd.model.errors import ConfigError, Problem
+from freshd.model.graph import AssetGraph, build_graph
+from freshd.model.identify import Matcher
+from freshd.model.policy import Charter
+from freshd.model.select import Selector
+from freshd.policies import build_charter, load_policies
+from freshd.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Project:
+    """One reading of the files."""
+
+    path: Path
+    settings: Settings
+    catalog: Catalog
+    charter: Charter
+    matcher: Matcher
+    notes: tuple[Problem, ...] = ()
+    """What is odd but no error."""
+
+    @property
+    def base(self) -> Path:
+        """The folder that paths in the settings are relative to."""
+        return self.settings.base
+
+    @property
+    def graph(self) -> AssetGraph:
+        """The assets."""
+        return self.charter.graph
+
+    @cached_property
+    def selector(self) -> Selector:
+        """Selectors over its assets and policies."""
+        return Selector(self.graph, self.charter.selected)
+
+    def select(self, select: Sequence[str], exclude: Sequence[str] = ()) -> tuple[AssetKey, ...]:
+        """The assets that selectors name, sorted; all without one. Raises ValueError for bad syntax."""
+        return self.selector.select(list(select) or ["**"], exclude=list(exclude))
+
+
+def load_project(path: Path) -> Project:
+    """Read everything that the settings at `path` name. Raises ConfigError with all problems."""
+    settings = load_settings(path)
+    base = settings.base
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+    catalog = _collected(problems, lambda: load_catalog(settings.catalog, base))
+    policies = _collected(problems, lambda: load_policies(settings.policies, base))
+    for name, launcher in settings.launchers.items():
+        _collected(problems, partial(check_launcher, name, launcher, base))
+    graph = _collected(problems, lambda: build_graph(catalog.assets)) if catalog is not None else None
+    if catalog is None or graph is None:
+        raise ConfigError(problems)
+    matcher = _collected(problems, lambda: Matcher(graph, settings.rules(), Selector(graph).select))
+    whole = graph if matcher is None else _with_feeds(graph, matcher.feeds())
+    charter = _collected(
+        problems,
+        lambda: build_charter(
+            whole,
+            policies or [],
+            drafts=catalog.policies,
+            launchers={name: traits(name, launcher) for name, launcher in settings.launchers.items()},
+            observe=settings.mode == "observe",
+            notes=notes,
+        ),
+    )
+    if problems or charter is None or matcher is None:
+        raise ConfigError(problems)
+    return Project(path, settings, catalog, charter, matcher, (*catalog.warnings, *notes))
+
+
+def _collected(problems: list[Problem], work: Callable[[], T]) -> T | None:
+    """What the work comes to; None if it only found problems, which are kept."""
+    try:
+        return work()
+    except ConfigError as error:
+        problems += error.problems
+        return None
+
+
+def _with_feeds(graph: AssetGraph, feeds: Mapping[AssetKey, str]) -> AssetGraph:
+    """The graph with the feeds that rules tell; what an asset says of itself stands."""
+    named = {key: feed for key, feed in feeds.items() if not graph.assets[key].feed}
+    if not named:
+        return graph
+    assets = {key: replace(asset, feed=named[key]) if key in named else asset for key, asset in graph.assets.items()}
+    return AssetGraph(assets, graph.readers)

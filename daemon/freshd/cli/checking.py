@@ -1,0 +1,90 @@
+"""`freshd check` and `freshd schema`: what can be said of files without running anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from freshd.adapters.catalog import AssetFile
+from freshd.adapters.formats.own_schema import EVENT_SCHEMA
+from freshd.app.coverage import coverage_of
+from freshd.app.project import Project, load_project
+from freshd.backtest.written import ScenarioFile
+from freshd.cli.options import ConfigOption, JsonOption, config_path
+from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json, print_problems
+from freshd.model.errors import ConfigError, Problem
+from freshd.policies import PolicyFile
+from freshd.settings import Settings
+
+
+def check(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Read settings, catalogue and policies; tell every problem with its file and line, then the coverage."""
+    try:
+        project = load_project(config_path(ctx, config))
+    except ConfigError as error:
+        if as_json:
+            print_json({"ok": False, "problems": _plain(error.problems), "notes": [], "coverage": None})
+        else:
+            print_problems(error)
+            count = len(error.problems)
+            errors().print(f"{count} problem{'' if count == 1 else 's'}; coverage is known once {_those(count)} mended")
+        raise typer.Exit(DOES_NOT_HOLD) from None
+    if as_json:
+        coverage = asdict(coverage_of(project))
+        print_json({"ok": True, "problems": [], "notes": _plain(project.notes), "coverage": coverage})
+    else:
+        _tell(project)
+
+
+class SchemaKind(StrEnum):
+    """Files that people write, and the event."""
+
+    SETTINGS = "settings"
+    ASSETS = "assets"
+    POLICIES = "policies"
+    SCENARIO = "scenario"
+    EVENT = "event"
+
+
+def schema(
+    kind: Annotated[SchemaKind, typer.Argument(help="Which file.")],
+) -> None:
+    """Print the JSON Schema of a kind of file, for editors: settings, assets, policies, scenario, event."""
+    print_json(json_schema(kind))
+
+
+def json_schema(kind: SchemaKind) -> dict[str, Any]:
+    """The JSON Schema of a kind of file."""
+    models = {
+        SchemaKind.SETTINGS: Settings,
+        SchemaKind.ASSETS: AssetFile,
+        SchemaKind.POLICIES: PolicyFile,
+        SchemaKind.SCENARIO: ScenarioFile,
+    }
+    made = EVENT_SCHEMA if kind is SchemaKind.EVENT else models[kind].model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def _tell(project: Project) -> None:
+    for note in project.notes:
+        errors().print(f"note: {note}", markup=False)
+    settings, charter = project.settings, project.charter
+    out = console()
+    out.print(
+        f"{project.path}: {len(project.graph)} assets, {len(charter.policies)} policies, "
+        f"{len(charter.launchers)} launchers, mode {settings.mode}: no problems",
+        markup=False,
+    )
+    for line in coverage_of(project).lines():
+        out.print(line, markup=False)
+
+
+def _plain(problems: list[Problem] | tuple[Problem, ...]) -> list[dict[str, str]]:
+    return [{"where": problem.where, "message": problem.message} for problem in problems]
+
+
+def _those(count: int) -> str:
+    return "it is" if count == 1 else "they are"

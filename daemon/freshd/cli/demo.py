@@ -1,0 +1,5 @@
+"""`freshd demo`."""
+
+
+def demo() -> None:
+    """The demo."""
