@@ -37,7 +37,8 @@ def dataset_names(namespace: str, name: str, table: bool = False) -> Iterator[st
     if len(parts) == 3 and f"{parts[0]}.".lower() in _OWN_CATALOG:
         parts = parts[1:]
     if len(parts) == 2 and (table or scheme in _WITHOUT_DATABASE):
-        yield ".".join(parts)
+        if ".".join(parts) != name:
+            yield ".".join(parts)
         yield f"*.{parts[0]}.{parts[1]}"
 
 

@@ -79,6 +79,8 @@ def _sighting(event: Any, origin: str, key: str) -> Sighting:
     if metadata is not None and type(metadata) is not dict:
         raise unfit(origin, "metadata", "an object", metadata)
     completeness = get("completeness")
+    is_check = kind is EventKind.CHECK
+    check = None if event.keys().isdisjoint(_CHECK_FIELDS) and not is_check else _check(event, origin, is_check)
     return Sighting(
         kind=kind,
         format="freshd",
@@ -95,7 +97,7 @@ def _sighting(event: Any, origin: str, key: str) -> Sighting:
         changed=changed is not False,
         completeness=None if completeness is None else _share(completeness, origin),
         metadata=metadata,
-        check=_check(event, origin) if kind is EventKind.CHECK else None,
+        check=check,
         feed=feed,
     )
 
@@ -131,17 +133,22 @@ def _share(value: Any, origin: str) -> float:
     return float(value)
 
 
-def _check(event: Mapping[str, Any], origin: str) -> Check:
+def _check(event: Mapping[str, Any], origin: str, needed: bool) -> Check | None:
+    """The result of a check; without `needed`, only whether its fields are what they should be."""
     name = _text(event, "name", origin)
-    if not name:
-        raise missing(origin, "name (of the check)")
     passed, value, blocking = event.get("passed"), event.get("value"), event.get("blocking")
-    if type(passed) is not bool:
+    if passed is not None and type(passed) is not bool:
         raise unfit(origin, "passed", "true or false", passed)
     if value is not None and type(value) not in (int, float, str):
         raise unfit(origin, "value", "a number or text", value)
     if blocking is not None and type(blocking) is not bool:
         raise unfit(origin, "blocking", "true or false", blocking)
+    if not needed:
+        return None
+    if not name:
+        raise missing(origin, "name (of the check)")
+    if passed is None:
+        raise missing(origin, "passed (of the check)")
     return Check(name, passed, value, blocking is True)
 
 

@@ -41,7 +41,7 @@ _PROPERTIES: Final[dict[str, Any]] = {
 
 
 def _of(kind: EventKind, *needed: str) -> dict[str, Any]:
-    there = {name: {"not": {"type": "null"}} for name in needed}
+    there = {name: {"not": {"type": "null"}, "minLength": 1} for name in needed}
     return {
         "if": {"required": ["type"], "properties": {"type": {"const": kind.value}}},
         "then": {"required": list(needed), "properties": there},

@@ -1,0 +1,228 @@
+"""Fivetran, Airbyte and dbt artifacts: which messages are updates, and of what."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from freshd.adapters.formats import airbyte, dbt, fivetran
+from freshd.adapters.formats.dbt import read_artifact
+from freshd.model.errors import DecodeError
+from freshd.model.inputs import Check, EventKind
+from freshd.model.sighting import Message
+from freshd.model.time import parse_instant
+
+SYNC = {
+    "event": "sync_end",
+    "created": "2026-05-22T00:06:08.638Z",
+    "connector_type": "stripe",
+    "connector_id": "rainy_dental",
+    "connector_name": "stripe_eu",
+    "sync_id": "s1",
+    "destination_group_id": "wh",
+    "data": {"status": "SUCCESSFUL"},
+}
+JOB = {
+    "data": {
+        "workspace": {"id": "w", "name": "W"},
+        "connection": {"id": "c1", "name": "Stripe → Postgres"},
+        "source": {"id": "s", "name": "Stripe"},
+        "destination": {"id": "d", "name": "Postgres"},
+        "jobId": 9988,
+        "startedAt": "2024-01-01T00:00:00Z",
+        "finishedAt": "2024-01-01T01:00:00Z",
+        "bytesCommitted": 90,
+        "recordsCommitted": 45,
+        "success": True,
+    }
+}
+
+
+def message(payload: Any) -> Message:
+    return Message(json.dumps(payload).encode(), 0, "ingress/x#1")
+
+
+def without(payload: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name not in names}
+
+
+def test_a_successful_sync_is_an_update_of_its_connector() -> None:
+    [sighting] = fivetran.decode(message(SYNC))
+    assert sighting.kind is EventKind.UPDATE
+    assert sighting.feed == "fivetran/rainy_dental"
+    assert sighting.at == parse_instant("2026-05-22T00:06:08.638Z")
+    assert sighting.run_id == "s1"
+    assert sighting.fields == {
+        "connector": "rainy_dental",
+        "connector_name": "stripe_eu",
+        "connector_type": "stripe",
+        "destination": "wh",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [
+        ({"data": {"status": "FAILURE"}}, [EventKind.RUN_FAILED]),
+        ({"data": {"status": "FAILED"}}, [EventKind.RUN_FAILED]),
+        ({"data": {"status": "FAILURE_WITH_TASK"}}, [EventKind.RUN_FAILED]),
+        ({"data": {"status": "SOMETHING_NEW"}}, [EventKind.RUN_FAILED]),
+        ({"data": {"status": "RESCHEDULED", "reason": "quota"}}, [EventKind.RUN_ENDED]),
+        ({"data": {"status": "CANCELED"}}, [EventKind.RUN_ENDED]),
+        ({"event": "sync_start", "data": None}, [EventKind.RUN_STARTED]),
+        ({"data": None}, []),
+        ({"data": {}}, []),
+        ({"event": "test_event"}, []),
+        ({"event": "transformation_run_succeeded"}, []),
+    ],
+)
+def test_only_the_successful_end_of_a_sync_is_an_update(changes: dict[str, Any], kinds: list[EventKind]) -> None:
+    assert [sighting.kind for sighting in fivetran.decode(message({**SYNC, **changes}))] == kinds
+
+
+def test_a_sync_that_failed_and_then_succeeded_has_two_ids_and_a_repetition_has_one() -> None:
+    ids = [fivetran.decode(message({**SYNC, "data": {"status": status}}))[0].id for status in ("FAILED", "SUCCESSFUL")]
+    assert len(set(ids)) == 2
+    assert fivetran.decode(message({**SYNC, "new_field": 1}))[0].id == ids[1]
+
+
+def test_newer_and_older_names_of_fivetrans_fields() -> None:
+    newer = {**without(SYNC, "connector_id", "connector_name", "sync_id"), "connection_id": "c", "connection_name": "n"}
+    [sighting] = fivetran.decode(message({**newer, "data": {"status": "SUCCESSFUL", "sync_id": "inner"}}))
+    assert (sighting.feed, sighting.run_id, sighting.fields["connector_name"]) == ("fivetran/c", "inner", "n")
+    [older] = fivetran.decode(message({**without(SYNC, "destination_group_id"), "group_id": "g"}))
+    assert older.fields["destination"] == "g"
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        (without(SYNC, "event"), "event is missing"),
+        (without(SYNC, "connector_id"), "connector_id is missing"),
+        (without(SYNC, "created"), "created is missing"),
+        ({**SYNC, "created": 17}, "created must be an RFC 3339 instant"),
+        ({**SYNC, "connector_id": 17}, "connector_id must be text, not a number '17'"),
+        ({**SYNC, "data": "SUCCESSFUL"}, "data must be an object"),
+        ({**SYNC, "data": {"status": True}}, "data.status must be text"),
+        ([SYNC], "the message must be an object, not an array"),
+    ],
+)
+def test_fivetran_messages_of_the_wrong_shape(payload: Any, told: str) -> None:
+    with pytest.raises(DecodeError, match=told.replace("(", r"\(")) as caught:
+        fivetran.decode(message(payload))
+    assert caught.value.reason == "bad_field"
+
+
+def test_a_successful_job_is_an_update_that_began_reading_at_its_start() -> None:
+    [sighting] = airbyte.decode(message(JOB))
+    assert (sighting.kind, sighting.changed) == (EventKind.UPDATE, True)
+    assert sighting.at == parse_instant("2024-01-01T01:00:00Z")
+    assert sighting.started_at == parse_instant("2024-01-01T00:00:00Z")
+    assert sighting.metadata == {"row_count": 45, "bytes": 90}
+    assert sighting.fields["connection_name"] == "Stripe → Postgres"
+    assert (sighting.fields["source_name"], sighting.fields["destination_name"]) == ("Stripe", "Postgres")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"success": False}, [(EventKind.RUN_FAILED, True)]),
+        ({"recordsCommitted": 0}, [(EventKind.UPDATE, False)]),
+        ({"recordsCommitted": None}, [(EventKind.UPDATE, True)]),
+        ({"success": None}, []),
+    ],
+)
+def test_partial_writes_are_no_updates_and_empty_jobs_found_nothing_new(
+    changes: dict[str, Any], expected: list[tuple[EventKind, bool]]
+) -> None:
+    found = airbyte.decode(message({"data": {**JOB["data"], **changes}}))
+    assert [(sighting.kind, sighting.changed) for sighting in found] == expected
+
+
+def test_airbytes_texts_for_people_tell_nothing() -> None:
+    assert airbyte.decode(message({"text": "Hello World! This is a test"})) == []
+
+
+@pytest.mark.parametrize("changes", [{"success": "true"}, {"finishedAt": None}, {"connection": {}}, {"jobId": [1]}])
+def test_airbyte_messages_of_the_wrong_shape(changes: dict[str, Any]) -> None:
+    with pytest.raises(DecodeError) as caught:
+        airbyte.decode(message({"data": {**JOB["data"], **changes}}))
+    assert caught.value.reason == "bad_field"
+
+
+def results(*rows: dict[str, Any], schema: str = "run-results/v6") -> dict[str, Any]:
+    return {
+        "metadata": {
+            "dbt_schema_version": f"https://schemas.getdbt.com/dbt/{schema}.json",
+            "generated_at": "2026-11-22T09:00:00Z",
+            "invocation_id": "i1",
+        },
+        "results": [*rows],
+    }
+
+
+TIMING = [
+    {"name": "compile", "started_at": "2026-11-22T08:00:00Z", "completed_at": "2026-11-22T08:00:01Z"},
+    {"name": "execute", "started_at": "2026-11-22T08:00:02Z", "completed_at": "2026-11-22T08:00:05Z"},
+]
+
+
+@pytest.mark.parametrize(
+    ("unique_id", "status", "kind"),
+    [
+        ("model.p.orders", "success", EventKind.UPDATE),
+        ("seed.p.s", "success", EventKind.UPDATE),
+        ("snapshot.p.s", "success", EventKind.UPDATE),
+        ("model.p.orders", "error", EventKind.RUN_FAILED),
+        ("model.p.orders", "partial success", EventKind.RUN_FAILED),
+        ("model.p.orders", "skipped", None),
+        ("exposure.p.e", "no-op", None),
+        ("operation.p.o", "success", None),
+        ("test.p.unique_orders_id.abc", "fail", None),
+    ],
+)
+def test_outcomes_of_dbt_nodes(unique_id: str, status: str, kind: EventKind | None) -> None:
+    found = dbt.decode(message(results({"unique_id": unique_id, "status": status, "timing": TIMING})))
+    assert [sighting.kind for sighting in found] == ([kind] if kind else [])
+    for sighting in found:
+        assert sighting.at == parse_instant("2026-11-22T08:00:05Z")
+        assert sighting.names[0][0] == unique_id
+
+
+def test_an_updated_model_began_reading_when_its_execution_began() -> None:
+    row = {"unique_id": "model.p.o", "status": "success", "timing": TIMING, "relation_name": '"w"."p"."o"'}
+    row |= {"adapter_response": {"rows_affected": 99}, "execution_time": 3.5}
+    [sighting] = dbt.decode(message(results(row)))
+    assert sighting.started_at == parse_instant("2026-11-22T08:00:02Z")
+    assert sighting.names == (("model.p.o", '"w"."p"."o"'),)
+    assert sighting.metadata == {"row_count": 99, "seconds": 3.5}
+    [untimed] = dbt.decode(message(results({**row, "timing": []})))
+    assert untimed.at == parse_instant("2026-11-22T09:00:00Z")
+
+
+def test_tests_are_checks_of_the_node_that_they_are_about_if_that_is_known() -> None:
+    row = {"unique_id": "test.p.unique_orders_id.abc", "status": "fail", "failures": 3, "timing": TIMING}
+    [sighting] = read_artifact(results(row), "run_results.json", {"test.p.unique_orders_id.abc": "model.p.orders"})
+    assert sighting.names == (("model.p.orders",),)
+    assert sighting.check == Check("unique_orders_id", False, 3, False)
+
+
+def test_a_look_at_a_source_is_an_observation_of_its_newest_load() -> None:
+    row = {
+        "unique_id": "source.p.s.t",
+        "max_loaded_at": "2026-11-21T14:55:27.830265+00:00",
+        "snapshotted_at": "2026-11-22T08:55:27+00:00",
+        "status": "warn",
+    }
+    broken = {"unique_id": "source.p.s.u", "status": "runtime error", "error": "x"}
+    [sighting] = dbt.decode(message(results(row, broken, schema="sources/v3")))
+    assert sighting.kind is EventKind.OBSERVATION
+    assert sighting.data_time == parse_instant("2026-11-21T14:55:27.830265Z")
+    assert sighting.at == parse_instant("2026-11-22T08:55:27Z")
+
+
+def test_other_files_are_no_results() -> None:
+    with pytest.raises(DecodeError, match="neither run_results.json nor sources.json"):
+        dbt.decode(message({"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"}}))
