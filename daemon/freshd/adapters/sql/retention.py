@@ -1,0 +1,90 @@
+"""Old history goes, a little at a time: pieces of work small enough not to hold up the daemon for long.
+
+It decides by age, and for what a flood could fill by number too. It never touches what the daemon lives on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from freshd.adapters.sql.settings import KeepSettings
+from freshd.adapters.sql.writer import Transaction
+from freshd.model.time import Duration, Instant
+
+SLICE: Final = 2_000
+"""Rows that one transaction prunes at most of one table."""
+
+Work = Callable[[Transaction], None]
+
+
+def prunings(keep: KeepSettings, now: Instant, budget: int) -> Iterator[Work]:
+    """Pieces of work, each for a transaction of its own; about `budget` rows of each table at most."""
+    numbered = (
+        _Numbered("materialisations", "recorded_at", keep.materialisations, keep.materialisation_rows),
+        _Numbered("verdict_changes", "at", keep.verdict_changes, None),
+        _Numbered("dead_letters", "at", keep.dead_letters, keep.dead_letter_rows),
+    )
+    for table in numbered:
+        for _ in range(0, budget, SLICE):
+            yield lambda transaction, table=table: table.prune(transaction, now)  # type: ignore[misc]
+            if table.done:
+                break
+    yield lambda transaction: _prune_runs(transaction, now - keep.runs)
+    yield lambda transaction: _prune_incidents(transaction, now - keep.incidents)
+    yield lambda transaction: _prune_unmatched(transaction, now - keep.unmatched, keep.unmatched_rows, budget)
+
+
+class _Numbered:
+    """A table whose rows are numbered in the order of their writing, so that the oldest are found at once."""
+
+    def __init__(self, table: str, instant: str, age: Duration, rows: int | None) -> None:
+        self._table = table
+        self._instant = instant
+        self._age = age
+        self._rows = rows
+        self.done = False
+
+    def prune(self, transaction: Transaction, now: Instant) -> None:
+        """Drop a slice of rows that are too old or too many."""
+        oldest = transaction.rows(f"SELECT id, {self._instant} FROM {self._table} ORDER BY id LIMIT ?", SLICE)
+        if not oldest:
+            self.done = True
+            return
+        last = 0
+        for number, instant in oldest:
+            if instant >= now - self._age:
+                break
+            last = number
+        if self._rows is not None:
+            newest = transaction.rows(f"SELECT MAX(id) FROM {self._table}")[0][0]
+            last = max(last, min(newest - self._rows, oldest[-1][0]))
+        if last >= oldest[0][0]:
+            transaction.run(f"DELETE FROM {self._table} WHERE id <= ?", last)
+        self.done = last < oldest[-1][0]
+
+
+def _prune_runs(transaction: Transaction, before: Instant) -> None:
+    chosen = "SELECT run_id FROM runs WHERE requested_at < ? ORDER BY requested_at LIMIT ?"
+    old = transaction.rows(chosen, before, SLICE)
+    transaction.run_many("DELETE FROM run_assets WHERE run_id = ?", old)
+    transaction.run_many("DELETE FROM runs WHERE run_id = ?", old)
+    wishes = "SELECT wish_id FROM wishes WHERE made_at < ? ORDER BY made_at LIMIT ?"
+    transaction.run_many("DELETE FROM wishes WHERE wish_id = ?", transaction.rows(wishes, before, SLICE))
+
+
+def _prune_incidents(transaction: Transaction, before: Instant) -> None:
+    chosen = "SELECT incident FROM incidents WHERE closed_at < ? ORDER BY closed_at LIMIT ?"
+    old = transaction.rows(chosen, before, SLICE)
+    for table in ("incident_members", "notices", "incidents"):
+        transaction.run_many(f"DELETE FROM {table} WHERE incident = ?", old)
+
+
+def _prune_unmatched(transaction: Transaction, before: Instant, rows: int, budget: int) -> None:
+    old = "SELECT format, name FROM unmatched WHERE last_at < ? ORDER BY last_at LIMIT ?"
+    drop = "DELETE FROM unmatched WHERE format = ? AND name = ?"
+    transaction.run_many(drop, transaction.rows(old, before, SLICE))
+    excess = transaction.rows("SELECT COUNT(*) FROM unmatched")[0][0] - rows
+    if excess > 0:
+        oldest = "SELECT format, name FROM unmatched ORDER BY last_at LIMIT ?"
+        transaction.run_many(drop, transaction.rows(oldest, min(excess, budget)))
