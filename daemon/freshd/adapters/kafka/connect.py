@@ -53,12 +53,12 @@ def open_consumer(settings: KafkaSettings, **more: Any) -> KafkaConsumer:
         "max_poll_records": POLL_MAX_RECORDS,
         "metrics_enabled": False,
     }
-    return KafkaConsumer(**_common(settings), **(options | more))
+    return KafkaConsumer(**(_common(settings) | options | more))
 
 
 def open_admin(settings: KafkaSettings, **more: Any) -> KafkaAdminClient:
     """A client that asks about topics and offsets. Raises what kafka-python raises when nobody answers."""
-    return KafkaAdminClient(**_common(settings), **more)
+    return KafkaAdminClient(**(_common(settings) | more))
 
 
 def _common(settings: KafkaSettings) -> dict[str, Any]:

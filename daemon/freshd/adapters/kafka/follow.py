@@ -54,11 +54,15 @@ class Assignment:
         begins = self._begins(fresh, survey, offsets_at)
         for partition in fresh:
             self._begin(partition, begins[partition], survey.extents[partition], change)
+        self.recognise(survey, change)
+        return change
+
+    def recognise(self, survey: Survey, change: Change) -> None:
+        """Notice topics that are others of the same name: their tracks begin again."""
         for topic, topic_id in survey.topic_ids.items():
             self._recognise(topic, topic_id, survey, change)
         for topic in survey.missing:
             self._known.setdefault(topic, "")
-        return change
 
     def _begin(self, partition: TopicPartition, at: tuple[int, int], extent: Extent, change: Change) -> None:
         offset, generation = at
@@ -95,7 +99,6 @@ class Assignment:
         return begins
 
     def _recognise(self, topic: str, topic_id: str, survey: Survey, change: Change) -> None:
-        """Notice that a topic is another one of the same name."""
         before = self._known.get(topic) or self._stored.topic_id(topic)
         self._known[topic] = topic_id or before
         if not topic_id or topic_id == before:
@@ -103,9 +106,8 @@ class Assignment:
         change.positions[topic_source(topic)] = topic_id
         if not before:
             return
-        for partition in self.current:
-            if partition.topic == topic:
-                track = self.tracks[partition]
+        for partition, track in self.tracks.items():
+            if partition.topic == topic and partition in survey.extents:
                 change.gaps = [gap for gap in change.gaps if gap.partition != partition]
                 change.gaps.append(start_again(track, survey.extents[partition].start, "recreated"))
                 change.positions[track.source] = track.position

@@ -20,7 +20,7 @@ from kafka.errors import LogTruncationError, OffsetOutOfRangeError
 from freshd.adapters.kafka.connect import open_consumer
 from freshd.adapters.kafka.counts import Counts
 from freshd.adapters.kafka.figures import KafkaFigures, KafkaHealth, KafkaState
-from freshd.adapters.kafka.follow import Assignment
+from freshd.adapters.kafka.follow import Assignment, Change
 from freshd.adapters.kafka.settings import KafkaSettings
 from freshd.adapters.kafka.survey import SURVEY_EVERY_S, Survey, Surveyor
 from freshd.adapters.kafka.tracks import Gap, Stored, Track, out_of_range, start_again
@@ -225,9 +225,7 @@ class KafkaIntake:
             self._heard.setdefault(topic, now)
         if self._targets is None:
             self._targets = {partition: survey.extents[partition].end for partition in self._assignment.current}
-        for gap in change.gaps:
-            if gap.partition in self._targets:
-                self._targets[gap.partition] = survey.extents[gap.partition].end
+        self._aim_again(change.gaps, survey)
         self._look_for_stalls(survey, now)
         self._surveyor.commit(
             {partition: self._assignment.tracks[partition].offset for partition in self._assignment.current}
@@ -378,19 +376,28 @@ class KafkaIntake:
         latest = self._surveyor.latest
         self._surveyor.hurry()
         survey = self._surveyor.wait(latest.number if latest else 0, LONGEST_BACKOFF_S)
-        gaps, positions = [], {}
+        if survey is None:
+            return
+        change = Change()
+        self._assignment.recognise(survey, change)
+        begun_again = {gap.partition for gap in change.gaps}
         for partition, cut_at in partitions.items():
-            track, extent = self._assignment.tracks.get(partition), survey.extents.get(partition) if survey else None
-            if track is None or extent is None:
+            track, extent = self._assignment.tracks.get(partition), survey.extents.get(partition)
+            if track is None or extent is None or partition in begun_again:
                 continue
             gap = out_of_range(track, extent) if cut_at is None else start_again(track, cut_at, "truncated")
             if gap is not None:
-                gaps.append(gap)
-                positions[track.source] = track.position
-                if self._targets and partition in self._targets:
-                    self._targets[partition] = extent.end
-        if gaps:
-            self._note(gaps, positions)
+                change.gaps.append(gap)
+                change.positions[track.source] = track.position
+        if change.gaps:
+            self._note(change.gaps, change.positions)
+            self._aim_again(change.gaps, survey)
+
+    def _aim_again(self, gaps: Sequence[Gap], survey: Survey) -> None:
+        """What had been aimed at in a log that is now another is no longer there to be reached."""
+        for gap in gaps:
+            if self._targets and gap.partition in self._targets:
+                self._targets[gap.partition] = survey.extents[gap.partition].end
 
     def _watching(self, call: str) -> Any:
         return self._watchdog.watching(call)
