@@ -148,7 +148,14 @@ def http_servers(
         token=token,
         loopback=is_loopback(settings.listen),
     )
-    ingress = Ingress(settings.ingress, translator.translate, inbox.put, clock.now, token=token)
+    ingress = Ingress(
+        settings.ingress,
+        translator.translate,
+        inbox.put,
+        clock.now,
+        token=token,
+        loopback=is_loopback(settings.listen),
+    )
     everything = Starlette(routes=[*ingress.routes(), *web_routes(site)])
     servers = [HttpThread(everything, bind(settings.listen, settings.where("listen")))]
     if settings.metrics is not None:

@@ -116,7 +116,7 @@ def unmatched(
     """Events that named no known asset, and the rule that would map each."""
     answer = client(ctx, url, token_file).get("/api/unmatched")
     if as_json:
-        print_json({"unmatched": [{**row, "rule": show.rule_for(row)} for row in answer["unmatched"]]})
+        print_json(answer)
     else:
         show.unmatched(console(), answer["unmatched"])
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from freshd.adapters.catalog import AssetFile
-from freshd.adapters.formats.own_schema import EVENT_SCHEMA
-from freshd.app.coverage import coverage_of
-from freshd.app.project import Project, load_project
-from freshd.backtest.written import ScenarioFile
 from freshd.cli.options import ConfigOption, JsonOption, config_path
 from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json, print_problems
 from freshd.model.errors import ConfigError, Problem
-from freshd.policies import PolicyFile
-from freshd.settings import Settings
+
+if TYPE_CHECKING:
+    from freshd.app.project import Project
+
+# What reads files is imported by the commands that need it: it takes a second, which those that only ask a
+# running daemon need not spend.
 
 
 def check(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Read settings, catalogue and policies; tell every problem with its file and line, then the coverage."""
+    from freshd.app.coverage import coverage_of
+    from freshd.app.project import load_project
+
     try:
         project = load_project(config_path(ctx, config))
     except ConfigError as error:
@@ -58,7 +60,15 @@ def schema(
 
 def json_schema(kind: SchemaKind) -> dict[str, Any]:
     """The JSON Schema of a kind of file."""
-    models = {
+    from pydantic import BaseModel
+
+    from freshd.adapters.catalog import AssetFile
+    from freshd.adapters.formats.own_schema import EVENT_SCHEMA
+    from freshd.backtest.written import ScenarioFile
+    from freshd.policies import PolicyFile
+    from freshd.settings import Settings
+
+    models: dict[SchemaKind, type[BaseModel]] = {
         SchemaKind.SETTINGS: Settings,
         SchemaKind.ASSETS: AssetFile,
         SchemaKind.POLICIES: PolicyFile,
@@ -69,6 +79,8 @@ def json_schema(kind: SchemaKind) -> dict[str, Any]:
 
 
 def _tell(project: Project) -> None:
+    from freshd.app.coverage import coverage_of
+
     for note in project.notes:
         errors().print(f"note: {note}", markup=False)
     settings, charter = project.settings, project.charter

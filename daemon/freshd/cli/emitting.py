@@ -8,14 +8,16 @@ import uuid
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
 from freshd.adapters.clock import SystemClock
 from freshd.adapters.formats import decoder
 from freshd.adapters.formats.own import encode
+from freshd.cli.client import Client, NotFound
 from freshd.cli.options import JsonOption, TokenFileOption, UrlOption, client
-from freshd.cli.output import console, print_json
+from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json
 from freshd.model.errors import ConfigError, DecodeError, Problem
 from freshd.model.sighting import Message
 
@@ -83,19 +85,34 @@ def emit(
             "name": name,
         }
         events = [{key: value for key, value in event.items() if value not in ("", None, {})}]
-        if assets:
-            events[0]["assets"] = assets
         if unchanged:
             events[0]["changed"] = False
         if passed is not None:
             events[0]["passed"] = passed
     daemon = client(ctx, url, token_file)
+    if assets:
+        events[0]["assets"] = [_resolved(daemon, name) for name in assets]
+    unmatched: list[str] = []
     for start in range(0, len(events), POSTED_AT_ONCE):
-        daemon.post("/events", events[start : start + POSTED_AT_ONCE])
+        answer = daemon.post("/events", events[start : start + POSTED_AT_ONCE])
+        unmatched += answer.get("unmatched", []) if isinstance(answer, dict) else []
     if as_json:
-        print_json({"events": events})
+        print_json({"events": events, "unmatched": unmatched})
     else:
         console().print(f"{len(events)} event{'' if len(events) == 1 else 's'} taken by {daemon.url}")
+    if unmatched:
+        errors().print(f"no asset is known by: {', '.join(unmatched)} (see freshd unmatched)", markup=False)
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _resolved(daemon: Client, name: str) -> str:
+    """The key of the asset that the daemon knows by this last segment; the name itself if there is none."""
+    if "/" in name:
+        return name
+    try:
+        return str(daemon.get(f"/api/assets/{quote(name)}")["asset"]["asset"])
+    except (NotFound, KeyError, TypeError):
+        return name
 
 
 def dbt_events(path: Path) -> list[dict[str, Any]]:

@@ -126,18 +126,10 @@ def unmatched(out: Console, rows: Sequence[Json]) -> None:
             escape(str(row.get("format", ""))), escape(str(row.get("name", ""))), str(row.get("count", "")), _last(row)
         )
     out.print(table)
-    out.print("\nrules that would map them, for `identify:` in freshd.yaml (put your assets in):")
+    out.print("\nrules that would map them, for freshd.yaml (check what they guess):")
     out.print("identify:", highlight=False)
     for row in rows:
-        out.print(f"  - {rule_for(row)}", markup=False)
-
-
-def rule_for(row: Json) -> str:
-    """The identify rule for one unmatched name, as a line of YAML."""
-    fields = row.get("fields") or {}
-    wanted = {name: value for name, value in fields.items() if value} or {"name": row.get("name", "")}
-    match = ", ".join(f"{name}: {_quoted(str(value))}" for name, value in sorted(wanted.items()))
-    return f'{{format: {row.get("format", "")}, match: {{{match}}}, assets: "…"}}'
+        out.print(f"  {row['rule']}", markup=False)
 
 
 def seconds(value: float | None) -> str:
@@ -220,7 +212,3 @@ def _plain(value: float | None) -> str:
 
 def _last(row: Json) -> str:
     return str(row.get("last_at") or row.get("last_seen_at") or row.get("at") or "")
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -10,7 +10,6 @@ import typer
 from freshd.cli.options import JsonOption
 from freshd.cli.output import print_json
 from freshd.model.errors import ConfigError, Problem
-from freshd.scenarios import run_files
 
 
 def run_scenarios(
@@ -20,6 +19,8 @@ def run_scenarios(
     trace: Annotated[bool, typer.Option("--trace", help="Print every decision with its reason.")] = False,
 ) -> None:
     """Play scenarios through the real engine, in virtual time. Exit 1 if one does not hold, 2 for a bad file."""
+    from freshd.scenarios import run_files  # not needed by commands that ask a running daemon
+
     report = run_files(files, trace)
     if as_json:
         print_json(report.json())

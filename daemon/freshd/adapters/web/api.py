@@ -6,7 +6,7 @@
     GET  /api/assets?select=&exclude=      {"now", "assets": [ASSET]}; both may be repeated
     GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "history", "verdicts", "runs"}: rows
     GET  /api/incidents?all=1              {"now", "incidents": [INCIDENT], "closed": rows (with all)}
-    GET  /api/unmatched, /api/deadletters  {"unmatched": rows}, {"dead_letters": rows}
+    GET  /api/unmatched, /api/deadletters  {"unmatched": rows, each with the "rule" that maps it}, {"dead_letters": rows}
     GET  /api/runs?asset=                  {"runs": rows}
     POST /api/materialize                  {"select", "exclude", "dry_run", "author"}: {"wish", "assets", "dry_run"}
 
@@ -29,6 +29,7 @@ from freshd.adapters.web.shapes import asset_detail, asset_json, incident_json, 
 from freshd.adapters.web.site import Site
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Wish
+from freshd.model.propose import propose_rule
 
 ROWS: Final = 50
 ROWS_LIMIT: Final = 1_000
@@ -94,7 +95,11 @@ def incidents(site: Site, request: Request) -> Response:
 
 def unmatched(site: Site, request: Request) -> Response:
     """What named no asset known here."""
-    return answer_json({"unmatched": rows_json(site.history.unmatched(_limit(request, 200)))})
+    graph, _ = site.graph()
+    rows = rows_json(site.history.unmatched(_limit(request, 200)))
+    for row in rows:
+        row["rule"] = propose_rule(row.get("format", ""), row.get("name", ""), row.get("fields") or {}, graph)
+    return answer_json({"unmatched": rows})
 
 
 def dead_letters(site: Site, request: Request) -> Response:
