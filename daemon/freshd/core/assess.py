@@ -9,8 +9,8 @@ from freshd.core.judging import pair_state
 from freshd.core.rows import Pair, Row
 from freshd.core.state import State
 from freshd.core.verdicts import RANK, turning_points
-from freshd.model.asset import AssetKey
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
+from freshd.model.asset import AssetKey
 from freshd.model.policy import Measure, Verdict
 from freshd.model.time import FOREVER, NEVER, Instant
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from freshd.core.freshness import pending_since
 from freshd.core.rows import Row
 from freshd.core.state import State
-from freshd.model.time import FOREVER, Instant
+from freshd.model.time import FOREVER, NEVER, Instant
 
 
 def is_blocked(row: Row) -> bool:
@@ -20,7 +20,9 @@ def is_blocked(row: Row) -> bool:
 
 
 def is_busy(row: Row) -> bool:
-    """In flight, or due and about to be launched by the daemon itself. Nobody waits for a source."""
+    """In flight, about to be launched by the daemon itself, or not yet checked. Nobody waits for a source's run."""
+    if row.checked_by != NEVER:
+        return True
     if row.source:
         return False
     if row.in_flight:
@@ -95,7 +97,8 @@ def waits_for(state: State, row: Row, without: frozenset[Row] | set[Row] = froze
         seen.add(up)
         if is_busy(up):
             own = launchable_from(state, up) if up.due else FOREVER
-            if min(pending_since(up), own, up.flight_start()) <= since:
+            checked = up.updated_at if up.checked_by != NEVER else FOREVER
+            if min(pending_since(up), own, up.flight_start(), checked) <= since:
                 return up
         if lets_through(up):
             stack.extend(reversed(up.ups))

@@ -83,9 +83,13 @@ def _asset(row: Row) -> dict[str, Any]:
         "checks": {
             name: [at, check.passed, check.value, check.blocking] for name, (at, check) in (row.checks or {}).items()
         },
+        "checked_by": row.checked_by,
         "work": None if work is None else [getattr(work, field) for field in WORK_FIELDS],
         "run_of": work.run.run_id if work is not None and work.run is not None else "",
-        "pairs": [[pair.policy.name, pair.verdict.value, pair.measure, pair.since] for pair in row.pairs],
+        "pairs": [
+            [pair.policy.name, pair.verdict.value, pair.measure, pair.since, pair.warn_since, pair.stale_since]
+            for pair in row.pairs
+        ],
     }
 
 
@@ -194,6 +198,7 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         name: (at, Check(name, passed, known, blocking))
         for name, (at, passed, known, blocking) in value["checks"].items()
     } or None
+    row.checked_by = value["checked_by"]
     if value["work"] is not None:
         row.work = Work()
         for field, known in zip(WORK_FIELDS, value["work"], strict=True):
@@ -203,7 +208,7 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
     verdicts = {name: rest for name, *rest in value["pairs"]}
     for pair in row.pairs:
         if pair.policy.name in verdicts:
-            verdict, pair.measure, pair.since = verdicts[pair.policy.name]
+            verdict, pair.measure, pair.since, pair.warn_since, pair.stale_since = verdicts[pair.policy.name]
             pair.verdict = Verdict(verdict)
 
 
@@ -219,6 +224,7 @@ def _restore_wish(state: State, name: str, value: Any) -> None:
     assets, author, planned = value
     known = OpenWish(Wish(name, tuple(assets), author), tuple(planned))
     known.planned = {key: Stage(stage) for key, stage in planned.items()}
+    known.link(state.rows)
     state.wishes.open[name] = known
     for key in planned:
         row = state.rows.get(key)

@@ -21,8 +21,8 @@ from freshd.core.step import Step
 from freshd.core.wishes import plan_wish
 from freshd.model import inputs as said
 from freshd.model import records
-from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.assessment import Assessment, IncidentView
+from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.effects import Effect, LaunchRun, SendNotice
 from freshd.model.inputs import Input
 from freshd.model.policy import Charter

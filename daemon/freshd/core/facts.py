@@ -39,8 +39,13 @@ def apply(state: State, record: Record) -> None:
         case records.RunOfOthersLost(asset=asset, run_id=run_id):
             if asset in state.rows:
                 runs.others_lost(state, state.rows[asset], run_id)
+        case records.CheckWaitEnded(asset=asset):
+            if asset in state.rows:
+                runs.end_check_wait(state, state.rows[asset])
         case records.VerdictChanged():
             _verdict(state, record)
+        case records.Violated():
+            _violated(state, record)
         case records.IncidentChanged():
             state.book.record(record, _pairs_named(state, record))
         case records.NoticeRequested():
@@ -127,16 +132,25 @@ def _observation(state: State, row: Row, event: Event, at: int) -> None:
         take_update(state, row, at, at, data_time=seen, observed=True)
 
 
-def _verdict(state: State, record: records.VerdictChanged) -> None:
-    row = state.rows.get(record.asset)
+def _pair(state: State, asset: AssetKey, policy: str) -> Pair | None:
+    row = state.rows.get(asset)
     for pair in row.pairs if row is not None else ():
-        if pair.policy.name == record.policy:
-            pair.verdict = record.new
-            pair.measure = record.measure
-            pair.since = record.now
-            if row is not None and not row.dirty:
-                row.dirty = True
-                state.dirty.append(row)
+        if pair.policy.name == policy:
+            state.mark(pair.row)
+            return pair
+    return None
+
+
+def _verdict(state: State, record: records.VerdictChanged) -> None:
+    pair = _pair(state, record.asset, record.policy)
+    if pair is not None:
+        pair.verdict, pair.measure, pair.since = record.new, record.measure, record.now
+
+
+def _violated(state: State, record: records.Violated) -> None:
+    pair = _pair(state, record.asset, record.policy)
+    if pair is not None:
+        pair.warn_since, pair.stale_since = record.warn_since, record.stale_since
 
 
 def _pairs_named(state: State, record: records.IncidentChanged) -> dict[tuple[str, str, str], Pair]:

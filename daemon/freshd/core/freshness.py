@@ -154,7 +154,8 @@ def is_due(row: Row) -> bool:
         return any(has_news(row, up) for up in row.ups)
     if needed == "all":
         return all(has_news(row, up) for up in row.ups)
-    return all(has_news(row, up) for up in row.ups if up.key in needed)
+    news = {up.key for up in row.ups if has_news(row, up)}
+    return all(key in news for key in needed)
 
 
 def newest_upstream_end(row: Row) -> Instant:

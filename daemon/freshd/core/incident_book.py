@@ -33,8 +33,8 @@ class Incident:
     __slots__ = (
         "announced",
         "by_policy",
-        "causes",
         "cause",
+        "causes",
         "channels",
         "closed_at",
         "first",

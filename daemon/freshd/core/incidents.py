@@ -112,7 +112,7 @@ def _heaviest(incident: Incident) -> str:
     candidates = [cause for cause, count in incident.causes.items() if count == most]
     if len(candidates) == 1:
         return candidates[0]
-    earliest = {cause: (1 << 62) for cause in candidates}
+    earliest = dict.fromkeys(candidates, 1 << 62)
     for pair in incident.members.values():
         if pair.cause in earliest:
             earliest[pair.cause] = min(earliest[pair.cause], pair.joined_at)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from freshd.core.causes import Cause, failed_cause, root_cause, source_reason
+from freshd.core.causes import Cause, failed_cause, root_cause
 from freshd.core.incidents import View
 from freshd.core.rows import Pair, Row
 from freshd.core.state import State
-from freshd.core.verdicts import RANK, judge
+from freshd.core.verdicts import RANK, Judgement, judge, sustained
 from freshd.model.policy import Measure, Verdict
-from freshd.model.records import Reason, Record, VerdictChanged
-from freshd.model.time import FOREVER
+from freshd.model.records import Reason, Record, VerdictChanged, Violated
+from freshd.model.time import FOREVER, NEVER
 
 Emit = Callable[[Record], None]
 
@@ -60,6 +60,8 @@ class Judging:
         until, measure = FOREVER, None
         if pair.policy.has_expectations:
             found = judge(pair.policy, row, state.now, state.memo)
+            if pair.policy.sustain:
+                found = self._sustained(pair, found, emit)
             verdict, measure, until = found.verdict, found.measure, found.until
             if state.catching_up and RANK[verdict] > RANK[pair.verdict]:
                 state.deferred.add(row)
@@ -70,6 +72,18 @@ class Judging:
             pair.measure = "" if measure is None else measure.value
         self._view(pair, measure)
         return until
+
+    def _sustained(self, pair: Pair, found: Judgement, emit: Emit) -> Judgement:
+        """Note since when the raw levels last, and show what has lasted long enough."""
+        now = self._state.now
+        stale = found.verdict is Verdict.STALE
+        violated = stale or found.verdict is Verdict.WARN
+        warn_since = NEVER if not violated else now if pair.warn_since == NEVER else pair.warn_since
+        stale_since = NEVER if not stale else now if pair.stale_since == NEVER else pair.stale_since
+        if (warn_since, stale_since) != (pair.warn_since, pair.stale_since):
+            row = pair.row
+            emit(Violated(now, pair.policy.name, row.key, row.partition, warn_since, stale_since))
+        return sustained(found, warn_since, stale_since, pair.policy.sustain, now)
 
     def _view(self, pair: Pair, measure: Measure | None) -> None:
         """What the pair is to the incidents, and on which rows that rests."""
@@ -93,7 +107,8 @@ class Judging:
             return failed_cause(row)
         if state == "sync_failed":
             return Cause(row, Reason.SYNC_FAILED, (row,))
-        if pair.policy.has_expectations and pair.verdict is not Verdict.FRESH and measure is not None:
+        uneasy = pair.verdict is not Verdict.FRESH or pair.warn_since != NEVER
+        if pair.policy.has_expectations and uneasy and measure is not None:
             return root_cause(row, measure, self._state.now, self._state.memo)
         return None
 
@@ -123,6 +138,7 @@ class Judging:
                     del sources[old.key]
             self._feeds.add(old.asset.feed)
         pair.root = cause.row if cause is not None else None
+        pair.root_reason = cause.reason.value if cause is not None else ""
         if cause is not None and cause.row.source and cause.row.asset.feed:
             feed = cause.row.asset.feed
             feeds.setdefault(feed, {}).setdefault(cause.row.key, {})[pair] = None
@@ -151,8 +167,8 @@ class Judging:
         sources = self._state.book.feeds.get(feed, {})
         label = None
         if len(sources) >= 2:
-            first = self._state.rows[min(sources)]
-            label = (f"feed:{feed}", source_reason(first).value)
+            first = min(sources[min(sources)], key=lambda pair: pair.key)
+            label = (f"feed:{feed}", first.root_reason)
         if label == self._labels.get(feed):
             return
         if label is None:
@@ -160,10 +176,9 @@ class Judging:
         else:
             self._labels[feed] = label
         for key, pairs in sources.items():
-            source = self._state.rows[key]
             for pair in pairs:
                 if pair not in self._views:
-                    self._views[pair] = View(True, key, source_reason(source).value, pair_state(pair))
+                    self._views[pair] = View(True, key, pair.root_reason, pair_state(pair))
 
     # a charter is replaced
 

@@ -41,7 +41,7 @@ def tell(state: State, emit: Emit) -> None:
 
 def _channels(state: State, incident: Incident) -> dict[str, tuple[str, ...]]:
     """Every channel that is to be told, with whom to mention there."""
-    found: dict[str, tuple[str, ...]] = {channel: () for channel in sorted(incident.channels)}
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(sorted(incident.channels), ())
     for name in sorted(name for name, count in incident.by_policy.items() if count > 0):
         policy = state.charter.policies.get(name)
         if policy is not None and policy.alert is not None:

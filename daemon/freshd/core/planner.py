@@ -19,8 +19,8 @@ from freshd.core.state import State
 from freshd.model.asset import AssetKey
 from freshd.model.effects import LaunchRun
 from freshd.model.policy import LauncherTraits
-from freshd.model.records import Reason, Record, RunOfOthersLost, RunQueued, RunRequested, StopEnded
-from freshd.model.time import FOREVER, NEVER, Instant
+from freshd.model.records import CheckWaitEnded, Reason, Record, RunOfOthersLost, RunQueued, RunRequested, StopEnded
+from freshd.model.time import FOREVER, NEVER
 
 Emit = Callable[[Record], None]
 
@@ -39,6 +39,11 @@ def consider(state: State, emit: Emit) -> None:
 def _consider(state: State, row: Row, emit: Emit) -> None:
     row.plan_at = FOREVER
     _look_after_others(state, row, emit)
+    if row.checked_by != NEVER:
+        if row.checked_by <= state.now:
+            emit(CheckWaitEnded(state.now, row.key))
+        else:
+            row.plan_at = min(row.plan_at, row.checked_by)
     work = row.work
     if work is not None and work.stopped and work.stop_release <= state.now:
         emit(StopEnded(state.now, row.key))
@@ -125,7 +130,7 @@ def _request(state: State, row: Row, reason: Reason, wishes: tuple[str, ...], em
     assets = tuple(member.key for member in members)
     first = members[0]
     requested = first.work.requested if first.work is not None else 0
-    attempt = (first.work.attempts if first.work is not None else 0) + 1
+    attempt = 1 if first.work is None or first.stopped else first.work.attempts + 1
     run = LaunchRun(
         run_id=runs.run_id(assets, requested, attempt),
         launcher=row.asset.launcher,
@@ -205,9 +210,10 @@ def _made_due(row: Row, members: set[Row]) -> bool:
     if not row.cells:
         return all(moved(up) or updated_at(up) != NEVER for up in row.ups)
     needed = row.reaction.updates_on
-    ups = row.ups if needed in ("any", "all") else [up for up in row.ups if up.key in needed]
-    news = [moved(up) or has_news(row, up) for up in ups]
-    return any(news) if needed == "any" else all(news)
+    news = {up.key for up in row.ups if moved(up) or has_news(row, up)}
+    if needed == "any":
+        return bool(news)
+    return len(news) == len(row.ups) if needed == "all" else all(key in news for key in needed)
 
 
 def _rests_on(row: Row, members: set[Row]) -> bool:
@@ -230,7 +236,7 @@ def _wish_wave(state: State, row: Row, wishes: tuple[str, ...]) -> list[Row]:
     name = wishes[0]
     members = [row]
     keys: set[AssetKey] = {row.key}
-    planned = state.wishes.planned_below(name, row)
+    planned = state.wishes.unstarted(name)
     for other in sorted((state.rows[key] for key in planned if key in state.rows), key=lambda member: member.order):
         if (
             other is not row

@@ -40,6 +40,8 @@ def rebuild(state: State) -> None:
         row.stuck_ups = sum(up.stuck for up in row.ups)
         row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
         row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.asset.virtual))
+    for wish in state.wishes.open.values():
+        wish.link(state.rows)
     _look_again(state, rows)
 
 
@@ -75,5 +77,11 @@ def _look_again(state: State, rows: list[Row]) -> None:
     state.timers.rebuild([])
     for row in rows:
         state.judge(row)
-        if row.due or row.wishes or row.others or (row.work is not None and row.work.stopped):
+        if (
+            row.due
+            or row.wishes
+            or row.others
+            or row.checked_by != NEVER
+            or (row.work is not None and row.work.stopped)
+        ):
             state.plan(row)

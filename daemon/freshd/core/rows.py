@@ -109,8 +109,10 @@ class Pair:
         "root_reason",
         "row",
         "since",
+        "stale_since",
         "state",
         "verdict",
+        "warn_since",
     )
 
     def __init__(self, policy: Policy, row: Row) -> None:
@@ -119,6 +121,8 @@ class Pair:
         self.verdict = Verdict.UNKNOWN
         self.measure = ""
         self.since: Instant = NEVER
+        self.warn_since: Instant = NEVER  # with `sustain`: since when it is warn or worse, whether shown or not
+        self.stale_since: Instant = NEVER
         self.bad = False
         self.path: tuple[Row, ...] = ()  # the rows on which its cause rests
         self.root: Row | None = None  # the asset at which the walk to its cause ended
@@ -148,6 +152,7 @@ class Row:
         "base",
         "busy_ups",
         "cells",
+        "checked_by",
         "checks",
         "considered",
         "dirty",
@@ -156,6 +161,7 @@ class Row:
         "first",
         "floor",
         "joined",
+        "judge_at",
         "judged",
         "key",
         "kids",
@@ -180,11 +186,11 @@ class Row:
         "unstarted",
         "updated_at",
         "ups",
+        "views",
         "waiters",
         "watchers",
         "wishes",
         "work",
-        "judge_at",
     )
 
     def __init__(self, asset: Asset, partition: str = "") -> None:
@@ -196,6 +202,7 @@ class Row:
         self.ups: tuple[Row, ...] = ()
         self.all_ups: tuple[Row, ...] = ()  # with the static ones
         self.kids: tuple[Row, ...] = ()
+        self.views: tuple[Row, ...] = ()  # the virtual rows that show this one, through virtual ones too
         self.source = not asset.upstreams
         self.reaction: Reaction = MANUAL
         self.automatic = False
@@ -219,6 +226,7 @@ class Row:
         self.others: dict[str, OthersRun] | None = None
         self.unstarted: dict[str, Instant] | None = None  # updates whose run's start is not known: run id -> end
         self.checks: dict[str, tuple[Instant, Check]] | None = None
+        self.checked_by: Instant = NEVER  # until when readers wait for blocking checks of the last update
         # reacting
         self.due = False
         self.work: Work | None = None
@@ -288,6 +296,10 @@ class Row:
             self.outcome_at = at
             self.outcome_failed = failed
 
+    def awaits_checks(self, end: Instant) -> bool:
+        """Whether a blocking check has no result yet for an update that ended at `end`."""
+        return self.checks is not None and any(check.blocking and at < end for at, check in self.checks.values())
+
     def check_failed(self, blocking_only: bool = False) -> bool:
         """Whether the latest result of any of its (blocking) checks is a failure."""
         if self.checks is None:
@@ -314,6 +326,18 @@ def readers(row: Row) -> list[Row]:
         else:
             found.append(kid)
     return found
+
+
+def views(row: Row) -> tuple[Row, ...]:
+    """The virtual rows that show `row`, directly or through virtual ones."""
+    found: dict[Row, None] = {}
+    stack = [kid for kid in row.kids if kid.asset.virtual]
+    while stack:
+        kid = stack.pop()
+        if kid not in found:
+            found[kid] = None
+            stack.extend(below for below in kid.kids if below.asset.virtual)
+    return tuple(found)
 
 
 def through_virtual(row: Row) -> list[Row]:

@@ -69,6 +69,9 @@ def begin(state: State, record: RunRequested) -> None:
     state.launcher_load[run.launcher] = state.launcher_load.get(run.launcher, 0) + 1
     for row in members:
         work = row.moving_work
+        if record.wishes and work.stopped:
+            work.stopped, work.stop_release, work.attempts = False, FOREVER, 0
+            state.judge(row)
         work.run = run
         work.run_start = work.last_start = record.now
         work.retry_at = NEVER
@@ -122,6 +125,9 @@ def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
         take_update(state, row, at, start, data_time=told.data_time, changed=told.changed, run_id=run.run_id)
         for wish in run.wishes:
             state.wishes.done(wish, row)
+            for key in state.wishes.held_up(wish, row):
+                if key in state.rows:
+                    state.plan(state.rows[key])
     elif told.phase in (RunPhase.FAILED, RunPhase.LOST):
         _failed(state, run, row, at, told.error or told.phase.value)
     else:
@@ -138,7 +144,10 @@ def _failed(state: State, run: OwnRun, row: Row, at: Instant, error: str) -> Non
     work.attempts += 1
     row.note_outcome(at, failed=True)
     if work.attempts < allowed_attempts(row):
-        work.retry_at = at + retry_delay(row.reaction.retry, work.attempts, run.run_id)
+        if row.due or run.wishes:
+            work.retry_at = at + retry_delay(row.reaction.retry, work.attempts, run.run_id)
+        else:
+            work.attempts = 0
         for wish in run.wishes:
             state.wishes.waiting(wish, row)
     else:
@@ -290,6 +299,15 @@ def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
     if known is not None and known[0] > at:
         return
     row.checks[check.name] = (at, check)
+    if row.checked_by != NEVER and not row.awaits_checks(row.updated_at):
+        row.checked_by = NEVER
     settle(state, row)
     state.judge(row)
+    state.touch(row)
+
+
+def end_check_wait(state: State, row: Row) -> None:
+    """Nobody waits for the row's checks any longer."""
+    row.checked_by = NEVER
+    settle(state, row)
     state.touch(row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
-from freshd.core.rows import MANUAL, OwnRun, Pair, Row, is_automatic
+from freshd.core.rows import MANUAL, OwnRun, Pair, Row, is_automatic, views
 from freshd.core.timers import Timers
 from freshd.core.wishes import WishBook
 from freshd.model.asset import AssetKey
@@ -75,13 +75,17 @@ class State:
 
     # what to look at again
 
-    def touch(self, row: Row) -> None:
-        """Something about this row changed: keep it for the checkpoint, look again at whoever rests on it."""
+    def mark(self, row: Row) -> None:
+        """The row's facts changed: the next checkpoint writes it."""
         if not row.dirty:
             row.dirty = True
             self.dirty.append(row)
+
+    def touch(self, row: Row) -> None:
+        """Something about this row changed: look again at whoever rests on it."""
+        self.mark(row)
         for pair in row.pairs:
-            if pair.path or pair.bad or pair.since == NEVER:
+            if pair.path or pair.bad or pair.since == NEVER or pair.warn_since != NEVER:
                 self.judge(row)
                 break
         if row.watchers:
@@ -186,6 +190,8 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
         row.automatic = is_automatic(row)
     for key, row in rows.items():
         row.kids = tuple(kids.get(key, ()))
+    for row in rows.values():
+        row.views = views(row)
     _pair_up(state, charter)
     return added, removed, rewired
 

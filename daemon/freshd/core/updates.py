@@ -22,7 +22,7 @@ from freshd.core.freshness import (
     reach,
     start_for,
 )
-from freshd.core.history import CHANGED, LATEST, MISSED, NAMED, OBSERVED, START, TIME, WIDTH
+from freshd.core.history import CHANGED, FLAGS, LATEST, MISSED, NAMED, OBSERVED, START, TIME, WIDTH
 from freshd.core.rows import Row, readers, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
@@ -62,6 +62,7 @@ def take_update(
     row.updated_at = max(row.updated_at, end)
     if changed:
         row.last_changed = max(row.last_changed, end)
+    demoted = row.source and offset < len(row.cells) - WIDTH and _demote_observations(row)
     row.note_outcome(end, failed=False)
     _tell_read(row, start)
     _mend(row)
@@ -71,17 +72,28 @@ def take_update(
         if changed:
             row.first = min(row.first, end)
             spread_missed(state, row, end)
+        if demoted:
+            recompute_below(state, row)
     else:
         row.pending = pending_since(row)
         if row.pending != was_pending:
             state.judge(row)
+            for view in row.views:
+                state.judge(view)
         if late:
             recompute_below(state, row)
     if late:
         shake(state, row)
+    if row.checks is not None and row.awaits_checks(row.updated_at):
+        row.checked_by = max(row.checked_by, row.updated_at + state.charter.limits.check_wait)
+        row.plan_at = min(row.plan_at, row.checked_by)
+        state.arm(row)
+        settle(state, row)
     refresh_due(state, row)
     state.touch(row)
-    if changed or first_update:
+    for view in row.views:
+        state.touch(view)
+    if changed or first_update or demoted:
         for reader in readers(row):
             news_above(state, reader)
 
@@ -107,6 +119,28 @@ def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int, int]) ->
         if not row.source:
             _recompute(row)
     row.start = cells[len(cells) - WIDTH + LATEST]
+
+
+def _demote_observations(row: Row) -> bool:
+    """Take out the observations that a late update before them shows to be none: their data time was known already."""
+    cells = row.cells
+    known = row.base
+    demoted = False
+    offset = 0
+    while offset < len(cells):
+        if cells[offset + FLAGS] & OBSERVED and cells[offset + TIME] <= known:
+            del cells[offset : offset + WIDTH]
+            demoted = True
+            continue
+        known = max(known, cells[offset + TIME])
+        offset += WIDTH
+    if demoted:
+        history.relatest(cells)
+        row.updated_at = cells[-WIDTH]
+        row.start = cells[len(cells) - WIDTH + LATEST]
+        changed = [cells[at] for at in range(0, len(cells), WIDTH) if cells[at + FLAGS] & CHANGED]
+        row.last_changed = changed[-1] if changed else NEVER
+    return demoted
 
 
 def _recompute(row: Row) -> bool:
@@ -150,7 +184,7 @@ def _trim(state: State, row: Row) -> None:
     reading = readers(row)
     needed = min((reader.flight_start() for reader in reading), default=FOREVER)
     while len(cells) > bound and cells[WIDTH] <= needed:
-        if cells[WIDTH + history.FLAGS] & CHANGED:
+        if cells[WIDTH + FLAGS] & CHANGED:
             boundary = cells[WIDTH]
             for kid in row.kids:
                 _fold(state, kid, row, row.floor, boundary)
@@ -171,13 +205,7 @@ def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) ->
         start = start_for(kid, up, cells[offset + START])
         if floor <= start < boundary:
             cells[offset + TIME] = min(cells[offset + TIME], reach(up, start, boundary, state.memo))
-            _mark(state, kid)
-
-
-def _mark(state: State, row: Row) -> None:
-    if not row.dirty:
-        row.dirty = True
-        state.dirty.append(row)
+            state.mark(kid)
 
 
 def spread_missed(state: State, row: Row, end: Instant) -> None:
@@ -193,6 +221,7 @@ def spread_missed(state: State, row: Row, end: Instant) -> None:
             if kid.asset.virtual:
                 if kid not in looked_through:
                     looked_through.add(kid)
+                    state.judge(kid)
                     stack.append(kid)
                 continue
             cells = kid.cells
@@ -213,7 +242,9 @@ def _pending_again(state: State, row: Row) -> None:
     if pending != row.pending:
         row.pending = pending
         state.judge(row)
-        _mark(state, row)
+        for view in row.views:
+            state.judge(view)
+        state.mark(row)
         if row.watchers:
             for pair in row.watchers:
                 state.judge(pair.row)
@@ -253,7 +284,7 @@ def later_start(state: State, row: Row, end: Instant, start: Instant) -> None:
     """The start of an update became known after its end: the truth, though it moves things backwards."""
     cells = row.cells
     for offset in range(0, len(cells), WIDTH):
-        if cells[offset] == end and cells[offset + START] > start and cells[offset + history.FLAGS] & NAMED:
+        if cells[offset] == end and cells[offset + START] > start and cells[offset + FLAGS] & NAMED:
             if row.source and not row.asset.watermark_only and cells[offset + TIME] == cells[offset + START]:
                 cells[offset + TIME] = start
             cells[offset + START] = start
@@ -280,7 +311,7 @@ def refresh_due(state: State, row: Row) -> None:
         state.note_due(row)
         if due:
             row.moving_work.due_at = state.now
-        elif row.work is not None and not row.work.stopped:
+        elif row.work is not None and not row.work.stopped and row.work.run is None:
             row.work.attempts = 0
             row.work.retry_at = NEVER
         state.touch(row)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from freshd.core.freshness import Memo, data_time, pending_since, updated_at
 from freshd.core.rows import Row
 from freshd.model.policy import Deadline, Limit, Measure, Policy, Verdict
-from freshd.model.time import FOREVER, NEVER, Instant
+from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
 RANK = {Verdict.FRESH: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.STALE: 3}
 """From best to worst."""
@@ -27,23 +27,41 @@ class Judgement:
     verdict: Verdict
     measure: Measure | None
     until: Instant
+    unknown: bool = False
+    """Some expectation has no value."""
 
 
 def judge(policy: Policy, row: Row, now: Instant, memo: Memo) -> Judgement:
     """The worst of the policy's expectations; of equals the first by lag, deadline, behind, age."""
     worst: Judgement | None = None
     until = FOREVER
+    unknown = False
     for limit in policy.limits:
         found = _judge_limit(policy, limit, row, now, memo)
         until = min(until, found.until)
+        unknown = unknown or found.verdict is Verdict.UNKNOWN
         worst = _worse(worst, found)
     for deadline in policy.deadlines:
         found = _judge_deadline(policy, deadline, row, now, memo)
         until = min(until, found.until)
+        unknown = unknown or found.verdict is Verdict.UNKNOWN
         worst = _worse(worst, found)
     if worst is None:
         return Judgement(Verdict.FRESH, None, FOREVER)
-    return Judgement(worst.verdict, worst.measure, until)
+    return Judgement(worst.verdict, worst.measure, until, unknown)
+
+
+def sustained(
+    found: Judgement, warn_since: Instant, stale_since: Instant, sustain: Duration, now: Instant
+) -> Judgement:
+    """What is shown of a judgement while violations must have lasted: until then fresh (or unknown)."""
+    for level, since in ((Verdict.STALE, stale_since), (Verdict.WARN, warn_since)):
+        if since != NEVER and now >= since + sustain:
+            later = stale_since + sustain if level is Verdict.WARN and stale_since != NEVER else FOREVER
+            return Judgement(level, found.measure, min(found.until, later))
+    shown = Verdict.UNKNOWN if found.unknown else Verdict.FRESH
+    coming = [since + sustain for since in (warn_since, stale_since) if since != NEVER]
+    return Judgement(shown, found.measure, min([found.until, *coming]))
 
 
 def _worse(one: Judgement | None, other: Judgement) -> Judgement:

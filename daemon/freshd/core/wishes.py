@@ -26,11 +26,20 @@ class Stage(IntEnum):
 class OpenWish:
     """A wish that is not over."""
 
-    __slots__ = ("planned", "wish")
+    __slots__ = ("below", "planned", "wish")
 
     def __init__(self, wish: Wish, planned: tuple[AssetKey, ...]) -> None:
         self.wish = wish
         self.planned = dict.fromkeys(planned, Stage.WAITING)
+        self.below: dict[AssetKey, list[AssetKey]] = {}
+        """The planned assets that each planned one holds up."""
+
+    def link(self, rows: dict[AssetKey, Row]) -> None:
+        """Find out who holds up whom, in the graph as it is."""
+        self.below = {}
+        for key in self.planned:
+            for up in wish_upstreams(self.planned, rows[key]) if key in rows else ():
+                self.below.setdefault(up, []).append(key)
 
 
 class WishBook:
@@ -46,6 +55,7 @@ class WishBook:
     def make(self, wish: Wish, planned: tuple[AssetKey, ...], rows: dict[AssetKey, Row]) -> None:
         """A wish was made."""
         self.open[wish.id] = OpenWish(wish, planned)
+        self.open[wish.id].link(rows)
         self.dirty.add(wish.id)
         for key in planned:
             row = rows.get(key)
@@ -105,8 +115,13 @@ class WishBook:
             for up in wish_upstreams(wish.planned, row)
         )
 
-    def planned_below(self, name: str, row: Row) -> list[AssetKey]:
-        """The planned assets of a wish, for whoever has to look at them again after `row` is done."""
+    def held_up(self, name: str, row: Row) -> list[AssetKey]:
+        """The planned assets that were waiting for `row`."""
+        known = self.open.get(name)
+        return known.below.get(row.key, []) if known else []
+
+    def unstarted(self, name: str) -> list[AssetKey]:
+        """The planned assets of a wish that have not been started."""
         known = self.open.get(name)
         return [key for key, stage in known.planned.items() if stage is Stage.WAITING] if known else []
 

@@ -105,6 +105,14 @@ class RunOfOthersLost:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckWaitEnded:
+    """The results of an asset's blocking checks did not come in time: nobody waits for them any longer."""
+
+    now: Instant
+    asset: AssetKey
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictChanged:
     """A policy's verdict for an asset partition is another one."""
 
@@ -116,6 +124,18 @@ class VerdictChanged:
     new: Verdict
     measure: str
     """The measure that has the verdict; empty: none (fresh)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violated:
+    """Under `sustain`: since when a pair has been warn or worse, and stale, whether shown or not (NEVER: it is not)."""
+
+    now: Instant
+    policy: str
+    asset: AssetKey
+    partition: str
+    warn_since: Instant
+    stale_since: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +258,9 @@ Record = (
     | RunQueued
     | StopEnded
     | RunOfOthersLost
+    | CheckWaitEnded
     | VerdictChanged
+    | Violated
     | IncidentChanged
     | NoticeRequested
     | NoticeReported
