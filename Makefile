@@ -27,7 +27,7 @@ setup-dbt: ## make .venv-dbt: dbt's pins are tight, so it has an environment of 
 	@if [ -f requirements-dbt.lock ]; then tools/venv .venv-dbt requirements-dbt.lock; fi
 
 components: ## install what the tests of real components need (Debian, as root), or say what is missing
-	@tools/components java maven postgresql prometheus
+	@tools/components java maven openssl postgresql prometheus
 
 test: setup setup-dbt components ## run every check
 	@$(PYTHON_IN) -m pytest $(PYTEST)
@@ -38,7 +38,7 @@ lint: setup ## format, then check style, types and layers
 	@$(PYTHON_IN) -m pytest tests/tidy
 
 demo: setup ## the daemon over examples/shop; SECONDS=40 ends by itself, KAFKA=1 goes through a real broker
-	@if [ -n "$(KAFKA)" ]; then tools/components java maven; fi
+	@if [ -n "$(KAFKA)" ]; then tools/components java maven openssl; fi
 	@$(VENV)/bin/freshd demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(filter-out 0,$(KAFKA)),--kafka)
 
 sim: setup ## simulate SEEDS seeds with crashes and faults; prints a failing seed, which replays
@@ -50,7 +50,7 @@ soak: setup components ## run the daemon under load for SECONDS (600) and watch 
 bench: $(BENCHES:%=bench-%) ## every bench; each ends with a line of JSON
 
 $(BENCHES:%=bench-%): bench-%: setup
-	@case $* in live|ingest) tools/components java maven postgresql;; esac
+	@case $* in live|ingest) tools/components java maven openssl postgresql;; esac
 	@$(PYTHON_IN) -m bench.$*
 
 lock: setup ## resolve the dependencies anew

@@ -37,7 +37,7 @@ class Goal:
 
 
 def conclude(name: str, goals: Sequence[Goal], figures: dict[str, Any]) -> int:
-    """Print every goal, then the line of JSON; the first goal is the one whose ratio it carries. Returns the exit code."""
+    """Print every goal, then the line of JSON, which carries the first goal's ratio. Returns the exit code."""
     for goal in goals:
         sign = ">=" if goal.at_least else "<="
         print(f"{'ok  ' if goal.holds else 'MISS'} {goal.what}: {rounded(goal.value)} (goal {sign} {goal.goal})")
