@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from freshd.adapters.catalog.merge import Merger
-from freshd.adapters.catalog.yaml_assets import read_assets
+from pydantic import RootModel
+
+from freshd.adapters.catalog import Catalog, CatalogEntry, load_catalog
 from freshd.backtest.play import ScenarioResult, play
 from freshd.backtest.report import ScenarioReport
 from freshd.backtest.scenario import LAUNCHER, TRAITS, Scenario
@@ -22,6 +23,10 @@ from freshd.model.asset import Asset
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import build_graph
 from freshd.policies import WrittenPolicy, build_charter, load_policies, policies_at
+
+
+class _Entries(RootModel[tuple[CatalogEntry, ...]]):
+    """The `catalog:` of a scenario, as in freshd.yaml."""
 
 
 def run_files(paths: Iterable[str | Path], trace: bool = False) -> ScenarioReport:
@@ -61,9 +66,10 @@ def read_scenarios(path: Path) -> list[Scenario]:
 def read_scenario(document: Document, base: Path) -> Scenario:
     """The scenario of one document; paths in it are relative to `base`. Raises ConfigError."""
     file = validate(ScenarioFile, document)
-    graph = build_graph(_with_launcher(asset) for asset in _assets(file, document, base))
+    catalog = _catalog(file, document, base)
+    graph = build_graph(_with_launcher(asset) for asset in catalog.assets)
     policies = _policies(file, document, base)
-    charter = build_charter(graph, policies, launchers={LAUNCHER: TRAITS}, notes=[])
+    charter = build_charter(graph, policies, drafts=catalog.policies, launchers={LAUNCHER: TRAITS}, notes=[])
     return scenario_of(file, document, charter)
 
 
@@ -78,11 +84,9 @@ def _with_launcher(asset: Asset) -> Asset:
     return replace(asset, launcher=LAUNCHER if asset.upstreams and not asset.virtual else "")
 
 
-def _assets(file: ScenarioFile, document: Document, base: Path) -> tuple[Asset, ...]:
-    merger = Merger()
-    if file.assets:
-        merger.take(read_assets(document, "assets"))
-    return merger.assets()
+def _catalog(file: ScenarioFile, document: Document, base: Path) -> Catalog:
+    entries = validate(_Entries, document, "catalog").root if file.catalog else ()
+    return load_catalog(entries, base, (document, ("assets",)) if file.assets else None)
 
 
 def _policies(file: ScenarioFile, document: Document, base: Path) -> list[WrittenPolicy]:
@@ -100,7 +104,7 @@ def _policies(file: ScenarioFile, document: Document, base: Path) -> list[Writte
         except ConfigError as error:
             problems += error.problems
     try:
-        found += policies_at(document, "policies", only=inline)
+        found += policies_at(document, "policies", only=inline) if inline else []
     except ConfigError as error:
         problems += error.problems
     if problems:
