@@ -206,7 +206,8 @@ class DbtKind:
         return {**request, "stop_signal": int(signal.SIGINT), "starts_as_one": False, "job": job}
 
     def _flags_before(self) -> list[str]:
-        return ["--no-use-colors", "--log-level-file", "none"]
+        # target/ keeps the manifest and the results that people and the catalogue read
+        return ["--no-use-colors", "--log-level-file", "none", "--no-write-json"]
 
     def _flags(self) -> list[str]:
         settings = self._settings

@@ -1,0 +1,1 @@
+select count(*) as charges, sum(paid) as paid from {{ ref('stg_charges') }}

@@ -1,0 +1,1 @@
+select charge_id, order_id, paid from {{ source('payments', 'charges') }}
