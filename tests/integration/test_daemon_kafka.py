@@ -1,0 +1,122 @@
+"""The whole daemon over a real Kafka broker: an event in a topic, a command launched, a metric out; and crashes between."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.daemon_process import DaemonProcess
+
+pytestmark = pytest.mark.kafka
+
+Produce = Callable[..., None]
+Topic = Callable[..., str]
+
+ASSETS = {
+    "assets": [
+        {"key": "shop/raw_orders"},
+        {"key": "shop/orders", "upstreams": ["shop/raw_orders"], "launcher": "build"},
+    ]
+}
+POLICIES = {
+    "policies": [
+        {"name": "orders", "select": "shop/*", "expect": {"lag": {"warn": "45m", "stale": "1h"}}, "react": "eager"}
+    ]
+}
+BUILD = "import sys; open('built.txt', 'a').write(sys.argv[1] + '\\n')"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
+    process = DaemonProcess(tmp_path)
+    yield process
+    process.kill()
+
+
+def configure(daemon: DaemonProcess, kafka: str, topic: str, **more: Any) -> None:
+    daemon.configure(
+        {"assets.yaml": ASSETS, "policies.yaml": POLICIES},
+        kafka={"bootstrap_servers": kafka.split(","), "topics": {topic: {"format": "freshd"}}, "group_id": topic},
+        catalog=["assets.yaml"],
+        policies="policies.yaml",
+        launchers={"build": {"kind": "command", "argv": [sys.executable, "-c", BUILD, "{{ run_id }}"]}},
+        **more,
+    )
+
+
+def update(number: int = 0, asset: str = "shop/raw_orders", **more: Any) -> bytes:
+    event = {"id": f"e{number}", "asset": asset, "at": datetime.now(UTC).isoformat(), **more}
+    return json.dumps(event).encode()
+
+
+def built(daemon: DaemonProcess) -> list[str]:
+    return (daemon.folder / "built.txt").read_text().splitlines()
+
+
+def rows(daemon: DaemonProcess, query: str) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(f"file:{daemon.folder}/freshd.db?mode=ro", uri=True) as store:
+        return store.execute(query).fetchall()
+
+
+def test_an_event_in_a_topic_launches_a_command_and_shows_in_the_metrics(
+    daemon: DaemonProcess, kafka: str, topic: Topic, produce: Produce
+) -> None:
+    name = topic()
+    configure(daemon, kafka, name)
+    daemon.start()
+    produce(name, [update()])
+    daemon.until(lambda: built(daemon))
+    labels = '{asset="shop/orders",asset_group=""}'
+    daemon.until(lambda: daemon.metric(f"freshd_asset_updated_timestamp_seconds{labels}") is not None)
+    daemon.until(lambda: daemon.metric(f'freshd_kafka_consumer_lag{{topic="{name}",partition="0"}}') == 0)
+    assert len(built(daemon)) == 1
+    assert daemon.get("/readyz").status_code == 200
+    assert daemon.stop() == 0
+
+
+def test_bad_messages_are_dead_letters_and_the_stream_goes_on(
+    daemon: DaemonProcess, kafka: str, topic: Topic, produce: Produce
+) -> None:
+    name = topic()
+    configure(daemon, kafka, name)
+    daemon.start()
+    late = update(1, at="2126-01-01T00:00:00Z")
+    unknown = update(2, asset="shop/nobody_knows")
+    produce(name, [b"{", b"\xff\xfe", b'"text"', b'{"asset": 7}', late, unknown, update(3)])
+    daemon.until(lambda: built(daemon))
+    daemon.until(lambda: len(rows(daemon, "select * from dead_letters")) == 5)
+    origins = {row[0] for row in rows(daemon, "select origin from dead_letters")}
+    assert origins == {f"{name}/0/{offset}" for offset in range(5)}
+    reasons = {row[0] for row in rows(daemon, "select reason from dead_letters")}
+    assert "from_the_future" in reasons
+
+
+def test_killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice(
+    daemon: DaemonProcess, kafka: str, topic: Topic, produce: Produce
+) -> None:
+    name = topic(partitions=3)
+    configure(daemon, kafka, name)
+    daemon.start()
+    total = 0
+    for _ in range(4):
+        produce(name, [update(number) for number in range(total, total + 400)])
+        total += 400
+        daemon.until(lambda: _taken(daemon) > total - 400)
+        daemon.kill()  # in the middle of a chunk, a commit, a run: wherever it stands
+        daemon.start()
+    daemon.until(lambda: _taken(daemon) >= total)
+    # Each event is one row of the source's history: none missing, none twice.
+    assert _taken(daemon) == total
+    daemon.until(lambda: daemon.metric('freshd_asset_in_flight{asset="shop/orders",asset_group=""}') is None)
+    runs = built(daemon)
+    assert len(runs) == len(set(runs))  # no run id was executed twice
+
+
+def _taken(daemon: DaemonProcess) -> int:
+    return int(rows(daemon, "select count(*) from materialisations where asset = 'shop/raw_orders'")[0][0])
