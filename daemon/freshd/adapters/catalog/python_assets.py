@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ IMPORT_TIMEOUT_S: Final = 120
 TAIL: Final = 2_000
 """Characters of what a failed import printed that are shown."""
 
+_FRESHD: Final = str(Path(inspect_module.__file__).parents[3])
 _NOT_FIELDS: Final = frozenset({"hints", "file", "line"})
 
 
@@ -47,10 +49,11 @@ def read_python(entry: PythonEntry, base: Path) -> list[Definition]:
         except ConfigError as wrong:
             problems.extend(wrong.problems)
             continue
-        if first.setdefault(definition.key, origin) != origin:
+        if definition.key in first:
             problems.append(
                 Problem(origin, f"asset {definition.key} is declared twice, first at {first[definition.key]}")
             )
+        first[definition.key] = origin
         definitions.append(definition)
     if problems:
         raise ConfigError(problems)
@@ -81,8 +84,12 @@ def _inspect(entry: PythonEntry, path: Path) -> dict[str, Any]:
     script = str(Path(inspect_module.__file__))
     argv = [sys.executable, "-P", script, entry.python, entry.prefix.strip("/"), str(path)]
     where = f"python: {entry.python}"
+    found_in = os.pathsep.join([_FRESHD, *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": found_in}
     try:
-        done = subprocess.run(argv, capture_output=True, timeout=IMPORT_TIMEOUT_S, cwd=path, check=False)
+        done = subprocess.run(
+            argv, capture_output=True, timeout=IMPORT_TIMEOUT_S, cwd=path, env=environment, check=False
+        )
     except subprocess.TimeoutExpired:
         raise ConfigError([Problem(where, f"its import did not end within {IMPORT_TIMEOUT_S} s")]) from None
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from freshd.documents import Closed, DurationField
 
@@ -40,8 +40,8 @@ class DbtEntry(Closed):
     results: str | None = Field(
         None, description="folder or file of run_results.json and sources.json, read as events on the first start"
     )
-    built: bool = Field(False, description="take what no result tells of as materialised, instead of due")
-    policies: bool = Field(True, description="make policies of dbt's own freshness")
+    built: StrictBool = Field(False, description="take what no result tells of as materialised, instead of due")
+    policies: StrictBool = Field(True, description="make policies of dbt's own freshness")
     poll: DurationField | None = Field(None, description="how often to look whether the manifest is another one")
 
 
@@ -86,8 +86,8 @@ class AssetFields(Closed):
     aliases: Texts | None = Field(None, description="further names under which events may name it")
     feed: str | None = Field(None, description="the connector or connection that fills it")
     data_time: Literal["start", "watermark"] | None = None
-    static: bool | None = None
-    virtual: bool | None = None
+    static: StrictBool | None = None
+    virtual: StrictBool | None = None
     launcher: str | None = None
     partitions: PartitionItem | Annotated[list[str], Field(min_length=1)] | None = None
     upstreams: list[Key | UpstreamItem] | None = None
@@ -119,6 +119,12 @@ class DbtMeta(AssetFields):
 
 
 class AssetFile(Closed):
-    """A file of assets."""
+    """A file of assets, for its JSON Schema."""
 
     assets: list[AssetItem]
+
+
+class AssetFileShape(Closed):
+    """A file of assets, before its items are looked at one by one."""
+
+    assets: list[Any]

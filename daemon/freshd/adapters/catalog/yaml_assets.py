@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from freshd.adapters.catalog.settings import AssetFile, AssetItem
+from freshd.adapters.catalog.settings import AssetFileShape, AssetItem
 from freshd.adapters.catalog.written import Definition, Overlay, asset_fields
 from freshd.documents import Document, read_yaml, validate
 from freshd.model.errors import ConfigError, Problem
@@ -21,7 +21,7 @@ def read_asset_files(pattern: str, base: Path) -> list[Definition | Overlay]:
     for path in _files(pattern, base):
         try:
             for document in read_yaml(path, _shown(path, base)):
-                validate(AssetFile, document)
+                validate(AssetFileShape, document)
                 said.extend(read_assets(document, "assets"))
         except ConfigError as error:
             problems.extend(error.problems)
@@ -51,8 +51,10 @@ def read_assets(document: Document, *path: str | int) -> list[Definition | Overl
         except ValueError as error:
             problems.append(Problem(where, str(error)))
             continue
-        if isinstance(one, Definition) and first.setdefault(one.key, where) != where:
-            problems.append(Problem(where, f"asset {one.key} is written twice here, first at {first[one.key]}"))
+        if isinstance(one, Definition):
+            if one.key in first:
+                problems.append(Problem(where, f"asset {one.key} is written twice here, first at {first[one.key]}"))
+            first[one.key] = where
         said.append(one)
     if problems:
         raise ConfigError(problems)

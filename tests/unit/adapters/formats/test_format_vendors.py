@@ -224,5 +224,5 @@ def test_a_look_at_a_source_is_an_observation_of_its_newest_load() -> None:
 
 
 def test_other_files_are_no_results() -> None:
-    with pytest.raises(DecodeError, match="neither run_results.json nor sources.json"):
+    with pytest.raises(DecodeError, match=r"neither run_results\.json nor sources\.json"):
         dbt.decode(message({"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"}}))
