@@ -440,5 +440,9 @@ def _message(detail: ErrorDetails, real: Sequence[PathPart], model: type[BaseMod
         said = said.removeprefix("Value error, ")
     said = said[:1].lower() + said[1:]
     said = said.replace("input should be", "should be").replace("a valid dictionary or instance of ", "a mapping: ")
-    said = said.replace("a valid dictionary", "a mapping")
+    said = (
+        said.replace("a valid dictionary", "a mapping")
+        .replace("a valid tuple", "a list")
+        .replace("a valid list", "a list")
+    )
     return f"{shown}: {said}" if shown else said

@@ -158,7 +158,8 @@ def load_settings(path: Path | None, environ: Mapping[str, str] | None = None) -
     written = Document({}, "freshd.yaml") if path is None else _read(path)
     base = Path() if path is None else path.parent
     overlay, problems = _overlay(variables)
-    document = _Layered(_merged(_with_folder(written.value, base), overlay), written, variables)
+    sections = {name: part for name, part in written.value.items() if part is not None}
+    document = _Layered(_merged(_with_folder(sections, base), overlay), written, variables)
     try:
         settings = validate(Settings, document)
     except ConfigError as error:

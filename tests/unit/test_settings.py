@@ -67,7 +67,7 @@ def test_everything_there_is(tmp_path: Path) -> None:
 
 
 def test_nothing_at_all(tmp_path: Path) -> None:
-    for settings in (load(tmp_path, ""), load_settings(None, {})):
+    for settings in (load(tmp_path, ""), load(tmp_path, "kafka:\nidentify:\nstore:"), load_settings(None, {})):
         assert settings.mode == "act" and settings.listen == "127.0.0.1:8765" and settings.kafka is None
 
 

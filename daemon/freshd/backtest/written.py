@@ -184,6 +184,11 @@ class ScenarioFile(Closed):
     runs: dict[str, RunModel | DurationField | tuple[RunModel | DurationField, ...]] = {}  # noqa: RUF012  frozen
     timeline: tuple[Line, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_sections(cls, value: Any) -> Any:
+        return {name: part for name, part in value.items() if part is not None} if isinstance(value, dict) else value
+
 
 def scenario_of(file: ScenarioFile, document: Document, charter: Charter) -> Scenario:
     """The scenario that a file tells, with this charter.
