@@ -90,7 +90,7 @@ def test_later_entries_overlay_earlier_ones_field_by_field(tmp_path: Path) -> No
             tmp_path,
             first="assets:\n  - {key: a/x, owners: [one], tags: [t], group: g}\n"
             "  - {key: a/y, upstreams: [a/x], launcher: l}",
-            second="assets:\n  - {key: a/x, owners: [two], static: true}\n  - {key: a/y, launcher: null}\n"
+            second="assets:\n  - {key: a/x, owners: [two], static: true}\n"
             "  - {key: b/z}\n  - {key: a/y, add_upstreams: [b/z]}",
         )
     )
