@@ -107,6 +107,8 @@ def _unnamed(error: Exception, origin: object) -> tuple[str, str]:
         return _MENDABLE, "the server refuses the user or password: see `store` and password_file"
     if 'database "' in said and "does not exist" in said:
         return _MENDABLE, "the server has no such database: create it, or name another one in `store`"
+    if "too many clients" in said or "connection slots" in said:
+        return _TRANSIENT, "the server takes no more connections: raise its max_connections"
     if isinstance(error, DBAPIError) and (error.connection_invalidated or type(origin).__name__ == "OperationalError"):
         return _TRANSIENT, "the server cannot be reached: is it running, and is the address in `store` right?"
     if isinstance(error, OSError):
