@@ -1,29 +1,21 @@
-"""Files that people write: read as YAML 1.2, every value with its line, checked against a model.
+"""YAML 1.2 by its core schema: no `on`/`no` booleans, dates stay text, keys are always text, lines are kept.
 
-What a person wrote is wrong in many places at once, and each should be told with file, line and the
-nearest thing that would have been right. So a `Document` keeps, beside its plain value, where each part
-of it stands, and `validate` turns what pydantic complains about into `Problem`s at those lines.
-The core schema of YAML 1.2 is read: no `on`/`no` booleans, dates stay text; keys are always text. It
-must not know what any file means: the models of settings, policies and catalogues say that.
+Values are built straight from the parser's events, so that depth and size have limits and a large file is
+read fast. Everything that cannot be read is told at once, where the parser can go on.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
+from typing import Any, Final
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
-from pydantic_core import ErrorDetails
 
 from freshd.model.errors import ConfigError, Problem
-from freshd.model.time import parse_duration, parse_instant
 
 MAX_PARTS: Final = 20_000_000
 """Parts that a document may have once its aliases are written out: what stops a YAML bomb."""
@@ -31,12 +23,10 @@ MAX_PARTS: Final = 20_000_000
 MAX_DEPTH: Final = 100
 """How deep a document may be nested."""
 
-_INSIDE: Final = 2
 PathPart = str | int
 Inside = dict[str, "Place"] | list["Place"] | None
 Place = tuple[int, Inside]
 """The line of a part (from 1), and the places inside it."""
-M = TypeVar("M", bound=BaseModel)
 
 _INT = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
@@ -50,39 +40,6 @@ _WORDS: Final[dict[str, Any]] = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
 }
 _TAG: Final = "tag:yaml.org,2002:"
-
-
-class Closed(BaseModel):
-    """A model of something a person writes: what it does not name is an error. Frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-def _duration(value: Any) -> int:
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return parse_duration(value)
-    raise ValueError(f"{value!r} is not a duration; write one like 45s, 1h30m, 2d or 4w")
-
-
-def _instant(value: Any) -> int:
-    if isinstance(value, str):
-        return parse_instant(value)
-    raise ValueError(f"{value!r} is not an instant; write one like 2026-11-22T08:00:00Z")
-
-
-DurationField = Annotated[
-    int,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": ["string", "number"], "description": "a duration", "examples": ["45s", "1h30m", "2d"]}),
-]
-"""A duration as people write it (a bare number is seconds), read as microseconds."""
-
-InstantField = Annotated[
-    int,
-    BeforeValidator(_instant),
-    WithJsonSchema({"type": "string", "description": "an RFC 3339 instant", "examples": ["2026-11-22T08:00:00Z"]}),
-]
-"""An RFC 3339 instant, read as microseconds since 1970."""
 
 
 class Document:
@@ -154,40 +111,6 @@ def read_yaml(path: Path, name: str | None = None) -> list[Document]:
     except OSError as error:
         raise ConfigError([Problem(shown, f"cannot be read: {error.strerror or error}")]) from error
     return parse_yaml(text, shown)
-
-
-def validate(model: type[M], document: Document, *path: PathPart) -> M:
-    """The part of the document that `path` leads to, as an instance of `model`.
-
-    Raises ConfigError with a Problem at its line for everything that does not fit; an unknown key names
-    the nearest known one.
-    """
-    value = document.at(*path)
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise ConfigError(explain(error, model, document, path)) from None
-
-
-def explain(
-    error: ValidationError, model: type[BaseModel], document: Document, path: Sequence[PathPart] = ()
-) -> list[Problem]:
-    """What pydantic complains about, as problems at lines, without the branches of a union that were not meant."""
-    value = document.at(*path)
-    found: dict[tuple[str, str], None] = {}
-    for detail in _meant(error.errors(include_url=False), value):
-        real = _real_path(detail["loc"], value)
-        where = document.where(*path, *real)
-        found[where, _message(detail, real, model)] = None
-    return [Problem(where, message) for where, message in found]
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """`; did you mean X?` for the known word most like `word`, or what is known if there are few, or nothing."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known are {', '.join(sorted(known))}" if 0 < len(known) <= 12 else ""
 
 
 class _Reader:
@@ -330,119 +253,6 @@ def _syntax_problem(error: yaml.YAMLError, name: str, text: str) -> Problem:
     return Problem(name, f"cannot be read as YAML: {error}")
 
 
-def known_keys(model: type[BaseModel], loc: Sequence[PathPart]) -> list[str]:
-    """The keys that the models at a pydantic location know, by the names people write."""
-    names: dict[str, None] = {}
-    for kind in _types_at(model, loc):
-        for found in _models(kind):
-            names.update((field.alias or name, None) for name, field in found.model_fields.items())
-    return list(names)
-
-
-def takes_list(model: type[BaseModel], path: Sequence[PathPart]) -> bool:
-    """Whether the field that a path leads to holds several values."""
-    kinds = [arg for kind in _types_at(model, path) for arg in (kind, *get_args(kind))]
-    return bool(path) and any(get_origin(kind) in (list, tuple, set, frozenset) for kind in kinds)
-
-
-def _types_at(model: type[BaseModel], loc: Sequence[PathPart]) -> list[Any]:
-    types: list[Any] = [model]
-    for part in loc:
-        types = [inner for outer in types for inner in _inside(outer, part)] or types
-    return types
-
-
-def _inside(kind: Any, part: PathPart) -> Iterator[Any]:
-    """The types of the part `part` of a value of type `kind`; nothing if `part` names a branch of it."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        for name, field in kind.model_fields.items():
-            if part in (name, field.alias):
-                yield field.annotation
-        return
-    origin, args = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):
-        for arg in args:
-            yield from _inside(arg, part)
-    elif origin is Annotated:
-        meant = [
-            model for model in _models(args[0]) if _is_branch(model, getattr(args[1], "discriminator", None), part)
-        ]
-        yield from meant or _inside(args[0], part)
-    elif isinstance(origin, type) and issubclass(origin, Mapping):
-        yield args[1]
-    elif isinstance(origin, type) and isinstance(part, int) and args:
-        yield args[0]
-
-
-def _is_branch(model: type[BaseModel], discriminator: Any, part: PathPart) -> bool:
-    """Whether a discriminated union calls this model `part`."""
-    field = model.model_fields.get(discriminator) if isinstance(discriminator, str) else None
-    return field is not None and part in get_args(field.annotation)
-
-
-def _models(kind: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        yield kind
-    elif get_origin(kind) in (Union, UnionType):
-        for arg in get_args(kind):
-            yield from _models(arg)
-    elif get_origin(kind) is Annotated:
-        yield from _models(get_args(kind)[0])
-
-
 def _text_of(text: str, number: int) -> str:
     lines = text.splitlines()
     return lines[number] if number < len(lines) else ""
-
-
-def _real_path(loc: Sequence[PathPart], value: Any) -> list[PathPart]:
-    """The parts of a pydantic location that are parts of the value: without the names of union branches."""
-    real: list[PathPart] = []
-    for part in loc:
-        known = part in value if isinstance(value, dict) else isinstance(value, list) and part in range(len(value))
-        if known:
-            value = value[part]
-            real.append(part)
-    return real
-
-
-def _meant(details: Sequence[ErrorDetails], value: Any) -> Iterator[ErrorDetails]:
-    """The complaints without those of union branches that have another shape than what was written."""
-    reals = [tuple(_real_path(detail["loc"], value)) for detail in details]
-    best: dict[tuple[PathPart, ...], int] = {}
-    for detail, real in zip(details, reals, strict=True):
-        for length in range(len(real) + 1):
-            closeness = _closeness(detail) if length == len(real) else _INSIDE
-            best[real[:length]] = max(best.get(real[:length], 0), closeness)
-    for detail, real in zip(details, reals, strict=True):
-        of_branch = len(detail["loc"]) > len(real) and detail["type"] not in ("missing", "extra_forbidden")
-        if not of_branch or _closeness(detail) == best[real]:
-            yield detail
-
-
-def _closeness(detail: ErrorDetails) -> int:
-    """How near the branch of a union that complains is to what was written."""
-    if detail["type"] == "literal_error":
-        return 1 if isinstance(detail["input"], str) else 0
-    return 0 if detail["type"].endswith(("_type", "_parsing")) else _INSIDE
-
-
-def _message(detail: ErrorDetails, real: Sequence[PathPart], model: type[BaseModel]) -> str:
-    loc = detail["loc"]
-    shown = ".".join(str(part) for part in real)
-    kind, said = detail["type"], detail["msg"]
-    if kind == "extra_forbidden":
-        return f"unknown key {loc[-1]}{nearest(str(loc[-1]), known_keys(model, loc[:-1]))}"
-    if kind == "missing":
-        within = f" in {shown}" if shown else ""
-        return f"{loc[-1]} is missing{within}"
-    if kind == "value_error":
-        said = said.removeprefix("Value error, ")
-    said = said[:1].lower() + said[1:]
-    said = said.replace("input should be", "should be").replace("a valid dictionary or instance of ", "a mapping: ")
-    said = (
-        said.replace("a valid dictionary", "a mapping")
-        .replace("a valid tuple", "a list")
-        .replace("a valid list", "a list")
-    )
-    return f"{shown}: {said}" if shown else said

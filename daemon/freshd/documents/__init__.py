@@ -1,0 +1,29 @@
+"""Files that people write: read as YAML 1.2, every value with its line, checked against a model.
+
+What a person wrote is wrong in many places at once, and each should be told with file, line and the
+nearest thing that would have been right. So a `Document` keeps, beside its plain value, where each part
+of it stands (`yaml_text`), and `validate` turns what pydantic complains about into `Problem`s at those
+lines (`checking`). It must not know what any file means: the models of settings, policies and catalogues
+say that, with the fields of `fields`.
+"""
+
+from freshd.documents.checking import explain, validate
+from freshd.documents.fields import Closed, DurationField, InstantField
+from freshd.documents.models import known_keys, nearest, takes_list
+from freshd.documents.yaml_text import Document, PathPart, parse_yaml, plain_scalar, read_yaml
+
+__all__ = [
+    "Closed",
+    "Document",
+    "DurationField",
+    "InstantField",
+    "PathPart",
+    "explain",
+    "known_keys",
+    "nearest",
+    "parse_yaml",
+    "plain_scalar",
+    "read_yaml",
+    "takes_list",
+    "validate",
+]
