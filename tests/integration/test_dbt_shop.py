@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.contract.launcher_rigs import need_dbt
 from tests.integration.running import ROOT, RunningDaemon
 

@@ -220,7 +220,7 @@ class _Wave:
         ahead = [unique_id]
         while ahead:
             node = self._manifest.nodes.get(ahead.pop())
-            for up in node.depends_on.nodes if node is not None and hasattr(node, "depends_on") else ():
+            for up in _reads(node):
                 if up not in found:
                     found.add(up)
                     ahead.append(up)
@@ -238,7 +238,7 @@ class _Wave:
         expected = set()
         for test_id, test in self._manifest.nodes.items():
             if test.resource_type == "test" and unique_id in _tested(test):
-                parents = {each for each in test.depends_on.nodes if not each.startswith("macro.")}
+                parents = set(_reads(test))
                 if job["indirect_selection"] == "eager" or parents <= allowed:
                     expected.add(test_id)
         return expected
@@ -275,7 +275,12 @@ def _tested(test: Any) -> list[str]:
     attached = getattr(test, "attached_node", None) or getattr(test, "tested_node_unique_id", None)
     if attached:
         return [attached]
-    return [each for each in test.depends_on.nodes if not each.startswith("macro.")]
+    return _reads(test)
+
+
+def _reads(node: Any) -> list[str]:
+    """The nodes that a node depends on; a seed depends on macros alone."""
+    return list(getattr(getattr(node, "depends_on", None), "nodes", ()))
 
 
 def _count_rows(node: Any) -> int | None:
