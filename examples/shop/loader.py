@@ -176,6 +176,27 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> None:
         answer.read()
 
 
+def producing(address: str, topic: str) -> Deliver:
+    """Deliver to a Kafka topic, which is made if it is not there."""
+    from kafka import KafkaProducer
+    from kafka.admin import KafkaAdminClient, NewTopic
+    from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+    admin = KafkaAdminClient(bootstrap_servers=address)
+    with suppress(TopicAlreadyExistsError):
+        admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    admin.close()
+    producer = KafkaProducer(bootstrap_servers=address)
+
+    def deliver(body: bytes, headers: dict[str, str]) -> None:
+        try:
+            producer.send(topic, body).get(timeout=DELIVERY_TIMEOUT_S)
+        except KafkaError as error:
+            raise OSError(f"Kafka at {address} did not take it: {error}") from error
+
+    return deliver
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -184,6 +205,8 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default=Feeding.url)
+    parser.add_argument("--kafka", default="", help="a broker's address: produce to --topic instead of posting")
+    parser.add_argument("--topic", default="fivetran.events")
     parser.add_argument("--landing", type=Path, default=HERE / "data")
     parser.add_argument("--database", type=Path, default=None)
     parser.add_argument("--every", type=float, default=3.0, help="seconds between syncs of the orders")
@@ -196,6 +219,7 @@ def main() -> None:
         orders_every_s=given.every,
         silent_from_s=given.silent_from,
         silent_for_s=given.silent_for,
+        deliver=producing(given.kafka, given.topic) if given.kafka else None,
         url=given.url,
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )

@@ -1,5 +1,0 @@
-"""`freshd demo`."""
-
-
-def demo() -> None:
-    """The demo."""
