@@ -239,7 +239,12 @@ def test_incidents_with_their_members_and_notices(store: SqlStore) -> None:
         ("a", "stale", NOW, NOW + 9)
     ]
     (told,) = store.notices("i1")
-    assert (told["channel"], told["delivered"], told["handle"], told["reported_at"]) == ("#data", True, "C1/17", NOW + 2)
+    assert (told["channel"], told["delivered"], told["handle"], told["reported_at"]) == (
+        "#data",
+        True,
+        "C1/17",
+        NOW + 2,
+    )
 
 
 def test_wishes(store: SqlStore, url: str) -> None:
