@@ -26,6 +26,7 @@ _ATOM = re.compile(
 _WILD = re.compile(r"[*?\[]")
 _TOKEN = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*')+|["']""")
 _COMMA = re.compile(r""",(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
+_LAST_CHARACTER: Final = chr(0x10FFFF)
 _QUOTES = str.maketrans("", "", "\"'")
 _RELATION_QUOTES = str.maketrans("", "", '"`[]')
 METHODS: Final = (
@@ -103,12 +104,16 @@ class Selector:
         self._graph = graph
         self._policies = policies if policies is not None else {}
         self._tables: dict[str, _Table] = {}
+        self._all: tuple[AssetKey, ...] = ()
 
     def select(self, expression: str | Sequence[str], exclude: str | Sequence[str] = ()) -> tuple[AssetKey, ...]:
         """The assets that an expression selects and `exclude` does not, sorted.
 
         Raises ValueError with a message for people if either cannot be read.
         """
+        if expression in ("*", "**") and not exclude:
+            self._all = self._all or tuple(sorted(self._graph.assets))
+            return self._all
         chosen = self._union(expression)
         if exclude:
             chosen = chosen - self._union(exclude)
@@ -118,7 +123,8 @@ class Selector:
         chosen: set[AssetKey] = set()
         for intersection in parse_selector(self._known_keys(expression)):
             sets = [self._of(atom) for atom in intersection]
-            chosen |= set.intersection(*sets) if len(sets) > 1 else sets[0]
+            found = set.intersection(*sets) if len(sets) > 1 else sets[0]
+            chosen = chosen | found if chosen else found
         return chosen
 
     def _known_keys(self, expression: str | Sequence[str]) -> str | Sequence[str]:
@@ -132,7 +138,7 @@ class Selector:
         if atom.at:
             below = chosen | self._walk(chosen, None, self._readers)
             return below | self._walk(below, None, self._upstreams)
-        widened = set(chosen)
+        widened = set(chosen) if atom.up and atom.down else chosen
         if atom.up:
             widened |= self._walk(chosen, atom.up_depth, self._upstreams)
         if atom.down:
@@ -217,22 +223,19 @@ class _Table:
                     self._keys.setdefault(value, []).append(asset.key)
         self._sorted: list[str] | None = None
 
-    def matching(self, pattern: str, separator: str) -> Iterator[AssetKey]:
+    def matching(self, pattern: str, separator: str) -> list[AssetKey]:
         """The assets with a value that fits the glob; its `*` stops at the separator, if there is one."""
-        yield from self._keys.get(pattern, ())
+        exact = self._keys.get(pattern, [])
         wild = _WILD.search(pattern)
         if wild is None:
-            return
+            return exact
         if self._sorted is None:
             self._sorted = sorted(self._keys)
         prefix = pattern[: wild.start()]
+        low = bisect_left(self._sorted, prefix)
+        high = bisect_left(self._sorted, prefix + _LAST_CHARACTER, low) if prefix else len(self._sorted)
         fits = glob_regex(pattern, separator).fullmatch
-        for index in range(bisect_left(self._sorted, prefix), len(self._sorted)):
-            value = self._sorted[index]
-            if not value.startswith(prefix):
-                return
-            if fits(value):
-                yield from self._keys[value]
+        return [*exact, *(key for value in self._sorted[low:high] if fits(value) for key in self._keys[value])]
 
 
 def _fits(pattern: str, text: str) -> bool:

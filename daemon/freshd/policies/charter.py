@@ -225,12 +225,17 @@ def _reactions(draughting: _Draughting) -> dict[AssetKey, Reaction]:
         if isinstance(reaction.updates_on, tuple):
             _check_updates_on(written, reaction.updates_on, draughting)
         priority, anonymous = written.model.priority, replace(reaction, policy="")
+        agrees: dict[str, bool] = {}
         for key in draughting.selected.get(name, ()):
             other = chosen.get(key)
-            if other is None or priority > policies[other.policy].priority:
+            rank = priority - policies[other.policy].priority if other is not None else 1
+            if other is None or rank > 0:
                 chosen[key] = reaction
-            elif priority == policies[other.policy].priority and replace(other, policy="") != anonymous:
-                tied.setdefault((other.policy, name), []).append(key)
+            elif rank == 0:
+                if other.policy not in agrees:
+                    agrees[other.policy] = replace(other, policy="") == anonymous
+                if not agrees[other.policy]:
+                    tied.setdefault((other.policy, name), []).append(key)
     for (first, second), keys in tied.items():
         # a tie below a reaction that outranks both does not matter
         rank = policies[first].priority
