@@ -44,6 +44,11 @@ class DbtProject:
     """The unique_id of the node that a test is about, by the test's."""
     generated_at: str = ""
 
+    def forget_nodes(self) -> None:
+        """Let go of what a large manifest takes in memory; keys and tests are kept."""
+        self.nodes = {}
+        self.definitions = []
+
 
 def read_manifest(manifest: Mapping[str, Any], name: str, launcher: str = "") -> DbtProject:
     """The assets of a parsed manifest; `launcher` builds what this project itself builds.

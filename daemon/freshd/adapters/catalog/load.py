@@ -74,6 +74,8 @@ def load_catalog(
     assets = join_twins(merger.assets())
     by_key = {asset.key: asset for asset in assets}
     drafts = [draft for entry, project in projects if entry.policies for draft in dbt_policies(project, by_key)]
+    for _, project in projects:
+        project.forget_nodes()
     return Catalog(assets, tuple(drafts), tuple(merger.warnings), tuple(projects))
 
 
@@ -139,8 +141,8 @@ def _taken_as_built(project: DbtProject, graph: AssetGraph, told: Sequence[Sight
     except ValueError:
         at = None
     taken: list[Sighting] = []
-    for unique_id in project.nodes:
-        asset = graph.assets.get(project.keys[unique_id])
+    for unique_id, key in project.keys.items():
+        asset = graph.assets.get(key)
         if asset is None or asset.virtual or unique_id in known or unique_id.startswith(("source.", "exposure.")):
             continue
         taken.append(
