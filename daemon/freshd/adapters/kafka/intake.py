@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -24,6 +25,14 @@ from freshd.adapters.kafka.follow import Assignment, Change
 from freshd.adapters.kafka.settings import KafkaSettings
 from freshd.adapters.kafka.survey import SURVEY_EVERY_S, Survey, Surveyor
 from freshd.adapters.kafka.tracks import Gap, Stored, Track, out_of_range, start_again
+from freshd.adapters.kafka.unreadable import (
+    SUSPECT_AFTER,
+    Unpackable,
+    first_readable,
+    is_damage,
+    is_readable,
+    suspects,
+)
 from freshd.adapters.kafka.watchdog import HANG_AFTER, Hung, Watchdog
 from freshd.model.inputs import DeadLetter, Input
 from freshd.model.sighting import Message
@@ -94,6 +103,7 @@ class KafkaIntake:
         self._caught_up = False
         self._trouble = ""
         self._failures = 0
+        self._damages = 0
         self._resumed_at = now()
         self._heard: dict[str, Instant] = {}
         self._stopping = threading.Event()
@@ -270,8 +280,7 @@ class KafkaIntake:
     def _poll(self, consumer: KafkaConsumer) -> None:
         records: Mapping[TopicPartition, Sequence[Any]] = {}
         if self._assignment.current:
-            with self._watching("poll"):
-                records = consumer.poll(POLL_MS)
+            records = self._ask_for_more(consumer)
         else:
             self._surveyor.wait(self._followed, POLL_MS / 1_000)
         self._trouble, self._failures = "", 0
@@ -279,6 +288,16 @@ class KafkaIntake:
             self._hand_over(records)
         if not self._caught_up:
             self._settle(consumer, records)
+
+    def _ask_for_more(self, consumer: KafkaConsumer) -> Mapping[TopicPartition, Sequence[Any]]:
+        try:
+            with self._watching("poll"):
+                records: Mapping[TopicPartition, Sequence[Any]] = consumer.poll(POLL_MS)
+        except (Exception, Hung) as error:
+            if is_damage(error):
+                raise Unpackable(f"{type(error).__name__}: {error}") from error
+            raise
+        return records
 
     def _hand_over(self, records: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """One chunk: all inputs of one poll, with the positions after it."""
@@ -367,6 +386,11 @@ class KafkaIntake:
             case LogTruncationError():
                 kept = error.divergent_offsets
                 self._mend({partition: at.offset if at else None for partition, at in kept.items()})
+            case Unpackable():
+                self._damages += 1
+                log.warning("kafka.unpacking_failed", error=str(error), failures=self._damages)
+                if self._damages >= SUSPECT_AFTER:
+                    self._pass_damage(str(error))
             case _:
                 self._trouble = f"{type(error).__name__}: {error}"
                 log.warning("kafka.reading_failed", error=self._trouble, failures=self._failures)
@@ -392,6 +416,32 @@ class KafkaIntake:
         if change.gaps:
             self._note(change.gaps, change.positions)
             self._aim_again(change.gaps, survey)
+
+    def _pass_damage(self, error: str) -> None:
+        """Find the partition whose next messages cannot be unpacked, and pass them over as a gap."""
+        survey = self._surveyor.latest
+        if survey is None:
+            return
+        tracks = self._assignment.tracks
+        standing = [(each, tracks[each].offset, survey.extents[each].end) for each in self._assignment.current]
+        for partition, offset, end in suspects(standing):
+            if self._stopping.is_set():
+                return
+            if self._is_readable(partition, offset):
+                continue
+            track = tracks[partition]
+            track.offset = first_readable(partial(self._is_readable, partition), offset, end)
+            gap = Gap(partition, "unreadable", offset, track.offset)
+            log.error("kafka.unreadable", error=error)
+            self._note([gap], {track.source: track.position})
+        self._damages = 0
+
+    def _is_readable(self, partition: TopicPartition, offset: int) -> bool:
+        try:
+            with self._watching("trying to read"):
+                return is_readable(lambda: open_consumer(self._settings, **self._client), partition, offset)
+        except Hung:
+            return False
 
     def _aim_again(self, gaps: Sequence[Gap], survey: Survey) -> None:
         """What had been aimed at in a log that is now another is no longer there to be reached."""

@@ -28,6 +28,9 @@ SURVEY_EVERY_S: Final = 10.0
 RETRY_EVERY_S: Final = 1.0
 """The pause after a survey that failed."""
 
+WARN_AFTER: Final = 3
+"""Refused commits before somebody is told: the first one to a new broker always is."""
+
 _NO_SUCH_TOPIC: Final = 3
 _NOT_AUTHORISED: Final = 29
 
@@ -189,7 +192,7 @@ class Surveyor:
 
     def _refused(self, error: str) -> None:
         self.commit_failures += 1
-        level = log.warning if self.commit_failures == 1 else log.debug
+        level = log.warning if self.commit_failures == WARN_AFTER else log.debug
         level("kafka.commit_refused", group=self._settings.group_id, error=error, effect="lag tools see old offsets")
 
     def _last_words(self) -> None:
