@@ -176,16 +176,22 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> None:
         answer.read()
 
 
-def producing(address: str, topic: str) -> Deliver:
-    """Deliver to a Kafka topic, which is made if it is not there."""
-    from kafka import KafkaProducer
+def make_topic(address: str, topic: str) -> None:
+    """Make a Kafka topic, if it is not there."""
     from kafka.admin import KafkaAdminClient, NewTopic
-    from kafka.errors import KafkaError, TopicAlreadyExistsError
+    from kafka.errors import TopicAlreadyExistsError
 
     admin = KafkaAdminClient(bootstrap_servers=address)
     with suppress(TopicAlreadyExistsError):
         admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
     admin.close()
+
+
+def producing(address: str, topic: str) -> Deliver:
+    """Deliver to a Kafka topic."""
+    from kafka import KafkaProducer
+    from kafka.errors import KafkaError
+
     producer = KafkaProducer(bootstrap_servers=address)
 
     def deliver(body: bytes, headers: dict[str, str]) -> None:
@@ -207,12 +213,16 @@ def main() -> None:
     parser.add_argument("--url", default=Feeding.url)
     parser.add_argument("--kafka", default="", help="a broker's address: produce to --topic instead of posting")
     parser.add_argument("--topic", default="fivetran.events")
+    parser.add_argument("--make-topic", action="store_true", help="only make the topic")
     parser.add_argument("--landing", type=Path, default=HERE / "data")
     parser.add_argument("--database", type=Path, default=None)
     parser.add_argument("--every", type=float, default=3.0, help="seconds between syncs of the orders")
     parser.add_argument("--silent-from", type=float, default=18.0, help="seconds after the start")
     parser.add_argument("--silent-for", type=float, default=20.0, help="seconds; 0: never")
     given = parser.parse_args()
+    if given.make_topic:
+        make_topic(given.kafka, given.topic)
+        return
     feeding = Feeding(
         landing=given.landing,
         database=given.database or given.landing / "source.db",

@@ -141,6 +141,13 @@ def test_each_promise_can_be_broken(spoil: Callable[[Evidence], None], told: str
     assert any(told in text for text in broken_promises(found)), broken_promises(found)
 
 
+@pytest.mark.parametrize("spoil", [never_resolve, leave_an_incident_open, end_stale])
+def test_the_demo_waits_until_all_is_well_and_told(spoil: Callable[[Evidence], None]) -> None:
+    found = as_promised()
+    spoil(found)
+    assert not recovered(found)
+
+
 def test_a_daemon_that_ends_badly_breaks_its_promise() -> None:
     assert broken_end(0) == []
     assert broken_end(1) and broken_end(None) and broken_end(-9)

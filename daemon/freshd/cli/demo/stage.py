@@ -69,17 +69,16 @@ class Stage:
         """A real Kafka broker by the recipe of freshd's own tests; returns its address."""
         folder = self.folder / "kafka"
         command = [sys.executable, "-m", "tests.broker", "start", str(folder)]
-        done = subprocess.run(command, cwd=self._checkout, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines()
-            raise PermanentError(f"the Kafka broker did not start: {said[-1] if said else 'it said nothing'}")
         self._broker = folder
-        return done.stdout.strip().splitlines()[-1]
+        return _run(command, self._checkout, dict(os.environ), "the Kafka broker did not start").splitlines()[-1]
 
     def use_kafka(self, address: str) -> str:
-        """Have the syncs go through a topic of that broker; returns the topic's name."""
-        self._kafka = (address, f"freshd-demo-{secrets.token_hex(4)}")
-        return self._kafka[1]
+        """Have the syncs go through a new topic of that broker; returns the topic's name."""
+        topic = f"freshd-demo-{secrets.token_hex(4)}"
+        command = [sys.executable, "loader.py", "--kafka", address, "--topic", topic, "--make-topic"]
+        _run(command, self.folder, self._environment(), f"Kafka at {address} made no topic")
+        self._kafka = (address, topic)
+        return topic
 
     def start_daemon(self, hear: Hear) -> subprocess.Popen[str]:
         """`freshd run`; `hear` gets each line of its standard output, its log goes to a file."""
@@ -160,3 +159,12 @@ class Stage:
         listener.start()
         self._listeners.append(listener)
         return process
+
+
+def _run(command: list[str], cwd: Path, env: dict[str, str], failed: str) -> str:
+    """What a command prints. Raises PermanentError with its last word if it fails."""
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    said = (done.stdout if done.returncode == 0 else done.stderr or done.stdout).strip()
+    if done.returncode != 0:
+        raise PermanentError(f"{failed}: {said.splitlines()[-1] if said else 'it said nothing'}")
+    return said

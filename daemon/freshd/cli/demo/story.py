@@ -68,8 +68,8 @@ def read_alert(line: str) -> Alert | None:
 
 
 def recovered(evidence: Evidence) -> bool:
-    """Whether all is well again: nothing open, everything fresh and up to date."""
-    return not evidence.open_incidents and not unwell(evidence)
+    """Whether all is well again, and was told: nothing open, everything fresh, every alert resolved."""
+    return not list(_recovery(evidence))
 
 
 def unwell(evidence: Evidence) -> list[str]:
