@@ -16,10 +16,13 @@ from freshd.core.incident_book import ChannelState, Incident
 from freshd.core.state import State
 from freshd.model.effects import AFFECTED_SHOWN, Notice
 from freshd.model.inputs import NoticeReport
-from freshd.model.policy import Severity
+from freshd.model.policy import OWNERS, Policy, Severity
 from freshd.model.records import NoticeRequested
 
 Emit = Callable[[NoticeRequested], None]
+
+OWNERS_MENTIONED = 20
+"""How many owners a policy mentions in one notice; a storm does not call everybody."""
 
 
 def tell(state: State, emit: Emit) -> None:
@@ -46,8 +49,19 @@ def _channels(state: State, incident: Incident) -> dict[str, tuple[str, ...]]:
         policy = state.charter.policies.get(name)
         if policy is not None and policy.alert is not None:
             known = found.get(policy.alert.channel, ())
-            found[policy.alert.channel] = tuple(dict.fromkeys((*known, *policy.alert.mention)))
+            found[policy.alert.channel] = tuple(dict.fromkeys((*known, *_mentioned(policy, incident))))
     return found
+
+
+def _mentioned(policy: Policy, incident: Incident) -> tuple[str, ...]:
+    """Whom a policy wants to be mentioned; `owners` are those of its assets in the incident, by key."""
+    names = policy.alert.mention if policy.alert is not None else ()
+    if OWNERS not in names:
+        return names
+    rows = {pair.row.key: pair.row for pair in incident.members.values() if pair.policy.name == policy.name}
+    owners = dict.fromkeys(owner for key in sorted(rows) for owner in rows[key].asset.owners)
+    listed = list(owners)[:OWNERS_MENTIONED]
+    return tuple(dict.fromkeys(each for name in names for each in (listed if name == OWNERS else (name,))))
 
 
 def _notice(

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.time import DAY, HOUR, MINUTE, Duration, Instant
+
+OWNERS: Final = "owners"
+"""In `mention`: the owners of the affected assets."""
 
 
 class Verdict(StrEnum):
@@ -94,6 +97,7 @@ class Alert:
     channel: str = ""
     """Empty: the default channel."""
     mention: tuple[str, ...] = ()
+    """People and groups; OWNERS stands for the owners of the affected assets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,10 +142,10 @@ def _take(written: WrittenPolicy, draughting: _Draughting) -> None:
             Problem(written.where("select"), f"policy {model.name!r} selects nothing: {' '.join(_texts(model.select))}")
         )
     draughting.selected[model.name] = keys
-    draughting.policies[model.name] = _policy(written, keys, draughting)
+    draughting.policies[model.name] = _policy(written, draughting.problems)
 
 
-def _policy(written: WrittenPolicy, keys: tuple[AssetKey, ...], draughting: _Draughting) -> Policy:
+def _policy(written: WrittenPolicy, problems: list[Problem]) -> Policy:
     model, expect = written.model, written.model.expect
     limits = tuple(
         Limit(measure, limit.warn_limit, limit.stale_limit)
@@ -155,11 +155,11 @@ def _policy(written: WrittenPolicy, keys: tuple[AssetKey, ...], draughting: _Dra
     return Policy(
         name=model.name,
         limits=limits,
-        deadlines=_deadlines(written, draughting.problems),
+        deadlines=_deadlines(written, problems),
         never_updated=expect.never_updated.stale if expect.never_updated else None,
         sustain=model.sustain,
         completeness=model.completeness,
-        alert=_alert(model.alert, keys, draughting.graph) if model.alert else None,
+        alert=_alert(model.alert) if model.alert else None,
         priority=model.priority,
         origin=written.where(),
     )
@@ -180,14 +180,8 @@ def _deadlines(written: WrittenPolicy, problems: list[Problem]) -> tuple[Deadlin
     return tuple(deadlines)
 
 
-def _alert(model: AlertModel, keys: tuple[AssetKey, ...], graph: AssetGraph) -> Alert:
-    mention: dict[str, None] = {}
-    for name in model.mentions:
-        if name == "owners":
-            mention.update((owner, None) for key in keys for owner in graph.assets[key].owners)
-        else:
-            mention[name] = None
-    return Alert(Severity(model.severity), frozenset(model.at), model.channel, tuple(mention))
+def _alert(model: AlertModel) -> Alert:
+    return Alert(Severity(model.severity), frozenset(model.at), model.channel, tuple(dict.fromkeys(model.mentions)))
 
 
 def _reaction(written: WrittenPolicy) -> Reaction | None:

@@ -68,7 +68,7 @@ def test_a_policy_becomes_what_the_engine_is_told() -> None:
     assert (deadline.max_lag, deadline.grace, deadline.warn_before) == (9 * HOUR, 10 * MINUTE, 30 * MINUTE)
     assert (policy.never_updated, policy.sustain, policy.origin) == (2 * DAY, 2 * MINUTE, "p.yaml:3")
     assert policy.alert is not None and policy.alert.severity is Severity.CRITICAL
-    assert policy.alert.mention == ("a@x", "b@x", "@data")
+    assert policy.alert.mention == ("owners", "@data")
     reaction = made.reactions["left"]
     assert reaction is made.reactions["right"] and reaction.kind is ReactionKind.EAGER
     assert (reaction.debounce, reaction.max_wait, reaction.updates_on) == (30 * SECOND, HOUR, "all")
