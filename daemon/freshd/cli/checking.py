@@ -45,6 +45,7 @@ class SchemaKind(StrEnum):
     """Files that people write, and the event."""
 
     SETTINGS = "settings"
+    CONFIG = "config"
     ASSETS = "assets"
     POLICIES = "policies"
     SCENARIO = "scenario"
@@ -60,22 +61,9 @@ def schema(
 
 def json_schema(kind: SchemaKind) -> dict[str, Any]:
     """The JSON Schema of a kind of file."""
-    from pydantic import BaseModel
+    from freshd.schemas import schema as schema_of
 
-    from freshd.adapters.catalog import AssetFile
-    from freshd.adapters.formats.own_schema import EVENT_SCHEMA
-    from freshd.backtest.written import ScenarioFile
-    from freshd.policies import PolicyFile
-    from freshd.settings import Settings
-
-    models: dict[SchemaKind, type[BaseModel]] = {
-        SchemaKind.SETTINGS: Settings,
-        SchemaKind.ASSETS: AssetFile,
-        SchemaKind.POLICIES: PolicyFile,
-        SchemaKind.SCENARIO: ScenarioFile,
-    }
-    made = EVENT_SCHEMA if kind is SchemaKind.EVENT else models[kind].model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    return schema_of(kind.value)
 
 
 def _tell(project: Project) -> None:
