@@ -110,7 +110,10 @@ class Decisions:
         return max(self.became_due[key], ended, self.unblocked_at.get(key, NEVER), self.started)
 
     def waits(self, key: AssetKey, p: AssetKey) -> bool:
+        """Whether a due asset waits for an upstream: for its run, for what makes it, for its checks' results."""
         asset = self.charter.graph.assets[p]
+        if self._checks_outstanding(p, self.from_(key)):
+            return True
         if not asset.upstreams:
             return False
         running = self.facts.running_since(p, self.now)
@@ -122,8 +125,6 @@ class Decisions:
                 since.append(self.from_(p))
             if since and min(since) <= self.from_(key):
                 return True
-        if self._checks_outstanding(p):
-            return True
         through = asset.virtual or (self.automatic(p) and not self.stopped(p))
         return through and any(self.waits(key, q) for q in self.fresh.up(p))
 
@@ -137,9 +138,9 @@ class Decisions:
         come = {e.check.name for e in results if e.check is not None and e.at >= updated}
         return None if names <= come else updated + self.charter.limits.check_wait
 
-    def _checks_outstanding(self, p: AssetKey) -> bool:
-        until = self.check_deadline(p)
-        return until is not None and self.now < until
+    def _checks_outstanding(self, p: AssetKey, since: Instant) -> bool:
+        until, updated = self.check_deadline(p), self.fresh.updated_at(p, self.now)
+        return until is not None and self.now < until and updated is not None and updated <= since
 
     def stuck(self, p: AssetKey) -> bool:
         if (self.stopped(p) and self.due(p)) or self.facts.failed_checks(p, blocking_only=True):

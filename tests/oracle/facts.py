@@ -146,12 +146,11 @@ class Facts:
 
     def latest_outcome_failed(self, key: AssetKey) -> bool:
         """Whether its latest outcome by time, of our runs and those of others, is a failure."""
-        outcomes: list[tuple[Instant, int, bool]] = []
-        for order, event in enumerate(self.of(key, EventKind.UPDATE, EventKind.RUN_FAILED, EventKind.RUN_ENDED)):
-            if event.kind is EventKind.UPDATE and not self._complete(event, key):
-                outcomes.append((event.at, order, True))
-                continue
-            outcomes.append((event.at, order, event.kind is EventKind.RUN_FAILED))
+        outcomes = [(update.end, 0, False) for update in self.updates(key)]
+        for order, event in enumerate(self.of(key, EventKind.UPDATE, EventKind.RUN_FAILED, EventKind.RUN_ENDED), 1):
+            failed = event.kind is EventKind.RUN_FAILED
+            failed = failed or (event.kind is EventKind.UPDATE and not self._complete(event, key))
+            outcomes.append((event.at, order, failed))
         for order, run in enumerate(self.own_runs(key)):
             if run.end is not None:
                 outcomes.append((run.end, order, not run.succeeded))

@@ -286,8 +286,9 @@ class _Draw:
         return [self._late(line, at)]
 
     def _observation(self, at: int, assets: list[Document]) -> list[Document]:
+        sources = [entry["key"] for entry in assets if not entry.get("upstreams")]
         line: Document = {
-            "at": f"{at}s", "observation": self._updatable(assets), "id": self._id(),
+            "at": f"{at}s", "observation": self.rng.choice(sources), "id": self._id(),
             "data_time": f"{max(0, at - self.seconds(0, 600))}s",
         }
         return [self._late(line, at)]

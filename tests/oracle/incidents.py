@@ -30,7 +30,7 @@ class Joined:
     """A member: its cause now, and when it first joined any incident."""
 
     cause: Cause
-    order: int
+    at: Instant
     alerts: bool
 
 
@@ -70,7 +70,6 @@ class Incidents:
     def __init__(self, reopen: Duration) -> None:
         self.all: list[Incident] = []
         self._reopen = reopen
-        self._joined = 0
         self._closed = 0
 
     @property
@@ -86,13 +85,21 @@ class Incidents:
         return any(pair in incident.members for incident in self.open)
 
     def settle(self, now: Instant, bad: Mapping[Pair, Bad]) -> None:
-        """Bring the incidents up to date with the pairs that are bad now (or stay, having been stale)."""
-        self._leave(now, bad)
-        self._move()
-        self._remain(now)
-        self._join(now, bad)
+        """Bring the incidents up to date with the pairs that are bad now (or stay, having been stale).
+
+        "At every instant": what one round leads to, the next instant's would find, so rounds go on until nothing changes.
+        """
+        before: object = None
+        while before != (before := self._picture()):
+            self._leave(now, bad)
+            self._move()
+            self._remain(now)
+            self._join(now, bad)
         for incident in self.open:
             incident.announced = incident.announced or any(m.alerts for m in incident.members.values())
+
+    def _picture(self) -> list[tuple[int, str, list[tuple[Pair, str]]]]:
+        return [(x.number, x.main, sorted((p, m.cause.key) for p, m in x.members.items())) for x in self.open]
 
     def _leave(self, now: Instant, bad: Mapping[Pair, Bad]) -> None:
         for incident in self.open:
@@ -130,14 +137,13 @@ class Incidents:
     def _main_of(incident: Incident) -> str:
         counts: dict[str, list[int]] = {}
         for member in incident.members.values():
-            counts.setdefault(member.cause.key, []).append(member.order)
+            counts.setdefault(member.cause.key, []).append(member.at)
         return min(counts, key=lambda key: (-len(counts[key]), min(counts[key]), key))
 
     def _join(self, now: Instant, bad: Mapping[Pair, Bad]) -> None:
         for pair in sorted(pair for pair in bad if not self.member(pair)):
             incident = self._home(bad[pair].cause.key, now)
-            incident.members[pair] = Joined(bad[pair].cause, self._joined, bad[pair].alerts)
-            self._joined += 1
+            incident.members[pair] = Joined(bad[pair].cause, now, bad[pair].alerts)
 
     def _home(self, cause: str, now: Instant) -> Incident:
         for incident in self.open:

@@ -35,7 +35,7 @@ Behaves = Callable[[AssetKey, int], Behaviour]
 """By asset, and which of its runs it is (0 is the first)."""
 
 
-@dataclass(slots=True)
+@dataclass
 class World:
     """Everything the oracle holds true at `now`."""
 
@@ -64,6 +64,10 @@ class World:
         self.known = dict.fromkeys(graph.assets, self.now)
         self.decisions = Decisions(self.charter, self.facts, self.now)
         self.incidents = Incidents(self.charter.limits.reopen)
+        self._begin()
+
+    def _begin(self) -> None:
+        """The daemon starts."""
         self.step(())
 
     # -- what others ask
@@ -111,13 +115,16 @@ class World:
                 self.decisions.wish(assets)
                 self._observe()
             wished = []
-            while (launch := self.decisions.next_launch()) is not None:
+            while (launch := self._next_launch()) is not None:
                 self._launch(launch)
                 self._observe()
             if not any(end <= self.now for end, _, _, _ in self._ends):
                 break
         self._looks = self.decisions.next_looks()
         self._judge()
+
+    def _next_launch(self) -> Launch | None:
+        return self.decisions.next_launch()
 
     def _launch(self, launch: Launch) -> None:
         count = len(self.facts.own_runs(launch.asset))

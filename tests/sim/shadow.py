@@ -1,0 +1,126 @@
+"""The oracle beside the engine: it takes the same inputs at the same instants and must come to the same.
+
+It decides by semantics.md alone; a launch that only one of the two decides is a violation at once. The run
+ids are the engine's, since outcomes are reported by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from freshd.core.engine import Engine
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import CaughtUp, Event, Input, RunPhase, RunReport, Started, Wish
+from freshd.model.policy import Charter, Verdict
+from freshd.model.records import DaemonCaughtUp, Record, RunRequested
+from freshd.model.time import Instant
+from tests.oracle.decisions import Launch
+from tests.oracle.facts import OwnRun
+from tests.oracle.playing import asset_value
+from tests.oracle.verdicts import WORSE
+from tests.oracle.world import Behaviour, World
+from tests.sim.stage import Violation
+
+WORDS = ("updated_at", "data_time", "pending_since", "behind", "verdict", "in_flight", "failed", "blocked")
+
+
+def _no_behaviour(_key: AssetKey, _nth: int) -> Behaviour:
+    raise AssertionError("the shadow is told how runs go")
+
+
+class Shadow(World):
+    """A world of the oracle whose runs are the engine's."""
+
+    def __init__(self, charter: Charter, now: Instant) -> None:
+        self._requested: dict[AssetKey, str] = {}
+        self._catching_up = False
+        self._turned = False
+        super().__init__(charter, now, _no_behaviour)
+
+    def _begin(self) -> None:
+        """Nothing happens before the first durable step."""
+
+    def turn(self, now: Instant, inputs: Sequence[Input], records: Sequence[Record]) -> None:
+        """Everything of one durable step of the engine."""
+        self.now = max(self.now, now)
+        self._requested = {key: r.run.run_id for r in records if isinstance(r, RunRequested) for key in r.run.assets}
+        for said in inputs:
+            if isinstance(said, Started):
+                self._start(said)
+            elif isinstance(said, CaughtUp):
+                self._catching_up = False
+            elif isinstance(said, RunReport):
+                self._outcome(said)
+        if any(isinstance(record, DaemonCaughtUp) for record in records):
+            self._catching_up = False
+        events = [said for said in inputs if isinstance(said, Event)]
+        self.step(events, [said.assets for said in inputs if isinstance(said, Wish) and self._first_wish(said)])
+        if self._requested:
+            raise Violation(f"the engine launched what the oracle does not: {sorted(self._requested)}")
+
+    def _first_wish(self, wish: Wish) -> bool:
+        known = ("wish", wish.id) in self._seen
+        self._seen.add(("wish", wish.id))
+        return not known
+
+    def _start(self, said: Started) -> None:
+        if not self._turned:
+            self.known = dict.fromkeys(self.charter.graph.assets, self.now)
+        self._turned = True
+        self.decisions.started = self.now
+        self._catching_up = said.catching_up
+
+    def _outcome(self, told: RunReport) -> None:
+        if told.phase not in (RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.LOST):
+            return
+        for run in self.facts.runs:
+            if run.run_id == told.run_id and run.asset == told.asset and run.end is None:
+                run.end = min(told.at, self.now)
+                run.succeeded, run.changed = told.phase is RunPhase.SUCCEEDED, told.changed
+                run.updates_known = len(self.facts.updates(run.asset))
+
+    def _end_runs(self) -> None:
+        """Outcomes are told."""
+
+    def _next_launch(self) -> Launch | None:
+        return None if self._catching_up else self.decisions.next_launch()
+
+    def _launch(self, launch: Launch) -> None:
+        run_id = self._requested.pop(launch.asset, None)
+        if run_id is None:
+            raise Violation(f"the oracle launches {launch}, the engine does not")
+        run = OwnRun(run_id, launch.asset, launch.attempt, self.now, launch.wishes)
+        self.facts.runs.append(run)
+        self.launched.append(run)
+
+    def _judge(self) -> None:
+        """While catching up no verdict gets worse: nothing is judged, what was shown stands."""
+        if not self._catching_up:
+            super()._judge()
+
+    def compare(self, engine: Engine) -> None:
+        """The engine says of every asset and incident what the oracle says."""
+        for key in self.charter.graph.assets:
+            seen: Any = engine.assess(key, self.now)
+            for word in WORDS:
+                if self._catching_up and word == "verdict":
+                    continue
+                expected = asset_value(self, key, word)
+                actual = getattr(seen, word)
+                actual = actual.value if isinstance(actual, Verdict) else actual
+                if expected != actual:
+                    raise Violation(f"{key} {word}: the oracle says {expected}, the engine {actual}")
+        if self._catching_up:
+            return
+        ours = sorted((x.main, x.reason, tuple(x.affects)) for x in self.incidents.open)
+        theirs = sorted((x.cause, x.reason, x.affects) for x in engine.incidents())
+        if ours != theirs:
+            raise Violation(f"incidents: the oracle says {ours}, the engine {theirs}")
+        if self.incidents.announced != engine.announced:
+            raise Violation(f"announced: the oracle says {self.incidents.announced}, the engine {engine.announced}")
+
+
+def not_worse(before: Verdict | None, after: Verdict | None) -> bool:
+    """Whether a verdict did not get worse."""
+    return before is None or after is None or WORSE[after] <= WORSE[before]

@@ -1,0 +1,203 @@
+"""One seed, from the first life of the daemon to the quiet after the faults: runs it, checks it, sums it up."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from freshd.core.engine import Engine
+from freshd.core.step import Step
+from freshd.model.effects import Effect
+from freshd.model.inputs import Input, Started
+from freshd.model.policy import Charter, Limits
+from freshd.model.records import Record
+from freshd.model.time import HOUR, MINUTE, SECOND, Duration, Instant
+from freshd.runtime.loop import World, drive
+from tests.oracle.generate import Flavour, scenario_document
+from tests.oracle.reading import Scenario, read_scenario
+from tests.sim import invariants
+from tests.sim.faults import Faults, draw_faults
+from tests.sim.shadow import Shadow
+from tests.sim.stage import (
+    Crash, Message, SimClock, SimInbox, SimJournal, SimPerformer, Stage, Violation,
+)  # fmt: skip
+
+SMALL = Flavour(span_s=2400, events=(8, 22), derived=(2, 6), late=0.4, foreign_runs=0.2, repeats=0)
+LIMITS = Limits(lost_after=30 * MINUTE, history=64)
+QUIET: Duration = 4 * HOUR
+"""How long a world goes on after its faults have stopped."""
+
+FOLD_SHARE = 0.1
+"""Of the steps after which the state is compared with the fold of what is durable."""
+
+TURNS_LIMIT = 20_000
+"""Turns of the loop after which a world counts as never coming to rest."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a seed came to."""
+
+    seed: int
+    digest: str = ""
+    lives: int = 0
+    turns: int = 0
+    crashes: list[str] = field(default_factory=list)
+    runs: int = 0
+    incidents: int = 0
+
+
+class Watched(Engine):
+    """The engine, remembering what its last step was told."""
+
+    told: tuple[Instant, Sequence[Input]] = (0, ())
+
+    def step(self, now: Instant, inputs: Sequence[Input]) -> Step:
+        self.told = (now, tuple(inputs))
+        return super().step(now, inputs)
+
+
+class Simulation:
+    """One world."""
+
+    def __init__(self, seed: int, faults: Faults | None = None) -> None:
+        self.rng = Random(f"simulation {seed}")
+        self.scenario = read_scenario(scenario_document(seed, SMALL, probes=0))
+        self.charter: Charter = dataclasses.replace(self.scenario.charter, limits=LIMITS)
+        drawn = draw_faults(self.rng) if faults is None else faults
+        self.stage = Stage(self.rng, drawn, self.scenario.start, self.scenario.behaves)
+        self.stage.log = _log(self.scenario, self.rng, drawn)
+        self.shadow = Shadow(self.charter, self.scenario.start)
+        self.summary = Summary(seed)
+        self._fold_before_crash: list[str] | None = None
+        self._turned = False
+
+    def run(self) -> Summary:
+        """Faults first, then quiet; raises Violation as soon as an invariant does not hold."""
+        last = max((m.readable_at for messages in self.stage.log.values() for m in messages), default=0)
+        self._phase(max(last, self.scenario.start) + 5 * MINUTE)
+        self.stage.faults = self.stage.faults.calm()
+        engine = self._phase(self.stage.now + QUIET)
+        invariants.converged(self.stage, self.shadow, engine)
+        self.summary.digest = self.stage.digest()
+        self.summary.runs = len(self.stage.executions)
+        self.summary.incidents = len(self.shadow.incidents.all)
+        return self.summary
+
+    def _phase(self, until: Instant) -> Engine:
+        """Lives of the daemon, one after the other, until then."""
+        while True:
+            self.summary.lives += 1
+            engine = self._recover()
+            try:
+                self._live(engine, until)
+            except Crash as crash:
+                self.summary.crashes.append(str(crash))
+                self.stage.now += self.rng.randint(0, 2 * MINUTE)
+            else:
+                return engine
+
+    def _recover(self) -> Watched:
+        engine = Watched(self.charter)
+        rows, records = SimJournal(self.stage).recover()
+        engine.restore(rows)
+        for record in records:
+            engine.apply(record)
+        return engine
+
+    def _live(self, engine: Watched, until: Instant) -> None:
+        stage, rng = self.stage, self.rng
+        skew = rng.randint(-stage.faults.skew, stage.faults.skew)
+        clock = SimClock(stage, skew)
+        catching_up = stage.chance(stage.faults.catch_up)
+        inbox = SimInbox(stage, clock, catching_up)
+        inbox.deadline = until
+        journal = SimJournal(stage)
+        performer = SimPerformer(stage, clock, inbox)
+        performer.before = lambda effect: self._before(effect)
+        journal.on_durable = lambda records: self._durable(engine, clock, records)
+        world = World(
+            clock, inbox, journal, performer,
+            pause=lambda wait: self._pause(wait),
+            on_beat=lambda now: self._beat(engine, clock, now),
+            started=Started(catching_up),
+            checkpoint_records=rng.choice([1, 5, 40, 1000]),
+            checkpoint_quiet=rng.choice([SECOND, 10 * MINUTE]),
+        )  # fmt: skip
+        self._turned = False
+        drive(engine, world, lambda: stage.now >= until)
+
+    def _pause(self, wait: Duration) -> None:
+        self.stage.maybe_crash("waiting for the store")
+        self.stage.now += wait
+
+    def _before(self, effect: Effect) -> None:
+        invariants.durably_asked_for(self.stage, effect)
+
+    def _durable(self, engine: Watched, clock: SimClock, records: Sequence[Record]) -> None:
+        """The step counts from now on, whatever happens to the process."""
+        now, inputs = engine.told
+        self.shadow.turn(now, inputs, records)
+        self._turned = True
+
+    def _beat(self, engine: Watched, clock: SimClock, now: Instant) -> None:
+        self.summary.turns += 1
+        if self.summary.turns > TURNS_LIMIT:
+            raise Violation("the world does not come to rest")
+        if not self._turned:
+            self.shadow.turn(*engine.told, ())
+        self._turned = False
+        self.shadow.compare(engine)
+        invariants.one_run_at_a_time(self.stage, self.shadow)
+        invariants.nothing_lost(self.stage, self.shadow)
+        if self.rng.random() < FOLD_SHARE:
+            invariants.same_state(engine, self._recover(), self.shadow.now)
+
+
+def _log(scenario: Scenario, rng: Random, faults: Faults) -> dict[str, list[Message]]:
+    """The scenario's events as two topics: late, repeated, reordered, with gaps in the offsets."""
+    topics: dict[str, list[tuple[Instant, int, Message]]] = {"kafka/a/0": [], "kafka/b/0": []}
+    count = 0
+    for line in scenario.lines:
+        said = line.event
+        if said is not None and not rng.random() < 0.1:
+            said = dataclasses.replace(said, id=said.id or f"line-{line.order}")
+        elif said is not None:
+            said = dataclasses.replace(said, id="")
+        name = rng.choice(list(topics))
+        at = line.at + (rng.randint(0, 3 * MINUTE) if rng.random() < faults.reorder else 0)
+        if said is not None:
+            times = [at]
+            if said.id and rng.random() < faults.duplicate:
+                times.append(at + rng.randint(0, 10 * MINUTE))
+            for when in times:
+                count += 1
+                topics[name].append((when, count, Message(0, when, said)))
+        elif line.wish:
+            from freshd.model.inputs import Wish
+
+            count += 1
+            topics[name].append((at, count, Message(0, at, Wish(f"wish-{line.order}", line.wish))))
+    log: dict[str, list[Message]] = {}
+    for name, entries in topics.items():
+        offset = 0
+        log[name] = []
+        for _, _, message in sorted(entries, key=lambda entry: entry[:2]):
+            offset += rng.randint(2, 9) if rng.random() < faults.offset_gap else 1
+            log[name].append(dataclasses.replace(message, offset=offset))
+    return log
+
+
+def simulate(seed: int, faults: Faults | None = None, before: Callable[[Simulation], None] | None = None) -> Summary:
+    """Run one seed; a Violation carries the seed in its notes."""
+    simulation = Simulation(seed, faults)
+    if before is not None:
+        before(simulation)
+    try:
+        return simulation.run()
+    except (Exception, Violation) as error:
+        error.add_note(f"simulation seed {seed}, life {simulation.summary.lives}, turn {simulation.summary.turns}")
+        error.add_note(f"replay: python -m tests.sim --seed {seed}")
+        raise
