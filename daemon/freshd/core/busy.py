@@ -25,9 +25,9 @@ def is_busy(row: Row) -> bool:
         return True
     if row.source:
         return False
-    if row.in_flight:
+    if row.automatic and row.due and not row.stopped and not is_blocked(row):
         return True
-    return row.automatic and row.due and not row.stopped and not is_blocked(row)
+    return row.in_flight
 
 
 def lets_through(row: Row) -> bool:
@@ -37,7 +37,9 @@ def lets_through(row: Row) -> bool:
 
 def is_root_stuck(row: Row) -> bool:
     """Stuck by itself: stopped while due, or a blocking check failed."""
-    return (row.due and row.stopped) or row.check_failed(blocking_only=True)
+    if row.due and row.work is not None and row.work.stopped:
+        return True
+    return row.checks is not None and row.check_failed(blocking_only=True)
 
 
 def settle(state: State, row: Row) -> None:
@@ -46,7 +48,7 @@ def settle(state: State, row: Row) -> None:
     while stack:
         here = stack.pop()
         above = is_busy(here) or (here.busy_ups > 0 and lets_through(here))
-        stuck = is_root_stuck(here) or (here.stuck_ups > 0 and (here.automatic or here.asset.virtual))
+        stuck = (here.stuck_ups > 0 and (here.automatic or here.asset.virtual)) or is_root_stuck(here)
         if above == here.above and stuck == here.stuck:
             continue
         more_busy = above - here.above

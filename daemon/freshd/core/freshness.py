@@ -140,6 +140,8 @@ def last_changed(row: Row) -> Instant:
 
 def has_news(row: Row, up: Row) -> bool:
     """Whether `up` has a changed update that `row`'s latest update by start did not read."""
+    if row.joined is None and not up.asset.virtual:
+        return up.last_changed > row.start
     return last_changed(up) > start_for(row, up, row.start)
 
 
@@ -151,7 +153,10 @@ def is_due(row: Row) -> bool:
         return all(updated_at(up) != NEVER for up in row.ups)
     needed = row.reaction.updates_on
     if needed == "any":
-        return any(has_news(row, up) for up in row.ups)
+        for up in row.ups:
+            if has_news(row, up):
+                return True
+        return False
     if needed == "all":
         return all(has_news(row, up) for up in row.ups)
     news = {up.key for up in row.ups if has_news(row, up)}

@@ -14,11 +14,10 @@ from collections.abc import Callable
 from freshd.core import runs
 from freshd.core.busy import is_blocked, launchable_from, waits_for
 from freshd.core.freshness import changed_upstream_end, has_news, newest_upstream_end, updated_at
-from freshd.core.rows import Row, readers, through_virtual
+from freshd.core.rows import Row, through_virtual
 from freshd.core.state import State
 from freshd.model.asset import AssetKey
 from freshd.model.effects import LaunchRun
-from freshd.model.policy import LauncherTraits
 from freshd.model.records import CheckWaitEnded, Reason, Record, RunOfOthersLost, RunQueued, RunRequested, StopEnded
 from freshd.model.time import FOREVER, NEVER
 
@@ -38,7 +37,8 @@ def consider(state: State, emit: Emit) -> None:
 
 def _consider(state: State, row: Row, emit: Emit) -> None:
     row.plan_at = FOREVER
-    _look_after_others(state, row, emit)
+    if row.others is not None:
+        _look_after_others(state, row, emit)
     if row.checked_by != NEVER:
         if row.checked_by <= state.now:
             emit(CheckWaitEnded(state.now, row.key))
@@ -111,7 +111,8 @@ def _launch_when_ready(state: State, row: Row, emit: Emit) -> None:
 
 
 def _has_place(state: State, row: Row, emit: Emit) -> bool:
-    limit = _traits(state, row.asset.launcher).limit
+    traits = state.charter.launchers.get(row.asset.launcher)
+    limit = traits.limit if traits is not None else 0
     if not limit or state.launcher_load.get(row.asset.launcher, 0) < limit:
         return True
     if row.work is None or not row.work.queued:
@@ -119,16 +120,13 @@ def _has_place(state: State, row: Row, emit: Emit) -> bool:
     return False
 
 
-def _traits(state: State, launcher: str) -> LauncherTraits:
-    return state.charter.launchers.get(launcher) or LauncherTraits(launcher)
-
-
 def _request(state: State, row: Row, reason: Reason, wishes: tuple[str, ...], emit: Emit) -> None:
-    members = [row]
-    if _traits(state, row.asset.launcher).wave:
+    traits = state.charter.launchers.get(row.asset.launcher)
+    assets: tuple[AssetKey, ...] = (row.key,)
+    first = row
+    if traits is not None and traits.wave:
         members = _wish_wave(state, row, wishes) if wishes else _wave(state, row)
-    assets = tuple(member.key for member in members)
-    first = members[0]
+        assets, first = tuple(member.key for member in members), members[0]
     requested = first.work.requested if first.work is not None else 0
     attempt = 1 if first.work is None or first.stopped else first.work.attempts + 1
     run = LaunchRun(
@@ -152,14 +150,14 @@ def _wave(state: State, row: Row) -> list[Row]:
     members = {row}
     heads = [other for other in state.due_of(launcher) if other is not row and _is_ready(state, other)]
     members.update(heads)
-    pending = sorted({kid for member in members for kid in readers(member)}, key=lambda kid: kid.order)
+    pending = sorted({kid for member in members for kid in member.readers}, key=lambda kid: kid.order)
     seen = set(pending)
     while pending:
         kid = pending.pop(0)
         if kid in members or not _joins(state, kid, launcher, members):
             continue
         members.add(kid)
-        for below in readers(kid):
+        for below in kid.readers:
             if below not in seen:
                 seen.add(below)
                 pending.append(below)

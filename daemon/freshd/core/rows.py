@@ -178,6 +178,7 @@ class Row:
         "rank",
         "reaction",
         "read_at",
+        "readers",
         "source",
         "start",
         "stuck",
@@ -202,6 +203,7 @@ class Row:
         self.ups: tuple[Row, ...] = ()
         self.all_ups: tuple[Row, ...] = ()  # with the static ones
         self.kids: tuple[Row, ...] = ()
+        self.readers: tuple[Row, ...] = ()  # the rows that read this one, virtual ones looked through
         self.views: tuple[Row, ...] = ()  # the virtual rows that show this one, through virtual ones too
         self.source = not asset.upstreams
         self.reaction: Reaction = MANUAL
@@ -311,8 +313,10 @@ EMPTY: Cells = history.empty()
 """Shared by all rows without updates; never written to."""
 
 
-def readers(row: Row) -> list[Row]:
+def readers(row: Row) -> tuple[Row, ...]:
     """The rows that read this one, virtual ones looked through; each once, nearest first."""
+    if not any(kid.asset.virtual for kid in row.kids):
+        return row.kids
     found: list[Row] = []
     seen: set[Row] = set()
     stack = list(reversed(row.kids))
@@ -325,7 +329,7 @@ def readers(row: Row) -> list[Row]:
             stack.extend(reversed(kid.kids))
         else:
             found.append(kid)
-    return found
+    return tuple(found)
 
 
 def views(row: Row) -> tuple[Row, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
-from freshd.core.rows import MANUAL, OwnRun, Pair, Row, is_automatic, views
+from freshd.core.rows import MANUAL, OwnRun, Pair, Row, is_automatic, readers, views
 from freshd.core.timers import Timers
 from freshd.core.wishes import WishBook
 from freshd.model.asset import AssetKey
@@ -117,11 +117,14 @@ class State:
 
     def note_due(self, row: Row) -> None:
         """Keep the set of due automatic rows of the row's launcher true."""
-        waiting = self.due.setdefault(row.asset.launcher, set())
-        if row.due and row.automatic:
-            waiting.add(row)
-        else:
-            waiting.discard(row)
+        if row.automatic:
+            waiting = self.due.get(row.asset.launcher)
+            if waiting is None:
+                waiting = self.due[row.asset.launcher] = set()
+            if row.due:
+                waiting.add(row)
+            else:
+                waiting.discard(row)
 
     def due_of(self, launcher: str) -> list[Row]:
         """The due automatic rows of a launcher, upstreams first."""
@@ -192,6 +195,7 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
         row.kids = tuple(kids.get(key, ()))
     for row in rows.values():
         row.views = views(row)
+        row.readers = readers(row)
     _pair_up(state, charter)
     return added, removed, rewired
 

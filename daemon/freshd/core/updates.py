@@ -23,7 +23,7 @@ from freshd.core.freshness import (
     start_for,
 )
 from freshd.core.history import CHANGED, FLAGS, LATEST, MISSED, NAMED, OBSERVED, START, TIME, WIDTH
-from freshd.core.rows import Row, readers, through_virtual
+from freshd.core.rows import Row, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -43,59 +43,76 @@ def take_update(
     run_id: str = "",
 ) -> None:
     """Let one update of `row` count, with all that follows from it for the rows below."""
-    start = min(start, end)
-    if row.source:
-        time = min(data_time, end) if data_time is not None else NEVER if row.asset.watermark_only else start
+    if start > end:
+        start = end
+    if data_time is not None:
+        time = data_time if data_time < end else end
+    elif row.source:
+        time = NEVER if row.asset.watermark_only else start
     else:
-        time = min(data_time, end) if data_time is not None else FOREVER
+        time = FOREVER
     cells = row.cells_to_write()
-    if row.floor != NEVER and cells and end < cells[0]:
-        return  # older than the bounded history: it can add nothing that is still told apart
     flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
-    offset = history.place(cells, end, start, flags, time)
-    if offset < 0:
-        return
+    offset = len(cells)
+    if offset and end <= cells[offset - WIDTH]:
+        if row.floor != NEVER and end < cells[0]:
+            return  # older than the bounded history: it can add nothing that is still told apart
+        offset = history.place(cells, end, start, flags, time)
+        if offset < 0:
+            return
     late = offset < len(cells) or end <= row.read_at
-    was_pending = row.pending
-    _enter(row, offset, (end, start, start, flags, time, FOREVER))
     first_update = row.updated_at == NEVER
-    row.updated_at = max(row.updated_at, end)
-    if changed:
-        row.last_changed = max(row.last_changed, end)
-    demoted = row.source and offset < len(row.cells) - WIDTH and _demote_observations(row)
+    _enter(row, offset, (end, start, start, flags, time, FOREVER))
+    if end > row.updated_at:
+        row.updated_at = end
+    if changed and end > row.last_changed:
+        row.last_changed = end
+    demoted = late and row.source and _demote_observations(row)
     row.note_outcome(end, failed=False)
-    _tell_read(row, start)
-    _mend(row)
-    state.memo.clear()
-    _trim(state, row)
-    if row.source:
-        if changed:
-            row.first = min(row.first, end)
-            spread_missed(state, row, end)
-        if demoted:
-            recompute_below(state, row)
-    else:
-        row.pending = pending_since(row)
-        if row.pending != was_pending:
-            state.judge(row)
-            for view in row.views:
-                state.judge(view)
-        if late:
-            recompute_below(state, row)
-    if late:
-        shake(state, row)
-    if row.checks is not None and row.awaits_checks(row.updated_at):
-        row.checked_by = max(row.checked_by, row.updated_at + state.charter.limits.check_wait)
-        row.plan_at = min(row.plan_at, row.checked_by)
-        state.arm(row)
-        settle(state, row)
-    refresh_due(state, row)
+    if row.work is not None and row.work.stopped:
+        _mend(row)
+    if state.memo:
+        state.memo.clear()
+    if len(cells) > (state.charter.limits.history + SLACK_ENTRIES) * WIDTH:
+        _trim(state, row)
+    _move_pending(state, row, end if changed else FOREVER, late, demoted)
+    if row.checks is not None:
+        _await_checks(state, row)
+    if not row.source:
+        _tell_read(row, start)
+        refresh_due(state, row)
     state.touch(row)
     for view in row.views:
         state.touch(view)
     if changed or first_update or demoted:
-        for reader in readers(row):
+        for reader in row.readers:
             news_above(state, reader)
+
+
+def _move_pending(state: State, row: Row, changed_end: Instant, late: bool, demoted: bool) -> None:
+    """What the update did to `missed` and pending, of its own row and of those below."""
+    if row.source:
+        if changed_end < FOREVER:
+            if changed_end < row.first:
+                row.first = changed_end
+            spread_missed(state, row, changed_end)
+        if demoted:
+            recompute_below(state, row)
+    else:
+        _pending_again(state, row)
+        if late:
+            recompute_below(state, row)
+    if late:
+        shake(state, row)
+
+
+def _await_checks(state: State, row: Row) -> None:
+    """Readers wait for the results of blocking checks of this update, for a while."""
+    if row.awaits_checks(row.updated_at):
+        row.checked_by = max(row.checked_by, row.updated_at + state.charter.limits.check_wait)
+        row.plan_at = min(row.plan_at, row.checked_by)
+        state.arm(row)
+        settle(state, row)
 
 
 def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int, int]) -> None:
@@ -106,12 +123,10 @@ def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int, int]) ->
             latest = max(start, cells[offset - WIDTH + LATEST])
         if not row.source:
             missed = missed_by(row, latest)
-            if offset:
-                missed = max(missed, cells[offset - WIDTH + MISSED])
-                if time == FOREVER and any(latest < floor_of(up) for up in row.ups):
-                    time = cells[offset - WIDTH + TIME]
-            elif any(latest < floor_of(up) for up in row.ups):
-                time = NEVER
+            if offset and cells[offset - WIDTH + MISSED] > missed:
+                missed = cells[offset - WIDTH + MISSED]
+            if time == FOREVER and _reads_what_is_gone(row, latest):
+                time = cells[offset - WIDTH + TIME] if offset else NEVER
         cells.extend((end, start, latest, flags, time, missed))
     else:
         history.insert(cells, offset, entry)
@@ -119,6 +134,14 @@ def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int, int]) ->
         if not row.source:
             _recompute(row)
     row.start = cells[len(cells) - WIDTH + LATEST]
+
+
+def _reads_what_is_gone(row: Row, start: Instant) -> bool:
+    """Whether an upstream no longer keeps what a reader with this start saw: it counts as having read nothing new."""
+    for up in row.ups:
+        if start < (floor_of(up) if up.asset.virtual else up.floor):
+            return True
+    return False
 
 
 def _demote_observations(row: Row) -> bool:
@@ -149,7 +172,7 @@ def _recompute(row: Row) -> bool:
     changed = False
     for offset in range(0, len(cells), WIDTH):
         latest = cells[offset + LATEST]
-        if any(latest < floor_of(up) for up in row.ups):
+        if _reads_what_is_gone(row, latest):
             continue
         missed = missed_by(row, latest)
         if missed != cells[offset + MISSED]:
@@ -160,38 +183,37 @@ def _recompute(row: Row) -> bool:
 
 def _tell_read(row: Row, start: Instant) -> None:
     for up in row.ups:
-        for read in through_virtual(up):
+        for read in through_virtual(up) if up.asset.virtual else (up,):
             if start > read.read_at:
                 read.read_at = start
 
 
 def _mend(row: Row) -> None:
     """Any update ends a stop."""
-    work = row.work
-    if work is not None and work.stopped:
-        work.stopped = False
-        work.stop_release = FOREVER
-        work.attempts = 0
-        work.retry_at = NEVER
+    work = row.moving_work
+    work.stopped = False
+    work.stop_release = FOREVER
+    work.attempts = 0
+    work.retry_at = NEVER
 
 
 def _trim(state: State, row: Row) -> None:
     """Cut an overgrown history back, folding what readers would no longer find into their own entries."""
     cells = row.cells
     bound = state.charter.limits.history * WIDTH
-    if len(cells) <= bound + SLACK_ENTRIES * WIDTH:
-        return
-    reading = readers(row)
-    needed = min((reader.flight_start() for reader in reading), default=FOREVER)
-    while len(cells) > bound and cells[WIDTH] <= needed:
-        if cells[WIDTH + FLAGS] & CHANGED:
-            boundary = cells[WIDTH]
-            for kid in row.kids:
-                _fold(state, kid, row, row.floor, boundary)
-            row.floor = boundary
-        if row.source:
-            row.base = max(row.base, cells[TIME])
-        del cells[:WIDTH]
+    needed = min((reader.flight_start() for reader in row.readers), default=FOREVER)
+    cut, boundary = 0, row.floor
+    while len(cells) - cut > bound and cells[cut + WIDTH] <= needed:
+        cut += WIDTH
+        if cells[cut + FLAGS] & CHANGED:
+            boundary = cells[cut]
+    if boundary > row.floor:
+        for kid in row.kids:
+            _fold(state, kid, row, row.floor, boundary)
+        row.floor = boundary
+    if row.source:
+        row.base = max((row.base, *(cells[offset + TIME] for offset in range(0, cut, WIDTH))))
+    del cells[:cut]
 
 
 def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) -> None:
@@ -202,9 +224,13 @@ def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) ->
         return
     cells = kid.cells
     for offset in range(0, len(cells), WIDTH):
+        if cells[offset + LATEST] < floor:
+            continue
         start = start_for(kid, up, cells[offset + START])
         if floor <= start < boundary:
-            cells[offset + TIME] = min(cells[offset + TIME], reach(up, start, boundary, state.memo))
+            read = reach(up, start, boundary, state.memo)
+            if read < cells[offset + TIME]:
+                cells[offset + TIME] = read
             state.mark(kid)
 
 
@@ -227,7 +253,8 @@ def spread_missed(state: State, row: Row, end: Instant) -> None:
             cells = kid.cells
             offset = len(cells) - WIDTH
             while offset >= 0 and cells[offset + MISSED] > end:
-                missed = missed_at(up, start_for(kid, up, cells[offset + LATEST]))
+                latest = start_for(kid, up, cells[offset + LATEST])
+                missed = missed_at(up, latest) if up is not row else end if latest < end else FOREVER
                 if missed < cells[offset + MISSED]:
                     cells[offset + MISSED] = missed
                     lowered = True
