@@ -78,6 +78,9 @@ class _Outcome:
     ignored: bool = False
 
 
+_NOTHING: Final = _Outcome()
+
+
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     rule: IdentifyRule
@@ -105,31 +108,44 @@ class Matcher:
     def match(self, sighting: Sighting, arrived_at: Instant, topic: str = "") -> list[Event | Unmatched]:
         """The events that a sighting means here, and what of it names no asset; nothing if a rule ignores it."""
         at = arrived_at if sighting.at is None else sighting.at
-        rules, used = self._applicable_rules(sighting.format, topic)
-        if not rules and len(sighting.names) == 1:
-            owners = self._index.owners(sighting.names[0], sighting.kind in _ALONE)
-            return [_event(sighting, at, owners, sighting.feed) if owners else _unmatched(sighting, at, 0)]
+        if len(sighting.names) != 1:
+            return self._match_many(sighting, at, topic)
+        outcome = self._outcome_of(sighting, 0, topic)
+        if outcome.ignored:
+            return []
+        if outcome.assets:
+            return [_event(sighting, at, outcome.assets, outcome.feed)]
+        unmatched = _unmatched(sighting, at, 0)
+        return [unmatched, _event(sighting, at, (), sighting.feed)] if sighting.whole_run else [unmatched]
+
+    def _match_many(self, sighting: Sighting, at: Instant, topic: str) -> list[Event | Unmatched]:
+        """Each name by itself; those of one feed are one event. The end of a run is told even if no name matches."""
         found: dict[str, dict[AssetKey, None]] = {}
         results: list[Event | Unmatched] = []
         ignored = 0
+        untold = sighting.whole_run or sighting.kind is EventKind.HEARTBEAT
         for index in range(max(1, len(sighting.names))):
-            outcome = self._outcome(rules, used, sighting, index, topic) if rules else None
-            if outcome is not None and outcome.ignored:
-                ignored += 1
-            elif outcome is not None and outcome.assets:
-                found.setdefault(outcome.feed or sighting.feed, {}).update(dict.fromkeys(outcome.assets))
-            else:
-                names = sighting.names[index] if outcome is None and sighting.names else ()
-                owners = self._index.owners(names, sighting.kind in _ALONE)
-                if owners:
-                    found.setdefault(sighting.feed, {}).update(dict.fromkeys(owners))
-                elif sighting.names or not _tells_without_names(sighting):
-                    results.append(_unmatched(sighting, at, index))
+            outcome = self._outcome_of(sighting, index, topic)
+            ignored += outcome.ignored
+            if outcome.assets:
+                found.setdefault(outcome.feed, {}).update(dict.fromkeys(outcome.assets))
+            elif not outcome.ignored and (sighting.names or not untold):
+                results.append(_unmatched(sighting, at, index))
         for number, (feed, assets) in enumerate(found.items()):
             results.append(_event(sighting, at, tuple(assets), feed, f"#{number}" if number else ""))
-        if not (results or ignored) and _tells_without_names(sighting):
+        if untold and not found and ignored < max(1, len(sighting.names)):
             results.append(_event(sighting, at, (), sighting.feed))
         return results
+
+    def _outcome_of(self, sighting: Sighting, index: int, topic: str) -> _Outcome:
+        """What rules say, else what the name says."""
+        rules, used = self._applicable_rules(sighting.format, topic)
+        ruled = self._ruled(rules, used, sighting, index, topic) if rules else None
+        if ruled is not None:
+            return ruled
+        names = sighting.names[index] if sighting.names else ()
+        owners = self._index.owners(names, sighting.kind in _ALONE)
+        return _Outcome(owners, sighting.feed) if owners else _NOTHING
 
     def _applicable_rules(self, format: str, topic: str) -> tuple[tuple[_Compiled, ...], tuple[str, ...]]:
         found = self._applicable.get((format, topic))
@@ -144,7 +160,7 @@ class Matcher:
             found = self._applicable[format, topic] = (rules, used)
         return found
 
-    def _outcome(
+    def _ruled(
         self, rules: tuple[_Compiled, ...], used: tuple[str, ...], sighting: Sighting, index: int, topic: str
     ) -> _Outcome | None:
         values = tuple(_value(sighting, index, name) for name in used)
@@ -306,10 +322,6 @@ def _quoted(value: str) -> str:
 
 def _identifier(value: str) -> str:
     return re.sub(r"\W+", "_", value).strip("_").lower()
-
-
-def _tells_without_names(sighting: Sighting) -> bool:
-    return not sighting.names and (sighting.whole_run or sighting.kind is EventKind.HEARTBEAT)
 
 
 def _unmatched(sighting: Sighting, at: Instant, index: int) -> Unmatched:

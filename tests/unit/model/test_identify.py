@@ -203,6 +203,13 @@ def test_the_end_of_a_run_and_a_heartbeat_need_no_name() -> None:
         assert [event.feed for event in each.match(heartbeat, 5) if isinstance(event, Event)] == ["f"]
 
 
+def test_the_end_of_a_run_is_told_even_if_what_it_wrote_is_unknown() -> None:
+    for names in (("nobody",), ("nobody", "no one")):
+        *unmatched, end = matcher().match(named(*names, whole_run=True, run_id="r"), 5)
+        assert [one.name for one in unmatched if isinstance(one, Unmatched)] == list(names)
+        assert isinstance(end, Event) and (end.assets, end.run_id, end.whole_run) == ((), "r", True)
+
+
 def test_feeds_that_rules_tell_ahead() -> None:
     feeds = matcher(
         rule({"connector": "rainy_dental"}, "source:stripe", format="fivetran"),
