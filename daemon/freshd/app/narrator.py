@@ -1,25 +1,31 @@
 """What the daemon says in its log about what it took in, decided and did: one line per fact worth asking for.
 
-It only reads records, on the loop's thread, after they are durable; events taken are told at `debug`, since
-there are many of them. The words are those of the records.
+It only reads records, on the loop's thread, after they are durable. Events taken are not told: there are
+many of them, and metrics count them. The words are those of the records.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from logging import INFO, WARNING
+from typing import Any, Final
 
 import structlog
 
 from freshd.model import records
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.errors import TransientError
-from freshd.model.inputs import RunPhase
+from freshd.model.inputs import RunPhase, RunReport
 from freshd.model.records import Record
 from freshd.model.time import Instant, format_instant
 
 log = structlog.get_logger("freshd.daemon")
 
-_BAD_PHASES = (RunPhase.FAILED, RunPhase.LOST)
+LINES_A_STEP: Final = 20
+"""Lines that one step is told in at most: a thousand verdicts that change at once must not hold up the loop."""
+
+Line = tuple[int, str, dict[str, Any]]
+"""Level, word, values."""
 
 
 class Narrator:
@@ -27,49 +33,17 @@ class Narrator:
 
     def observe(self, now: Instant, made: Sequence[Record]) -> None:
         """An observer of the loop."""
+        told = 0
         for record in made:
-            match record:
-                case records.RunRequested():
-                    run = record.run
-                    word = "run.observed" if record.observed else "run.requested"
-                    log.info(word, run=run.run_id, assets=_some(run.assets), reason=run.reason, attempt=run.attempt)
-                case records.RunReported(report=report) if report.phase in _BAD_PHASES:
-                    log.warning("run." + report.phase, run=report.run_id, asset=report.asset, error=report.error)
-                case records.RunReported(report=report) if report.phase is RunPhase.SUCCEEDED:
-                    log.info("run.succeeded", run=report.run_id, asset=report.asset)
-                case records.VerdictChanged():
-                    log.info(
-                        "verdict",
-                        asset=record.asset,
-                        policy=record.policy,
-                        was=record.old.value,
-                        now=record.new.value,
-                        by=record.measure,
-                    )
-                case records.IncidentChanged():
-                    word = "incident.closed" if record.closed_at is not None else "incident"
-                    log.info(
-                        word, incident=record.incident, cause=record.cause, reason=record.reason, members=record.members
-                    )
-                case records.DeadLettered(letter=letter):
-                    log.warning("dead_letter", origin=letter.origin, reason=letter.reason, why=letter.message)
-                case records.UnmatchedSeen(unmatched=unmatched):
-                    log.debug("unmatched", format=unmatched.format, name=unmatched.name)
-                case records.DaemonCaughtUp():
-                    log.info("caught_up")
-                case records.GraphReplaced():
-                    log.info(
-                        "graph.replaced",
-                        added=len(record.added),
-                        removed=len(record.removed),
-                        rewired=len(record.rewired),
-                    )
-                case records.WishMade(wish=wish):
-                    log.info("wish", wish=wish.id, author=wish.author, assets=_some(wish.assets))
-                case records.WishEnded():
-                    log.info("wish.ended", wish=record.wish_id, reason=record.reason.value, cause=record.cause)
-                case _:
-                    pass
+            line = _line_of(record)
+            if line is None:
+                continue
+            told += 1
+            if told <= LINES_A_STEP:
+                level, word, values = line
+                log.log(level, word, **values)
+        if told > LINES_A_STEP:
+            log.info("more", lines_left_out=told - LINES_A_STEP)
 
     # runtime.performer.Observe
 
@@ -92,6 +66,51 @@ class Narrator:
     def bug(self, where: str, error: Exception) -> None:
         """A decoder failed on what it should have understood or refused."""
         log.error("decoder.bug", where=where, error=f"{type(error).__name__}: {error}")
+
+
+def _line_of(record: Record) -> Line | None:
+    match record:
+        case records.RunRequested(run=run):
+            word = "run.observed" if record.observed else "run.requested"
+            return INFO, word, _run_values(run)
+        case records.RunReported(report=report):
+            return _report_line(report)
+        case records.VerdictChanged():
+            values = {"asset": record.asset, "policy": record.policy, "was": record.old.value, "now": record.new.value}
+            return INFO, "verdict", values | ({"by": record.measure} if record.measure else {})
+        case records.IncidentChanged():
+            word = "incident" if record.closed_at is None else "incident.closed"
+            values = {"incident": record.incident, "cause": record.cause, "reason": record.reason}
+            return INFO, word, values | {"members": record.members}
+        case records.DeadLettered(letter=letter):
+            return WARNING, "dead_letter", {"origin": letter.origin, "reason": letter.reason, "why": letter.message}
+        case records.DaemonCaughtUp():
+            return INFO, "caught_up", {}
+        case records.GraphReplaced():
+            counts = {"added": len(record.added), "removed": len(record.removed), "rewired": len(record.rewired)}
+            return INFO, "graph.replaced", counts
+        case records.WishMade(wish=wish):
+            return INFO, "wish", {"wish": wish.id, "author": wish.author, "assets": _some(wish.assets)}
+        case records.WishEnded():
+            values = {"wish": record.wish_id, "reason": record.reason.value}
+            return INFO, "wish.ended", values | ({"cause": record.cause} if record.cause else {})
+        case _:
+            return None
+
+
+def _run_values(run: LaunchRun) -> dict[str, Any]:
+    return {"run": run.run_id, "assets": _some(run.assets), "reason": run.reason, "attempt": run.attempt}
+
+
+def _report_line(report: RunReport) -> Line | None:
+    values = {"run": report.run_id} | ({"asset": report.asset} if report.asset else {})
+    match report.phase:
+        case RunPhase.FAILED | RunPhase.LOST:
+            return WARNING, f"run.{report.phase}", values | {"error": report.error}
+        case RunPhase.SUCCEEDED:
+            return INFO, "run.succeeded", values
+        case _:
+            return None
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -40,8 +40,8 @@ policies: policies/*.yaml
 # sync needs a line. Each of these says: the Fivetran connector that fills this schema fills these sources.
 identify:{identify}
 
-# ingress:
-#   fivetran: {{format: fivetran, secret_file: fivetran-secret}}      # then send its webhooks to /events/fivetran
+ingress:
+  fivetran: {{format: fivetran}}             # its webhooks go to /events/fivetran; beyond this machine: secret_file
 # kafka:
 #   bootstrap_servers: [localhost:9092]
 #   topics: {{fivetran.events: {{format: fivetran}}}}
