@@ -18,6 +18,7 @@ from tests.contract.launcher_rigs import (
     PythonRig,
     Reports,
     Rig,
+    children_of,
     is_running,
     kill_supervisor,
     run_of,
@@ -193,9 +194,24 @@ def test_the_end_of_the_warm_server_harms_no_run(real: Rig) -> None:
     launcher, reports = real.launcher(), Reports()
     launcher.launch(run_of("brief", "first"), reports)
     wait_until(lambda: real.ran("brief") == 1)
-    os.kill(launcher._server.process.pid, 9)  # type: ignore[attr-defined]
+    os.kill(launcher.server_pid, 9)  # type: ignore[attr-defined]
     time.sleep(0.05)
     launcher.launch(run_of("good", "second"), reports)
     assert reports.outcome("first").phase is RunPhase.SUCCEEDED
     assert reports.outcome("second").phase is RunPhase.SUCCEEDED
     assert real.ran("brief") == real.ran("good") == 1
+
+
+def test_nothing_but_runs_outlives_the_daemon(real: Rig) -> None:
+    launcher, reports = real.launcher(), Reports()
+    launcher.launch(run_of("slow"), reports)
+    wait_until(lambda: real.ran("slow") == 1)
+    server = launcher.server_pid  # type: ignore[attr-defined]
+    spares = [pid for pid in children_of(server) if str(pid) != _watcher(real)]
+    launcher.close()
+    wait_until(lambda: not any(is_running(pid) for pid in (server, *spares)))
+    assert is_running(int(_watcher(real)))
+
+
+def _watcher(rig: Rig) -> str:
+    return (rig.state / "runs" / "run-1" / "claim").read_text().split()[0]

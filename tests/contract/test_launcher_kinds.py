@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -175,6 +176,36 @@ def test_an_unusual_run_id_has_a_folder_of_its_own(commands: Commands) -> None:
         assert reports.outcome(run_id).phase is RunPhase.SUCCEEDED
     assert commands.rig.ran("good") == 3
     assert not (commands.rig.state / "x").exists()
+
+
+def test_a_state_folder_that_cannot_be_written_is_said_at_once(commands: Commands) -> None:
+    commands.rig.folder.joinpath("state").write_text("in the way")
+    with pytest.raises(ConfigError, match=r"launchers\.l: cannot keep its runs in .*state"):
+        commands.rig.launcher()
+
+
+def test_a_run_that_cannot_be_written_down_fails(commands: Commands) -> None:
+    launcher = commands.rig.launcher()
+    (commands.rig.state / "runs" / "run-1").write_text("in the way")
+    launcher.launch(run_of("good"), reports := Reports())
+    outcome = reports.outcome("run-1")
+    assert outcome.phase is RunPhase.FAILED
+    assert "cannot start it" in outcome.error
+    assert commands.rig.ran("good") == 0
+
+
+def test_old_run_directories_are_removed(commands: Commands) -> None:
+    commands.run(["true"])
+    runs = commands.rig.state / "runs"
+    for name, days in (("old", 8), ("newer", 6)):
+        shutil.copytree(runs / "run-1", runs / name)
+        past = CLOCK.now() / 1e6 - days * 86_400
+        os.utime(runs / name / "sealed.json", (past, past))
+    (runs / "open").mkdir()
+    launcher = commands.rig.launcher()
+    launcher.launch(run_of("good", "run-2"), reports := Reports())
+    reports.outcome("run-2")
+    assert {path.name for path in runs.iterdir()} == {".since", "run-1", "run-2", "newer", "open"}
 
 
 # --- python -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import assert_never
 from freshd.adapters.launch.kinds import Assets, CommandKind, DbtKind, Kind, PythonKind
 from freshd.adapters.launch.processes import ProcessLauncher
 from freshd.adapters.launch.settings import CommandSettings, DbtSettings, LauncherSettings, PythonSettings
+from freshd.model.errors import ConfigError, Problem
 from freshd.model.policy import LauncherTraits
 from freshd.ports import Clock, Launcher
 
@@ -22,7 +23,11 @@ def make_launcher(
     """
     state_dir, base = state_dir.absolute(), base.absolute()
     kind = _kind(name, settings, assets, state_dir, base)
-    return ProcessLauncher(name, kind, state_dir, clock, settings.limit)
+    try:
+        return ProcessLauncher(name, kind, state_dir, clock, settings.limit)
+    except OSError as error:
+        why = f"cannot keep its runs in {state_dir}: {error.strerror}; make that a folder it can write to"
+        raise ConfigError([Problem(f"launchers.{name}", why)]) from error
 
 
 def check_launcher(name: str, settings: LauncherSettings, base: Path = Path()) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 from .supervise import SHOWN_OUTPUT, Tell, now
 
-SHOWN_COLUMNS = 100
-"""Names of columns noted, at most."""
+SHOWN_COLUMNS = 1_000
+"""Characters of the columns' names noted, at most."""
 
 
 def warm(options: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ def _write(made: Any, path: Path) -> dict[str, Any]:
     finally:
         draft.unlink(missing_ok=True)
     names = [name for name in made.column_names if not name.startswith("__index_level_")]
-    return {"row_count": made.num_rows, "column_count": len(names), "columns": ", ".join(names[:SHOWN_COLUMNS])}
+    return {"row_count": made.num_rows, "column_count": len(names), "columns": ", ".join(names)[:SHOWN_COLUMNS]}
 
 
 def _tell_of(error: BaseException) -> str:
