@@ -1,0 +1,400 @@
+"""The commands as a user runs them: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from typer.testing import CliRunner
+
+from freshd.app.serving import HttpThread, bind
+from freshd.cli import app
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+ASSET = {
+    "asset": "shop/orders",
+    "verdict": "warn",
+    "policies": [
+        {
+            "policy": "hourly",
+            "verdict": "warn",
+            "measure": "lag",
+            "warn_at": "2026-11-22T08:45:00Z",
+            "stale_at": "2026-11-22T09:00:00Z",
+            "since": "2026-11-22T08:45:00Z",
+        }
+    ],
+    "lag_seconds": 2_800.0,
+    "own_lag_seconds": 100.0,
+    "age_seconds": 90.0,
+    "behind_seconds": 0.0,
+    "updated_at": "2026-11-22T08:50:00Z",
+    "data_time": "2026-11-22T08:00:00Z",
+    "failed": False,
+    "blocked": False,
+    "in_flight": False,
+    "due": False,
+    "static": False,
+    "runs": [],
+    "cause": "shop/raw",
+    "cause_reason": "no_update",
+    "path": ["shop/orders", "shop/raw"],
+    "waiting_for": [],
+    "next_launch": None,
+    "last_error": "",
+    "description": "Orders [cleaned]",
+    "upstreams": ["shop/raw"],
+    "downstreams": [],
+    "launcher": "build",
+    "feed": "",
+    "owners": [],
+    "origin": "assets.yaml:4",
+}
+
+
+class StubDaemon:
+    """Answers as the API does, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.tokens: list[str] = []
+        self.unmatched: list[str] = []
+        self._http = HttpThread(
+            Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])]), bind("127.0.0.1:0")
+        )
+        self._http.start()
+        self.url = f"http://{self._http.address}"
+
+    def stop(self) -> None:
+        self._http.stop()
+
+    async def _answer(self, request: Request) -> Response:
+        body = json.loads(await request.body() or b"null")
+        self.asked.append((request.method, request.url.path, body or dict(request.query_params)))
+        self.tokens.append(request.headers.get("authorization", ""))
+        match request.url.path:
+            case "/api/assets":
+                return JSONResponse({"now": "2026-11-22T08:52:00Z", "assets": [ASSET]})
+            case "/api/assets/orders" | "/api/assets/shop/orders":
+                return JSONResponse({"now": "", "asset": ASSET, "history": [], "verdicts": [], "runs": []})
+            case "/api/status":
+                counts = dict.fromkeys(
+                    ("fresh", "unknown", "stale", "without_policy", "in_flight", "failed", "blocked"), 0
+                )
+                answer = {"version": "1", "mode": "act", "ready": True, "started_at": "", "health": {}, "incidents": []}
+                return JSONResponse({**answer, "assets": {**counts, "total": 1, "warn": 1}})
+            case "/api/materialize":
+                return JSONResponse({"wish": "w1", "assets": ["shop/orders"], "dry_run": body["dry_run"]}, 202)
+            case "/api/unmatched":
+                rule = "- {format: fivetran, match: {connector: x}, assets: SELECTOR}"
+                row = {"format": "fivetran", "name": "x", "count": 3, "last_at": "2026-11-22T08:00:00Z", "rule": rule}
+                return JSONResponse({"unmatched": [row]})
+            case "/events":
+                return JSONResponse({"accepted": len(body), "unmatched": self.unmatched}, 202)
+        return JSONResponse({"error": f"no asset is called {request.url.path}; did you mean shop/orders?"}, 404)
+
+
+@pytest.fixture
+def daemon() -> Iterator[StubDaemon]:
+    stub = StubDaemon()
+    yield stub
+    stub.stop()
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("FRESHD_URL", "FRESHD_CONFIG", "FRESHD_TOKEN", "FRESHD_TOKEN_FILE", "FRESHD_LISTEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def freshd(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
+    """(exit code, standard output, standard error)."""
+    done = CliRunner().invoke(app, list(arguments), input=stdin, catch_exceptions=False, env={"COLUMNS": "200"})
+    return done.exit_code, done.stdout, done.stderr
+
+
+# -- init and check ------------------------------------------------------------------------------
+
+
+def test_init_writes_files_that_check_finds_nothing_wrong_with() -> None:
+    assert freshd("init")[0] == 0
+    code, out, _ = freshd("check")
+    assert code == 0
+    assert "2 assets, 1 policies, 1 launchers" in out
+    assert out.splitlines()[1].startswith("coverage: 2 of 2 assets have a policy")
+
+
+def test_init_overwrites_nothing_unless_forced() -> None:
+    freshd("init")
+    Path("freshd.yaml").write_text("mode: observe\n")
+    code, _, said = freshd("init")
+    assert code == 2
+    assert "freshd.yaml: is there already; --force overwrites it" in said
+    assert Path("freshd.yaml").read_text() == "mode: observe\n"
+    assert freshd("init", "--force")[0] == 0
+
+
+def test_init_in_a_dbt_project_writes_a_line_for_each_source_schema() -> None:
+    Path("dbt_project.yml").write_text("name: jaffle\nprofile: prod\nmodel-paths: [models]\n")
+    Path("models").mkdir()
+    Path("models/sources.yml").write_text(
+        "sources:\n  - {name: stripe, schema: raw_stripe}\n  - {name: shop}\n"
+        '  - {name: x, schema: "{{ target.schema }}"}\n'
+    )
+    code, out, _ = freshd("init")
+    assert code == 0
+    assert "dbt parse" in out
+    written = Path("freshd.yaml").read_text()
+    assert '- {format: fivetran, match: {connector_name: raw_stripe}, assets: "source:stripe"}' in written
+    assert '- {format: fivetran, match: {connector_name: shop}, assets: "source:shop"}' in written
+    assert "profile: prod" in written
+    code, _, said = freshd("check")
+    assert code == 1
+    assert "target/manifest.json: no such file; `dbt parse` writes it" in said
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
+def test_init_in_a_dbt_project_with_a_manifest_writes_files_that_work() -> None:
+    manifest = json.loads((DATA / "dbt/jaffle_small/manifest.json").read_text())
+    Path("dbt_project.yml").write_text(f"name: {manifest['metadata']['project_name']}\n")
+    Path("target").mkdir()
+    Path("target/manifest.json").write_text(json.dumps(manifest))
+    assert freshd("init")[0] == 0
+    schemas = {source["schema"] for source in manifest["sources"].values()}
+    written = Path("freshd.yaml").read_text()
+    assert schemas
+    assert all(f"connector_name: {schema}" in written for schema in schemas)
+    code, out, said = freshd("check")
+    assert (code, said) == (0, "")
+    assert "coverage:" in out
+
+
+def test_check_tells_every_problem_with_its_file_and_line() -> None:
+    Path("freshd.yaml").write_text("store: sqlite:///x.db\ncatalog: [assets.yaml]\npolicies: policies.yaml\n")
+    Path("assets.yaml").write_text("assets:\n  - {key: a, upstreems: [b]}\n  - {key: c, launcher: none}\n")
+    Path("policies.yaml").write_text('policies:\n  - name: p\n    select: "*"\n    expect: {lag: {stale: soon}}\n')
+    code, _, said = freshd("check")
+    assert code == 1
+    assert "assets.yaml:2: " in said
+    assert "upstreams" in said  # the nearest known key
+    assert "policies.yaml:4: " in said
+    assert "2 problems" in said
+    code, out, _ = freshd("check", "--json")
+    assert code == 1
+    found = json.loads(out)
+    assert [problem["where"] for problem in found["problems"]] == ["assets.yaml:2", "policies.yaml:4"]
+    assert found["ok"] is False
+
+
+def test_check_names_the_path_of_a_cycle() -> None:
+    Path("freshd.yaml").write_text("catalog: [assets.yaml]\n")
+    Path("assets.yaml").write_text("assets:\n  - {key: a, upstreams: [b]}\n  - {key: b, upstreams: [a]}\n")
+    code, _, said = freshd("check")
+    assert code == 1
+    assert "a <- b <- a" in said
+
+
+def test_coverage_names_what_is_missing() -> None:
+    Path("freshd.yaml").write_text(
+        "catalog: [assets.yaml]\npolicies: policies.yaml\n"
+        "identify: [{format: fivetran, match: {connector: x}, assets: fed}]\n"
+    )
+    Path("assets.yaml").write_text(
+        "assets: [{key: fed}, {key: unfed}, {key: idle}, {key: m1, upstreams: [fed]}, {key: m2, upstreams: [unfed]}]\n"
+    )
+    Path("policies.yaml").write_text("policies: [{name: p, select: m1, expect: {age: {stale: 1h}}}]\n")
+    code, out, _ = freshd("check", "--json")
+    assert code == 0
+    assert json.loads(out)["coverage"] == {
+        "assets": 5,
+        "with_policy": 1,
+        "sources": 2,
+        "idle_sources": ["idle"],
+        "unreached": ["unfed"],
+        "unwatched": ["unfed"],
+    }
+
+
+@pytest.mark.parametrize("kind", ["settings", "assets", "policies", "scenario", "event"])
+def test_schema_prints_a_json_schema(kind: str) -> None:
+    code, out, _ = freshd("schema", kind)
+    assert code == 0
+    assert json.loads(out)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_a_missing_settings_file_is_wrong_use_for_run() -> None:
+    code, _, said = freshd("run", "--config", "nope.yaml")
+    assert code == 2
+    assert "nope.yaml: no such file" in said
+
+
+# -- asking the daemon ---------------------------------------------------------------------------
+
+
+def test_nobody_there_is_exit_code_3() -> None:
+    code, _, said = freshd("status", "--url", "http://127.0.0.1:1")
+    assert code == 3
+    assert "no daemon answers at http://127.0.0.1:1" in said
+
+
+def test_what_is_no_freshd_is_exit_code_3(daemon: StubDaemon) -> None:
+    code, _, said = freshd("status", "--url", "not an address")
+    assert code == 3
+    assert "no daemon answers" in said
+
+
+@pytest.mark.parametrize("command", [["status"], ["assets"]])
+@pytest.mark.parametrize(("fail_on", "code"), [(None, 0), ("stale", 0), ("warn", 1), ("unknown", 1)])
+def test_fail_on_turns_a_verdict_into_an_exit_code(
+    daemon: StubDaemon, command: list[str], fail_on: str | None, code: int
+) -> None:
+    extra = [] if fail_on is None else ["--fail-on", fail_on]
+    assert freshd(*command, "--url", daemon.url, *extra)[0] == code
+
+
+def test_assets_asks_by_selectors_and_shows_the_cause(daemon: StubDaemon) -> None:
+    code, out, _ = freshd("assets", "-s", "tag:tier1", "--exclude", "x", "--url", daemon.url)
+    assert code == 0
+    assert daemon.asked == [("GET", "/api/assets", {"select": "tag:tier1", "exclude": "x"})]
+    assert "shop/orders" in out
+    assert "shop/raw: no update" in out
+    assert "46m40s" in out
+
+
+def test_explain_says_why_and_by_which_path(daemon: StubDaemon) -> None:
+    code, out, _ = freshd("explain", "orders", "--url", daemon.url)
+    assert code == 0
+    assert "Orders [cleaned]" in out
+    assert "cause: shop/raw, no update" in out
+    assert "shop/orders <- shop/raw" in out
+    assert "46m40s (1m40s its own, 45m inherited)" in out
+    assert "stale at 2026-11-22T09:00:00Z" in out
+
+
+def test_an_unknown_asset_is_wrong_use_with_a_hint(daemon: StubDaemon) -> None:
+    code, _, said = freshd("explain", "ordres", "--url", daemon.url)
+    assert code == 2
+    assert "did you mean shop/orders?" in said
+
+
+def test_materialize_asks_and_dry_run_only_tells(daemon: StubDaemon) -> None:
+    code, out, _ = freshd("materialize", "+orders", "--dry-run", "--url", daemon.url)
+    assert code == 0
+    assert "would be asked for" in out
+    _, _, body = daemon.asked[0]
+    assert (body["select"], body["dry_run"]) == (["+orders"], True)
+    assert "wish w1" in freshd("materialize", "orders", "--url", daemon.url)[1]
+
+
+def test_unmatched_prints_rules_to_paste(daemon: StubDaemon) -> None:
+    out = freshd("unmatched", "--url", daemon.url)[1]
+    assert "  - {format: fivetran, match: {connector: x}, assets: SELECTOR}" in out
+
+
+def test_json_is_what_the_daemon_answered(daemon: StubDaemon) -> None:
+    for command in (["status"], ["assets"], ["explain", "orders"], ["unmatched"], ["materialize", "orders"]):
+        code, out, _ = freshd(*command, "--json", "--url", daemon.url)
+        assert code == 0
+        assert isinstance(json.loads(out), dict)
+
+
+def test_the_token_comes_from_a_file_and_is_sent(daemon: StubDaemon) -> None:
+    Path("token").write_text("s3cret\n")
+    freshd("status", "--url", daemon.url, "--token-file", "token")
+    Path("freshd.yaml").write_text(f"listen: {daemon.url.removeprefix('http://')}\napi: {{token_file: token}}\n")
+    freshd("status")
+    assert daemon.tokens == ["Bearer s3cret", "Bearer s3cret"]
+    assert freshd("status", "--url", daemon.url, "--token-file", "nope")[0] == 2
+
+
+# -- emit ----------------------------------------------------------------------------------------
+
+
+def test_emit_posts_an_event_about_the_asset_of_that_name(daemon: StubDaemon) -> None:
+    code, out, _ = freshd(
+        *("emit", "orders", "--at", "2026-11-22T08:00:00Z", "-m", "row_count=3", "-m", "who=me", "--unchanged"),
+        *("--url", daemon.url),
+    )
+    assert code == 0
+    assert "1 event taken" in out
+    (event,) = daemon.asked[-1][2]
+    assert event["assets"] == ["shop/orders"]
+    assert event["metadata"] == {"row_count": 3, "who": "me"}
+    assert (event["type"], event["changed"], event["at"]) == ("update", False, "2026-11-22T08:00:00Z")
+    assert event["id"].startswith("emit-")
+
+
+def test_emit_of_what_nobody_knows_says_so(daemon: StubDaemon) -> None:
+    daemon.unmatched = ["nobody"]
+    code, _, said = freshd("emit", "nobody", "--url", daemon.url)
+    assert code == 1
+    assert "no asset is known by: nobody" in said
+
+
+def test_emit_reads_events_from_a_file_or_standard_input(daemon: StubDaemon) -> None:
+    Path("events.jsonl").write_text('{"asset": "a", "at": "2026-11-22T08:00:00Z"}\n{"asset": "b", "id": "mine"}\n')
+    assert freshd("emit", "--file", "events.jsonl", "--url", daemon.url)[0] == 0
+    assert freshd("emit", "--file", "events.jsonl", "--url", daemon.url)[0] == 0
+    first, again = daemon.asked[0][2], daemon.asked[1][2]
+    assert [event["asset"] for event in first] == ["a", "b"]
+    assert first[0]["id"] == again[0]["id"]  # what is dated can be emitted again without counting twice
+    assert first[1]["id"] == "mine"
+    assert freshd("emit", "-f", "-", "--url", daemon.url, stdin='[{"asset": "c"}]')[0] == 0
+    assert daemon.asked[2][2][0]["asset"] == "c"
+    Path("bad.jsonl").write_text('{"asset": "a"}\n{nope\n')
+    code, _, said = freshd("emit", "--file", "bad.jsonl", "--url", daemon.url)
+    assert (code, "bad.jsonl:2: not JSON" in said) == (2, True)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
+def test_emit_dbt_posts_the_results_of_an_invocation(daemon: StubDaemon) -> None:
+    results = DATA / "dbt/jaffle_small/run_results_build_ok.json"
+    assert freshd("emit", "--dbt", str(results), "--url", daemon.url)[0] == 0
+    events = [event for _, _, body in daemon.asked for event in body]
+    assert {event["type"] for event in events} >= {"update"}
+    assert all(event["assets"] and event["id"] for event in events)
+    code, _, said = freshd("emit", "--dbt", "nope.json", "--url", daemon.url)
+    assert (code, "nope.json: cannot be read" in said) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [[], ["a", "--file", "x"], ["a", "--metadata", "x"], ["a", "--type", "upsert"]])
+def test_emit_used_wrongly_is_exit_code_2(daemon: StubDaemon, arguments: list[str]) -> None:
+    assert freshd("emit", *arguments, "--url", daemon.url)[0] == 2
+    assert daemon.asked == []
+
+
+# -- test ----------------------------------------------------------------------------------------
+
+SCENARIO = """\
+scenario: one run
+start: 2026-03-02T08:00:00Z
+assets: [{key: raw}, {key: made, upstreams: [raw]}]
+policies: [{name: p, select: "**", expect: {lag: {stale: 1h}}, react: eager}]
+timeline:
+  - {at: 0s, update: raw}
+  - {at: 5m, expect: {launched: [made], assets: {made: {verdict: fresh}}}}
+"""
+
+
+def test_scenarios_hold_or_not_or_cannot_be_read() -> None:
+    Path("good.yaml").write_text(SCENARIO)
+    Path("wrong.yaml").write_text(SCENARIO.replace("launched: [made]", "launched: []"))
+    Path("bad.yaml").write_text(SCENARIO.replace("timeline", "timelien"))
+    code, out, _ = freshd("test", "good.yaml", "--junit", "junit.xml")
+    assert (code, "1 of 1 scenarios hold" in out) == (0, True)
+    assert "<testcase" in Path("junit.xml").read_text()
+    code, out, _ = freshd("test", "good.yaml", "wrong.yaml")
+    assert code == 1
+    assert "wrong.yaml:7" in out
+    assert freshd("test", "bad.yaml")[0] == 2
+    assert json.loads(freshd("test", "good.yaml", "--json")[1])["passed"] is True
+    assert "made" in freshd("test", "good.yaml", "--trace")[1]
+    assert freshd("test")[0] == 2
