@@ -1,6 +1,7 @@
 """A dbt manifest as assets: models, seeds, snapshots, sources and exposures, of every manifest version.
 
-Views, ephemeral models and exposures are virtual, seeds and models without parents static. What a node
+Views, ephemeral models and exposures are virtual, seeds and models without parents static (but not what
+another project is only said to have, whose parents may be left out). What a node
 depends on is followed through metrics, semantic models and functions to the nodes that hold data. A
 reference to a node that the manifest does not have (another project's) becomes a source asset, which
 counts only until somebody defines it. Tests, analyses and operations are no assets.
@@ -156,7 +157,7 @@ class _Reading:
         fields: dict[str, Any] = {
             "upstreams": upstreams,
             "virtual": virtual,
-            "static": kind == "seed" or (not upstreams and kind in ("model", "exposure")),
+            "static": kind == "seed" or (not upstreams and not foreign and kind in ("model", "exposure")),
             "watermark_only": kind == "source" and dbt.has_loaded_at(node),
             "launcher": "" if foreign or kind not in _BUILT or shape == "ephemeral" else self._launcher,
             "kind": shape if shape in _VIRTUAL else kind,

@@ -18,7 +18,7 @@ from freshd.adapters.formats.datasets import dataset_names
 from freshd.adapters.formats.fields import (
     inner,
     items,
-    load_object,
+    load,
     missing,
     needed_text,
     needed_time,
@@ -75,8 +75,16 @@ class _Run:
 
 
 def decode(message: Message) -> list[Sighting]:
-    """The sightings of one run event; nothing for events without a run, and for states that tell nothing."""
-    event, origin = load_object(message), message.origin
+    """The sightings of one run event, or of a batch; nothing for events without a run and for other states."""
+    value = load(message)
+    if type(value) is not list:
+        return _decoded(value, message.origin)
+    return [seen for number, event in enumerate(value) for seen in _decoded(event, f"{message.origin}[{number}]")]
+
+
+def _decoded(event: Any, origin: str) -> list[Sighting]:
+    if type(event) is not dict:
+        raise unfit(origin, "an event", "an object", event)
     if event.get("run") is None:
         if event.get("dataset") is None and event.get("job") is None:
             raise missing(origin, "run (or job, or dataset)")

@@ -208,11 +208,13 @@ def test_references_to_other_projects_are_source_assets_until_somebody_defines_t
     down = manifest(
         node("model.down.m", "model.up.a", "model.up.v.v1", "source.up.s.t", "model.up.injected"),
         node("model.up.injected", "model.up.a", original_file_path="", materialized="view"),
+        node("model.up.public", original_file_path=""),
     )
     alone = by_key(load(tmp_path, down))
     assert alone["down/m"].upstreams == ("up/a", "up/v.v1", "up/s/t", "up/injected")
     assert [alone[key].kind for key in ("up/a", "up/v.v1", "up/s/t")] == ["source"] * 3
     assert alone["up/injected"].launcher == ""
+    assert not alone["up/public"].static
     up = manifest(source("source.up.s.t"), node("model.up.a", "source.up.s.t"), node("model.up.injected", "model.up.a"))
     for both in (by_key(load(tmp_path, down, up)), by_key(load(tmp_path, up, down))):
         assert both["up/a"].upstreams == ("up/s/t",) and both["up/a"].kind == "model"

@@ -71,6 +71,15 @@ def test_a_completed_run_names_what_it_wrote_and_not_what_it_read() -> None:
     assert sighting.at == parse_instant("2026-11-22T08:00:00.123456Z")
 
 
+def test_a_batch_is_its_events() -> None:
+    assert [one.kind for one in seen([event("START", output()), event("COMPLETE", output())])] == [
+        EventKind.RUN_STARTED,
+        EventKind.UPDATE,
+    ]
+    with pytest.raises(DecodeError, match=r"lineage/0/1\[1\]: an event must be an object"):
+        seen([event("COMPLETE"), 5])
+
+
 def test_a_time_without_a_zone_is_utc() -> None:
     [sighting] = seen(event("COMPLETE", output(), eventTime="2026-11-22T08:00:00.5"))
     assert sighting.at == parse_instant("2026-11-22T08:00:00.5Z")
