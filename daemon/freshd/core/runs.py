@@ -24,7 +24,7 @@ from freshd.core.freshness import changed_upstream_end
 from freshd.core.history import FLAGS, NAMED, WIDTH
 from freshd.core.rows import OthersRun, OwnRun, Row
 from freshd.core.state import State
-from freshd.core.updates import later_start, refresh_due, take_update
+from freshd.core.updates import await_checks, later_start, refresh_due, take_update
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Check, RunPhase, RunReport
 from freshd.model.policy import ReactionKind, Retry
@@ -299,9 +299,7 @@ def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
     if known is not None and known[0] > at:
         return
     row.checks[check.name] = (at, check)
-    if row.checked_by != NEVER and not row.awaits_checks(row.updated_at):
-        row.checked_by = NEVER
-    settle(state, row)
+    await_checks(state, row)
     state.judge(row)
     state.touch(row)
 

@@ -77,7 +77,7 @@ def take_update(
         _trim(state, row)
     _move_pending(state, row, end if changed else FOREVER, late, demoted)
     if row.checks is not None:
-        _await_checks(state, row)
+        await_checks(state, row)
     if not row.source:
         _tell_read(row, start)
         refresh_due(state, row)
@@ -106,13 +106,15 @@ def _move_pending(state: State, row: Row, changed_end: Instant, late: bool, demo
         shake(state, row)
 
 
-def _await_checks(state: State, row: Row) -> None:
-    """Readers wait for the results of blocking checks of this update, for a while."""
-    if row.awaits_checks(row.updated_at):
-        row.checked_by = max(row.checked_by, row.updated_at + state.charter.limits.check_wait)
-        row.plan_at = min(row.plan_at, row.checked_by)
+def await_checks(state: State, row: Row) -> None:
+    """Readers wait for the results of blocking checks of the last update, for a while."""
+    until = row.updated_at + state.charter.limits.check_wait
+    awaited = row.updated_at != NEVER and until > state.now and row.awaits_checks(row.updated_at)
+    row.checked_by = until if awaited else NEVER
+    if awaited:
+        row.plan_at = min(row.plan_at, until)
         state.arm(row)
-        settle(state, row)
+    settle(state, row)
 
 
 def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int, int]) -> None:
