@@ -156,5 +156,35 @@ def test_what_does_not_fit(text: str, said: list[str]) -> None:
         assert any(problem.startswith(start) for problem in found), found
 
 
+class Dbt(Closed):
+    dbt: str
+    launcher: str = ""
+
+
+class Python(Closed):
+    python: str
+    launcher: str = ""
+    path: str = "."
+
+
+class Catalog(Closed):
+    catalog: tuple[Dbt | Python | str, ...]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{dbt: x, launchr: y}", ["f.yaml:1: unknown key launchr; did you mean launcher?"]),
+        ("{python: x, pth: y}", ["f.yaml:1: unknown key pth; did you mean path?"]),
+        ("{dbt: [x]}", ["f.yaml:1: catalog.0.dbt: should be a valid string"]),
+        ("{dbt: {a: b}, launcher: 3}", ["f.yaml:1: catalog.0.dbt: should", "f.yaml:1: catalog.0.launcher: should"]),
+    ],
+)
+def test_of_a_union_only_the_branch_that_was_meant_complains(entry: str, said: list[str]) -> None:
+    found = problems(f"catalog: [{entry}]", Catalog)
+    assert len(found) == len(said), found
+    assert all(problem.startswith(start) for problem, start in zip(found, said, strict=True)), found
+
+
 def test_secrets_are_not_repeated_in_problems() -> None:
     assert "hunter2" not in " ".join(problems("name: x\npassword: {hunter2: 1}", Outer))

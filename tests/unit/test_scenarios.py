@@ -178,6 +178,11 @@ BAD = [
         HEAD.replace("timeline:", "runs: {a/model: {take: 1m}}\ntimeline:"),
         ["s.yaml:8: unknown key take; did you mean"],
     ),
+    (
+        23,
+        HEAD.replace("timeline:", "runs: {a/model: [1m, {take: 1m}]}\ntimeline:"),
+        ["s.yaml:8: unknown key take; did you mean takes?"],
+    ),
     (16, HEAD.replace("upstreams: [a/raw]", "upstreams: [a/rw]"), ["s.yaml:5: asset a/model has an unknown upstream"]),
     (17, HEAD.replace("upstreams: [a/raw]", "upstreams: [a/model]"), ["s.yaml:5: the assets form a cycle"]),
     (18, HEAD.replace("react: eager", "react: eagr"), ["s.yaml:7: react: should be 'eager'"]),
@@ -197,6 +202,7 @@ def test_bad_files(tmp_path: Path, number: int, text: str, told: list[str]) -> N
     report = run(tmp_path, text)
     found = [str(problem).replace(f"{tmp_path}/", "") for problem in report.problems]
     assert report.exit_code == 2 and not report.results
+    assert len(found) == len(told), found
     for start in told:
         assert any(problem.startswith(start) for problem in found), found
 

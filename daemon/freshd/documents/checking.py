@@ -16,6 +16,8 @@ from freshd.documents.yaml_text import Document, PathPart
 from freshd.model.errors import ConfigError, Problem
 
 M = TypeVar("M", bound=BaseModel)
+Loc = tuple[PathPart, ...]
+_Complaint = tuple[Loc, ErrorDetails]
 _INSIDE: Final = 2
 
 
@@ -38,7 +40,7 @@ def explain(
     """What pydantic complains about, as problems at lines, without the branches of a union that were not meant."""
     value = document.at(*path)
     found: dict[tuple[str, str], None] = {}
-    for detail in _meant(error.errors(include_url=False), value):
+    for detail in _meant([(detail["loc"], detail) for detail in error.errors(include_url=False)], value):
         real = _real_path(detail["loc"], value)
         where = document.where(*path, *real)
         found[where, _message(detail, real, model)] = None
@@ -56,22 +58,37 @@ def _real_path(loc: Sequence[PathPart], value: Any) -> list[PathPart]:
     return real
 
 
-def _meant(details: Sequence[ErrorDetails], value: Any) -> Iterator[ErrorDetails]:
-    """The complaints without those of union branches that have another shape than what was written."""
-    reals = [tuple(_real_path(detail["loc"], value)) for detail in details]
-    best: dict[tuple[PathPart, ...], int] = {}
-    for detail, real in zip(details, reals, strict=True):
-        for length in range(len(real) + 1):
-            closeness = _closeness(detail) if length == len(real) else _INSIDE
-            best[real[:length]] = max(best.get(real[:length], 0), closeness)
-    for detail, real in zip(details, reals, strict=True):
-        of_branch = len(detail["loc"]) > len(real) and detail["type"] not in ("missing", "extra_forbidden")
-        if not of_branch or _closeness(detail) == best[real]:
+def _meant(complaints: Sequence[_Complaint], value: Any) -> Iterator[ErrorDetails]:
+    """The complaints, of each union only those of the branch that was meant: the nearest, with the fewest."""
+    unions: dict[tuple[PathPart, ...], dict[PathPart, list[_Complaint]]] = {}
+    for loc, detail in complaints:
+        site = _union_site(loc, detail, value)
+        if site is None:
             yield detail
+        else:
+            inside = ((*loc[:site], *loc[site + 1 :]), detail)
+            unions.setdefault(loc[:site], {}).setdefault(loc[site], []).append(inside)
+    for path, branches in unions.items():
+        scores = {
+            name: (-max(_closeness(loc, detail, len(path)) for loc, detail in told), len(told))
+            for name, told in branches.items()
+        }
+        for name, told in branches.items():
+            if scores[name] == min(scores.values()):
+                yield from _meant(told, value)
 
 
-def _closeness(detail: ErrorDetails) -> int:
-    """How near the branch of a union that complains is to what was written."""
+def _union_site(loc: Loc, detail: ErrorDetails, value: Any) -> int | None:
+    """Which part of a location names the branch of a union rather than a part of the value, the first such."""
+    parts = loc[:-1] if detail["type"] == "missing" else loc
+    real = _real_path(parts, value)
+    return next((index for index, part in enumerate(parts) if index >= len(real) or real[index] != part), None)
+
+
+def _closeness(loc: Loc, detail: ErrorDetails, depth: int) -> int:
+    """How near the branch of a union that complains is to what was written at that depth."""
+    if len(loc) > depth:
+        return _INSIDE
     if detail["type"] == "literal_error":
         return 1 if isinstance(detail["input"], str) else 0
     return 0 if detail["type"].endswith(("_type", "_parsing")) else _INSIDE
