@@ -94,7 +94,9 @@ class Matcher:
             return ruled
         names = sighting.names[index] if sighting.names else ()
         owners = self._index.owners(names, sighting.kind in _ALONE)
-        return _Outcome(owners, sighting.feed) if owners else _NOTHING
+        if not owners:
+            return _NOTHING
+        return _Outcome(owners, sighting.feed and (self._index.feed(owners[0]) or sighting.feed))
 
     def _applicable_rules(self, format: str, topic: str) -> tuple[tuple[CompiledRule, ...], tuple[str, ...]]:
         found = self._applicable.get((format, topic))

@@ -25,7 +25,7 @@ def fold(name: str) -> str:
 class NameIndex:
     """All names of a graph's assets."""
 
-    __slots__ = ("_alone", "_exact", "_folded")
+    __slots__ = ("_alone", "_exact", "_feeds", "_folded")
 
     def __init__(self, assets: Iterable[Asset], feeds: Mapping[AssetKey, str] | None = None) -> None:
         """`feeds`: those of assets that declare none themselves."""
@@ -50,13 +50,16 @@ class NameIndex:
             self._folded[name] = tuple(sorted({*owners, *self._folded.get(name, ())}))
         for name, owners_of_table in _any_database(tables).items():
             self._folded.setdefault(name, owners_of_table)
+        self._feeds = {**(feeds or {}), **{asset.key: asset.feed for asset in every if asset.feed}}
         by_feed: dict[str, list[AssetKey]] = {}
-        for asset in every:
-            feed = asset.feed or (feeds or {}).get(asset.key, "")
-            if feed:
-                by_feed.setdefault(fold(feed), []).append(asset.key)
+        for key, feed in self._feeds.items():
+            by_feed.setdefault(fold(feed), []).append(key)
         for feed, keys in by_feed.items():
             self._folded.setdefault(feed, tuple(sorted(keys)))
+
+    def feed(self, key: AssetKey) -> str:
+        """What fills the asset, as it or a rule says; empty if neither does."""
+        return self._feeds.get(key, "")
 
     def owners(self, names: Iterable[str], alone: bool = False) -> Owners:
         """The assets of the first name that any has; empty if none has one. `alone`: without its twins."""

@@ -110,6 +110,12 @@ def test_one_event_updates_all_tables_of_a_source() -> None:
     assert isinstance(event, Event) and event.feed == "fivetran/rainy_dental" and event.id == "i"
 
 
+def test_a_feed_is_called_what_its_assets_call_it() -> None:
+    sighting = replace(sync("id_of_it"), names=(("fivetran/id_of_it", "fivetran/quiet_river"),))
+    [event] = matcher().match(sighting, 5)
+    assert isinstance(event, Event) and (event.assets, event.feed) == (("by/feed",), "fivetran/quiet_river")
+
+
 def test_captures_are_filled_into_the_selector() -> None:
     rules = rule({"connector_name": "{schema}", "destination": "wh"}, "relation:raw.{schema}.*", format="fivetran")
     found = matcher(rules).match(sync(connector_name="stripe", destination="wh"), 5)
