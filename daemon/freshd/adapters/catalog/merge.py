@@ -21,7 +21,7 @@ from freshd.model.select import Selector
 _UNSELECTABLE: Final = frozenset({"static", "watermark_only", "description", "aliases", "partitions", "mappings"})
 """Fields that no selector looks at: an overlay of them leaves the selector valid."""
 
-HINTED: Final = 20
+HINTED: Final = 5
 """Unknown upstreams for which the nearest known key is looked up; that takes a while in a large graph."""
 
 
