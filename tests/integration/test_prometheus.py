@@ -1,0 +1,171 @@
+"""A real Prometheus scrapes the daemon: what it took in, and whether its alerts would fire."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from tests.integration.daemon_process import PATIENCE_S, DaemonProcess, free_port
+
+pytestmark = pytest.mark.prometheus
+
+ODD = 'odd "name"\\with\nlines'
+ASSETS = {
+    "assets": [
+        {"key": "shop/raw_orders", "group": "ingestion", "owners": ["ingestion@shop.example"], "feed": "shop/loader"},
+        {"key": "shop/orders", "upstreams": ["shop/raw_orders"], "launcher": "build", "group": "sales"},
+        {"key": "shop/extract", "upstreams": ["shop/orders"], "group": ODD},
+    ]
+}
+POLICIES = {
+    "policies": [
+        {
+            "name": "within the hour",
+            "select": "shop/**",
+            "expect": {"lag": {"warn": "45m", "stale": "1h"}},
+            "react": "eager",
+            "alert": {"severity": "critical"},
+        }
+    ]
+}
+RULES = {
+    "groups": [
+        {
+            "name": "freshd",
+            "rules": [
+                {"alert": "AssetStale", "expr": "time() > freshd_asset_stale_at_timestamp_seconds"},
+                {"alert": "LoopHangs", "expr": "time() - freshd_loop_last_timestamp_seconds > 120"},
+            ],
+        }
+    ]
+}
+
+
+@dataclass
+class Prometheus:
+    """A Prometheus of this test's own."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The instant vector that an expression gives now."""
+        answer = httpx.get(f"http://127.0.0.1:{self.port}/api/v1/query", params={"query": expression}, timeout=10)
+        result: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
+        return result
+
+    def value(self, expression: str) -> float | None:
+        """The one value that an expression gives."""
+        found = self.query(expression)
+        return float(found[0]["value"][1]) if len(found) == 1 else None
+
+    def get(self, path: str) -> Any:
+        """Something of its API."""
+        return httpx.get(f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=10).raise_for_status().json()["data"]
+
+    def until(self, holds: Callable[[], object]) -> None:
+        """Wait until it holds."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                if holds():
+                    return
+            except httpx.HTTPError:
+                pass
+            assert self.process.poll() is None, "Prometheus has ended"
+            assert time.monotonic() < end, f"it did not come to be; targets: {self.get('targets')}"
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
+    folder = tmp_path / "daemon"
+    folder.mkdir()
+    running = DaemonProcess(folder)
+    running.configure(
+        {"assets.yaml": ASSETS, "policies.yaml": POLICIES},
+        catalog=["assets.yaml"],
+        policies="policies.yaml",
+        launchers={"build": {"kind": "command", "argv": ["true"]}},
+    )
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path, daemon: DaemonProcess) -> Iterator[Prometheus]:
+    program = shutil.which("prometheus")
+    if program is None:
+        missing = "Prometheus is not installed (Debian: apt-get install prometheus)"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    target = {"job_name": "freshd", "static_configs": [{"targets": [f"127.0.0.1:{daemon.port}"]}]}
+    config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": [target]}
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(RULES))
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({**config, "rule_files": ["rules.yml"]}))
+    port = free_port()
+    with (tmp_path / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                program,
+                f"--config.file={tmp_path / 'prometheus.yml'}",
+                f"--storage.tsdb.path={tmp_path / 'tsdb'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    running = Prometheus(port, process)
+    running.until(lambda: running.get("status/buildinfo"))
+    yield running
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+
+
+def test_a_real_prometheus_takes_in_everything_that_is_exported(daemon: DaemonProcess, prometheus: Prometheus) -> None:
+    daemon.post("/events", {"asset": "shop/raw_orders", "id": "s1"}).raise_for_status()
+    daemon.until(lambda: daemon.metric("freshd_runs_total", launcher="build", outcome="succeeded") == 1)
+    prometheus.until(lambda: prometheus.value('freshd_runs_total{outcome="succeeded"}') == 1)
+
+    (target,) = prometheus.get("targets")["activeTargets"]
+    assert (target["health"], target["lastError"]) == ("up", "")
+    # Nothing was left out on the way: as many samples were taken in as lines stand on the page.
+    lines = [line for line in daemon.get("/metrics").text.splitlines() if line and not line.startswith("#")]
+    prometheus.until(lambda: prometheus.value("scrape_samples_post_metric_relabeling") == len(lines))
+    names = {sample["metric"]["__name__"] for sample in prometheus.query('{job="freshd", __name__=~"freshd_.+"}')}
+    assert names == {line.partition("{")[0].partition(" ")[0] for line in lines}
+
+    updated = prometheus.value('freshd_asset_updated_timestamp_seconds{asset="shop/raw_orders"}')
+    stale_at = prometheus.value('freshd_asset_stale_at_timestamp_seconds{asset="shop/raw_orders"}')
+    assert updated is not None and stale_at is not None
+    assert stale_at - updated == pytest.approx(3600, abs=0.001)
+    info = prometheus.query('freshd_asset_info{team="ingestion@shop.example"}')
+    assert [found["metric"]["feed"] for found in info] == ["shop/loader"]
+    odd = prometheus.query('freshd_asset_info{asset="shop/extract"}')
+    assert [found["metric"]["asset_group"] for found in odd] == [ODD]
+    assert prometheus.query('freshd_asset_in_flight{asset="shop/orders"}') == []
+
+
+def test_an_alert_on_the_instant_of_staleness_fires_and_is_over(daemon: DaemonProcess, prometheus: Prometheus) -> None:
+    def firing() -> list[str]:
+        alerts = prometheus.get("alerts")["alerts"]
+        assert not [alert for alert in alerts if alert["labels"]["alertname"] == "LoopHangs"]
+        return sorted(alert["labels"]["asset"] for alert in alerts)
+
+    daemon.post("/events", {"asset": "shop/raw_orders", "at": "2026-01-01T00:00:00Z"}).raise_for_status()
+    prometheus.until(lambda: "shop/raw_orders" in firing())
+    prometheus.until(lambda: len(prometheus.query("freshd_incident_open")) == 1)
+    cause = prometheus.query("freshd_incident_open")[0]["metric"]
+    assert (cause["cause"], cause["reason"], cause["severity"]) == ("shop/raw_orders", "no_update", "critical")
+    daemon.post("/events", {"asset": "shop/raw_orders"}).raise_for_status()
+    prometheus.until(lambda: firing() == [] and prometheus.query("freshd_incident_open") == [])
