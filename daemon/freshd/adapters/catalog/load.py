@@ -25,6 +25,7 @@ from freshd.model.asset import Asset
 from freshd.model.errors import ConfigError, DecodeError, Problem
 from freshd.model.graph import AssetGraph
 from freshd.model.inputs import EventKind
+from freshd.model.names import fold
 from freshd.model.sighting import Sighting
 from freshd.model.time import NEVER, parse_instant
 
@@ -140,11 +141,14 @@ def _taken_as_built(project: DbtProject, graph: AssetGraph, told: Sequence[Sight
         at = parse_instant(project.generated_at)
     except ValueError:
         at = None
+    loaded = {fold(asset.relation) for asset in graph.assets.values() if asset.source_name and asset.relation}
     taken: list[Sighting] = []
     for unique_id, key in project.keys.items():
         asset = graph.assets.get(key)
         if asset is None or asset.virtual or unique_id in known or unique_id.startswith(("source.", "exposure.")):
             continue
+        if asset.kind == "seed" and fold(asset.relation) in loaded:
+            continue  # that would take the source of the same table as loaded, too
         taken.append(
             Sighting(
                 kind=EventKind.UPDATE,
