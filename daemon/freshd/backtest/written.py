@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from freshd.backtest.scenario import Behaviour, Expectation, ExpectedAsset, Happening, Scenario
 from freshd.documents import Closed, Document, DurationField, InstantField, nearest
@@ -60,7 +61,9 @@ def _moment(value: Any) -> Moment:
             return Moment(parse_instant(str(value)), absolute=True)
         except ValueError:
             pass
-    raise ValueError(f"{value!r} is neither an offset from the start, like 1h30m, nor an instant")
+    raise PydanticCustomError(
+        "moment_type", "{given} is neither an offset from the start, like 1h30m, nor an instant", {"given": repr(value)}
+    )
 
 
 def _one_or_many(value: Any) -> Any:

@@ -39,12 +39,20 @@ def explain(
 ) -> list[Problem]:
     """What pydantic complains about, as problems at lines, without the branches of a union that were not meant."""
     value = document.at(*path)
-    found: dict[tuple[str, str], None] = {}
+    told: dict[tuple[str, str], None] = {}
+    misspelt: set[tuple[str, str]] = set()
     for detail in _meant([(detail["loc"], detail) for detail in error.errors(include_url=False)], value):
-        real = _real_path(detail["loc"], value)
-        where = document.where(*path, *real)
-        found[where, _message(detail, real, model)] = None
-    return [Problem(where, message) for where, message in found]
+        where = document.where(*path, *_real_path(detail["loc"], value))
+        message = _message(detail, _real_path(detail["loc"], value), model)
+        told[where, message] = None
+        _, _, meant = message.partition("; did you mean ")
+        if meant:
+            misspelt.add((document.where(*path, *_real_path(detail["loc"][:-1], value)), meant.removesuffix("?")))
+    return [
+        Problem(where, message)
+        for where, message in told
+        if (where, message.removesuffix(" is missing").partition(" is missing in ")[0]) not in misspelt
+    ]
 
 
 def _real_path(loc: Sequence[PathPart], value: Any) -> list[PathPart]:

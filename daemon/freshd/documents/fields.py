@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from freshd.model.time import parse_duration, parse_instant
 
@@ -18,13 +19,13 @@ class Closed(BaseModel):
 def _duration(value: Any) -> int:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return parse_duration(value)
-    raise ValueError(f"{value!r} is not a duration; write one like 45s, 1h30m, 2d or 4w")
+    raise PydanticCustomError("duration_type", "should be a duration; write one like 45s, 1h30m, 2d or 4w")
 
 
 def _instant(value: Any) -> int:
     if isinstance(value, str):
         return parse_instant(value)
-    raise ValueError(f"{value!r} is not an instant; write one like 2026-11-22T08:00:00Z")
+    raise PydanticCustomError("instant_type", "should be an instant; write one like 2026-11-22T08:00:00Z")
 
 
 DurationField = Annotated[
