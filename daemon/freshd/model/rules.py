@@ -90,14 +90,18 @@ def compile_rules(rules: Sequence[IdentifyRule], select: Select) -> tuple[Compil
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    """A glob whose `{x}` capture within one segment; `a/**` fits a too: some name a folder, some its files."""
+    """A glob whose `{x}` capture within one segment, as does `*` where the glob has segments at all.
+
+    `a/**` fits a too: some producers name a folder, some its files.
+    """
+    separator = "/" if "/" in text else ""
     stem, all_below = (text[:-3], "(?:/.*)?") if text.endswith("/**") else (text, "")
     parts = _CAPTURE.split(stem)
     out: list[str] = []
     seen: set[str] = set()
     for number, part in enumerate(parts):
         if number % 2 == 0:
-            out.append(glob_regex(part).pattern)
+            out.append(glob_regex(part, separator).pattern)
         elif part in seen:
             out.append(f"(?P={part})")
         else:

@@ -158,6 +158,28 @@ def test_a_capture_stays_within_one_segment_and_means_the_same_twice() -> None:
     assert isinstance(about("shop/x/shop")[0], Unmatched)
 
 
+@pytest.mark.parametrize(
+    ("glob", "text", "fits"),
+    [
+        ("*", "s3://lake/a", True),
+        ("snowflake*", "snowflake://org-acct", True),
+        ("s3://*", "s3://lake", True),
+        ("s3://*", "s3://lake/a", False),
+        ("s3://**", "s3://lake/a", True),
+        ("raw/*/x", "raw/a/x", True),
+        ("raw/*/x", "raw/a/b/x", False),
+        ("*_dbt_test__audit.*", "wh.public_dbt_test__audit.unique", True),
+        ("orders", "Orders", False),
+        ("a?c", "abc", True),
+        ("a.c", "abc", False),
+    ],
+)
+def test_globs(glob: str, text: str, fits: bool) -> None:
+    sighting = Sighting(EventKind.UPDATE, "cloudevents", (), {"source": text})
+    [found] = matcher(rule({"source": glob}, "shop/orders")).match(sighting, 5)
+    assert isinstance(found, Event) == fits
+
+
 def test_the_first_rule_that_matches_wins_also_if_it_selects_nothing() -> None:
     first = rule({"connector": "rainy_*"}, "source:gone", format="fivetran")
     second = rule({"connector": "rainy_dental"}, "source:stripe", format="fivetran")
