@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from freshd.backtest.memory_journal import MemoryJournal
 from freshd.backtest.scenario import Expectation, ExpectedAsset, Scenario
 from freshd.backtest.trace import Trace
-from freshd.backtest.world import MemoryJournal, ScriptedPerformer, TimeLine, VirtualClock
+from freshd.backtest.world import ScriptedPerformer, TimeLine, VirtualClock
 from freshd.core.engine import Engine
 from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.inputs import Started

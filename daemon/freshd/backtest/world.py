@@ -8,7 +8,7 @@ sees everything that is due at its instant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -16,9 +16,8 @@ from freshd.backtest.scenario import Scenario
 from freshd.model.asset import AssetKey
 from freshd.model.effects import Effect, LaunchRun, SendNotice
 from freshd.model.inputs import Input, NoticeReport, RunPhase, RunReport
-from freshd.model.records import Record
 from freshd.model.time import FOREVER, Instant, format_instant
-from freshd.ports import Batch, Position, StateRow
+from freshd.ports import Batch
 
 TURNS_AT_ONE_INSTANT: Final = 10_000
 """Turns of the loop without the clock moving, after which a scenario is said never to come to rest."""
@@ -109,24 +108,6 @@ class TimeLine:
         at = self._looks[0][0]
         while self._looks and self._looks[0][0] == at:
             yield self._looks.pop(0)[1]
-
-
-class MemoryJournal:
-    """Keeps nothing: a scenario is never recovered."""
-
-    def append(self, records: Sequence[Record], positions: Mapping[str, Position]) -> None:
-        """Durable at once."""
-
-    def checkpoint(self, rows: Iterable[StateRow]) -> None:
-        """Not needed."""
-
-    def recover(self) -> tuple[Iterator[StateRow], Iterator[Record]]:
-        """Nothing."""
-        return iter(()), iter(())
-
-    def positions(self) -> Mapping[str, Position]:
-        """None."""
-        return {}
 
 
 class ScriptedPerformer:

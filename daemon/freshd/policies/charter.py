@@ -141,6 +141,10 @@ def _take(written: WrittenPolicy, draughting: _Draughting) -> None:
         draughting.notes.append(
             Problem(written.where("select"), f"policy {model.name!r} selects nothing: {' '.join(_texts(model.select))}")
         )
+    if model.react is None and model.model_fields_set & {"retry", "on_upstream_failure"}:
+        draughting.notes.append(
+            Problem(written.where(), f"policy {model.name!r}: retry and on_upstream_failure count only beside a react")
+        )
     draughting.selected[model.name] = keys
     draughting.policies[model.name] = _policy(written, draughting.problems)
 

@@ -128,10 +128,10 @@ def test_every_problem_with_this_graph_is_told_at_once() -> None:
         assert problem.startswith(start), problem
 
 
-def test_empty_selections_can_be_notes() -> None:
+def test_what_has_no_effect_can_be_a_note() -> None:
     notes: list[Problem] = []
-    made = charter("- {name: a, select: nowhere}", notes=notes)
-    assert made.selected == {"a": ()} and [note.where for note in notes] == ["p.yaml:2"]
+    made = charter("- {name: a, select: nowhere}\n- {name: b, select: raw, retry: {attempts: 2}}", notes=notes)
+    assert made.selected == {"a": (), "b": ("raw",)} and [note.where for note in notes] == ["p.yaml:2", "p.yaml:3"]
 
 
 def test_policies_of_policies() -> None:
