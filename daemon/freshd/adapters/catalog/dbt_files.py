@@ -50,6 +50,8 @@ def read_json(place: str, base: Path, hint: str = "") -> dict[str, Any]:
 
 def _opened(path: Path, name: str, hint: str) -> bytes:
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError([Problem(name, f"is larger than {MAX_BYTES >> 20} MiB")])
         return path.read_bytes()
     except FileNotFoundError:
         raise ConfigError([Problem(name, f"no such file{f'; {hint}' if hint else ''} (looked for {path})")]) from None
@@ -59,13 +61,18 @@ def _opened(path: Path, name: str, hint: str) -> bytes:
 
 def _fetched(place: str, name: str) -> bytes:
     try:
-        answer = httpx.get(place, timeout=FETCH_TIMEOUT_S, follow_redirects=True)
-        answer.raise_for_status()
+        with httpx.stream("GET", place, timeout=FETCH_TIMEOUT_S, follow_redirects=True) as answer:
+            answer.raise_for_status()
+            body = bytearray()
+            for part in answer.iter_bytes():
+                body += part
+                if len(body) > MAX_BYTES:
+                    raise ConfigError([Problem(name, f"is larger than {MAX_BYTES >> 20} MiB")])
     except httpx.HTTPStatusError as error:
         raise ConfigError([Problem(name, f"the server answered {error.response.status_code}")]) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ConfigError([Problem(name, f"cannot be fetched: {type(error).__name__}")]) from None
-    return answer.content
+    return bytes(body)
 
 
 def _unpacked(raw: bytes) -> bytes:
