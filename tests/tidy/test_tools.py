@@ -18,11 +18,11 @@ def run(*command: str) -> None:
 
 
 def test_ruff_finds_nothing() -> None:
-    run(str(BIN / "ruff"), "check", "--no-cache", "--quiet", ".")
+    run(str(BIN / "ruff"), "check", "--no-cache", "--quiet", "--output-format=concise", ".")
 
 
 def test_everything_is_formatted() -> None:
-    run(str(BIN / "ruff"), "format", "--no-cache", "--check", "--quiet", ".")
+    run(str(BIN / "ruff"), "format", "--no-cache", "--check", "--output-format=concise", ".")
 
 
 @pytest.mark.timeout(600)
