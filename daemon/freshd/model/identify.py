@@ -23,6 +23,9 @@ from freshd.model.time import Instant
 REMEMBERED_OUTCOMES: Final = 20_000
 """Combinations of field values whose outcome under the rules is remembered; the oldest are forgotten."""
 
+SHOWN: Final = 500
+"""Characters of a name or field that an unmatched event keeps; outcomes for longer values are not remembered."""
+
 _ALONE: Final = frozenset({EventKind.OBSERVATION, EventKind.CHECK})
 
 
@@ -119,6 +122,8 @@ class Matcher:
         if key in self._outcomes:
             return self._outcomes[key]
         outcome = self._decide(rules, dict(zip(used, values, strict=True)), sighting)
+        if any(value is not None and len(value) > SHOWN for value in values):
+            return outcome
         if len(self._outcomes) >= REMEMBERED_OUTCOMES:
             del self._outcomes[next(iter(self._outcomes))]
         self._outcomes[key] = outcome
@@ -202,7 +207,8 @@ def _unmatched(sighting: Sighting, at: Instant, index: int) -> Unmatched:
     fields = {**sighting.fields, **(sighting.each_fields[index] if index < len(sighting.each_fields) else {})}
     names = sighting.names[index] if index < len(sighting.names) else ()
     name = names[0] if names else sighting.feed or next((value for value in fields.values() if value), "")
-    return Unmatched(sighting.format, name, {key: value for key, value in fields.items() if value}, at)
+    told = {key: value[:SHOWN] for key, value in fields.items() if value}
+    return Unmatched(sighting.format, name[:SHOWN], told, at)
 
 
 def _event(sighting: Sighting, at: Instant, assets: tuple[AssetKey, ...], feed: str, part: str = "") -> Event:

@@ -269,6 +269,11 @@ def test_outcomes_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch)
     for number in range(10):
         each.match(sync(f"c{number}"), 5)
     assert len(each._outcomes) == 3
+    [unmatched] = each.match(sync("x" * 9_000), 5)
+    assert (
+        isinstance(unmatched, Unmatched) and len(unmatched.name) == len(unmatched.fields["connector"]) == identify.SHOWN
+    )
+    assert all(len(str(key)) < 1_000 for key in each._outcomes)
 
 
 @pytest.mark.parametrize(
