@@ -4,6 +4,7 @@ history for people, one writer at a time, appends that count once whatever happe
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import create_engine, text
 
 from freshd.adapters.sql import SqlStore, StoreSettings
 from freshd.adapters.sql.projection import METADATA_BYTES, PAYLOAD_BYTES
+from freshd.backtest.memory_journal import MemoryJournal
 from freshd.model.asset import Asset
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.errors import FencedError, PermanentError, TransientError
@@ -435,6 +437,42 @@ def test_a_failure_in_the_middle_leaves_nothing_half_written(opened: Open, url: 
     sql(url, "ALTER TABLE elsewhere RENAME TO dead_letters")
     store.append([update(2), DeadLettered(NOW, DeadLetter("o", "r", "m", b""))], {"s": "2"})
     assert len(recovered(store)) == 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_commits_and_answers_are_lost_every_append_counts_once(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    dice = random.Random(seed)
+    store, model, expected = opened(), MemoryJournal(), 0
+    for number in range(36):
+        committed, killed = dice.random() < 0.5, dice.random() < 0.3
+        if dice.random() < 0.2:
+            rows = [("row", f"k{dice.randrange(5)}", dice.choice([None, number]))]
+            call, given = "checkpoint", (rows,)
+        else:
+            records = flood(number * 1_000, dice.choice([1, 3, 220, 400]))
+            call, given = "append", (records, {"s": str(number)})
+        if dice.random() < 0.5:
+            broken = failing_commits(store, monkeypatch, committed)
+            for _ in range(dice.choice([1, 2])):
+                with pytest.raises((TransientError, PermanentError)):
+                    getattr(store, call)(*given)
+            broken.clear()
+            monkeypatch.undo()
+            if killed:
+                store = opened()
+        else:
+            killed = False
+        if not killed:
+            getattr(store, call)(*given)
+        if not killed or committed:
+            getattr(model, call)(*given)
+            expected += len(given[0]) if call == "append" else 0
+        assert store.positions() == model.positions()
+        assert [list(part) for part in store.recover()] == [list(part) for part in model.recover()]
+    store.checkpoint([])
+    assert len(store.materialisations("", 10_000)) == expected
 
 
 # -- odd values

@@ -27,6 +27,9 @@ from freshd.model.records import Record
 COMPRESS_FROM: Final = 1_024
 """Blobs of at least this many bytes are compressed."""
 
+COMPRESS_STATE_FROM: Final = 4_096
+"""Rows of the checkpoint of at least this many bytes are compressed; the others can be read by people."""
+
 COMPRESSION_LEVEL: Final = 1
 
 LARGEST_BLOB: Final = 1 << 30
@@ -69,9 +72,7 @@ class RecordCodec:
     def decode(self, blob: bytes, where: str = "the journal") -> list[Record]:
         """The records of a blob. Raises PermanentError, saying how to mend it, if it cannot be understood."""
         try:
-            if blob.startswith(_ZSTD_MAGIC):
-                blob = self._decompressor.decompress(blob, max_output_size=LARGEST_BLOB)
-            document = orjson.loads(blob)
+            document = orjson.loads(self._decompressed(blob))
             fields = tuple((name, tuple(names)) for name, names in document["fields"].items())
             reader = self._readers.get(fields)
             if reader is None:
@@ -84,6 +85,26 @@ class RecordCodec:
                 f"{where} holds records that this version cannot read ({type(error).__name__}: {error}); start the "
                 "version of freshd that wrote them, or restore the store from a backup"
             ) from error
+
+    def encode_state(self, value: Any) -> bytes:
+        """The value of a row of the checkpoint, as JSON; a large one compressed."""
+        try:
+            blob = orjson.dumps(value)
+        except TypeError:
+            blob = orjson.dumps(scrub_json(value))
+        return self._compressor.compress(blob) if len(blob) >= COMPRESS_STATE_FROM else blob
+
+    def decode_state(self, blob: bytes, where: str) -> Any:
+        """The value of a row of the checkpoint. Raises PermanentError if it cannot be understood."""
+        try:
+            return orjson.loads(self._decompressed(blob))
+        except (ValueError, zstandard.ZstdError) as error:
+            raise PermanentError(f"{where} is damaged ({error}); restore the store from a backup") from error
+
+    def _decompressed(self, blob: bytes) -> bytes:
+        if blob.startswith(_ZSTD_MAGIC):
+            return self._decompressor.decompress(blob, max_output_size=LARGEST_BLOB)
+        return blob
 
     def _plain(self, value: Any) -> Any:
         """What JSON is to hold for a value that it has no form for."""

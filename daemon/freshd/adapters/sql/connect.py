@@ -36,9 +36,11 @@ READER_WAIT_S: Final = 10
 """How long a query waits for one of them."""
 
 PAGE_BYTES: Final = 8_192
-CACHE_BYTES: Final = 32 * 1024 * 1024
+CACHE_BYTES: Final = 16 * 1024 * 1024
 WAL_PAGES: Final = 1_000
-"""SQLite's page size (of new files), page cache of the writer, and pages of the write-ahead log before it is folded."""
+WAL_BYTES: Final = 64 * 1024 * 1024
+"""SQLite's page size (of new files), page cache of the writer, pages of the write-ahead log before it is folded, and
+what is left of that log once a long query has made it longer."""
 
 
 def is_sqlite(url: URL) -> bool:
@@ -111,6 +113,7 @@ def _prepare(connection: Any, url: URL, synchronous: str) -> None:
             f"synchronous = {synchronous.upper()}",
             f"cache_size = {-(CACHE_BYTES // 1024)}",
             f"wal_autocheckpoint = {WAL_PAGES}",
+            f"journal_size_limit = {WAL_BYTES}",
             "secure_delete = OFF",
             "temp_store = MEMORY",
         )

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import orjson
 import structlog
 
 from freshd.adapters.sql import statements as sql
@@ -165,7 +164,8 @@ class SqlStore(SqlHistory):
     def checkpoint(self, rows: Iterable[StateRow]) -> None:
         """Put the changed state and drop the journal that it folds in; then prune old history, some at a time."""
         newest = {(kind, key): value for kind, key, value in rows}
-        put = [(*key, orjson.dumps(newest[key])) for key in sorted(newest) if newest[key] is not None]
+        encode = self._codec.encode_state
+        put = [(*key, encode(newest[key])) for key in sorted(newest) if newest[key] is not None]
         gone = [key for key in newest if newest[key] is None]
 
         def fold(transaction: Transaction) -> None:
@@ -297,7 +297,7 @@ class SqlStore(SqlHistory):
         while True:
             rows = self._query("read the state", sql.READ_STATE, kind, key, SLICE)
             for kind, key, value in rows:
-                yield kind, key, orjson.loads(value)
+                yield kind, key, self._codec.decode_state(value, f"{self._writer.where}: the state of {kind} {key}")
             if len(rows) < SLICE:
                 return
 
