@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -179,6 +181,21 @@ def test_a_second_daemon_on_the_same_store_fences_the_first(shop: Path) -> None:
         first.eventually(lambda: _refused(first))
         assert first.wait() != 0
         assert "loop.ended" in first.said()
+
+
+def test_while_the_store_is_locked_nothing_is_lost_and_nobody_is_told_a_lie(shop: Path, daemon: RunningDaemon) -> None:
+    with closing(sqlite3.connect(shop / "state/freshd.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(httpx.HTTPStatusError, match="503"):
+            daemon.post({"asset": "shop/raw", "id": "s1"})
+        daemon.eventually(lambda: "store.unavailable" in daemon.said())
+        assert not httpx.get(f"{daemon.url}/readyz", timeout=60).is_success
+        assert httpx.get(f"{daemon.url}/healthz", timeout=60).is_success
+        assert runs(shop) == []
+        other.execute("ROLLBACK")
+    daemon.eventually(lambda: current(daemon))
+    assert len(runs(shop)) == 3
+    assert daemon.get("/readyz")["ok"]
 
 
 def test_an_address_in_use_ends_it_with_a_message(shop: Path, daemon: RunningDaemon) -> None:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, Final
 
@@ -40,6 +40,10 @@ from freshd.runtime.translate import Translator
 
 DRAIN: Final[Duration] = 5 * SECOND
 """How long a stopping daemon goes on making durable what it has taken in."""
+
+FIRST_OPENING: Final[Duration] = SECOND // 2
+LONGEST_OPENING: Final[Duration] = 10 * SECOND
+"""The longest wait between two tries to open a store that cannot be reached."""
 
 JOIN_S: Final = 30.0
 """How long a stopping daemon waits for its loop; a store that hangs is left behind."""
@@ -130,7 +134,7 @@ class Daemon:
         project, clock = self.project, self._clock
         settings = project.settings
         self._store = store = SqlStore(settings.store, project.base)
-        store.open()
+        self._open(store)
         store.describe(project.graph.assets.values())
         recovered = recover(project.charter, store)
         engine = recovered.engine
@@ -175,6 +179,25 @@ class Daemon:
             policies=len(project.charter.policies),
             records_folded=recovered.records,
         )
+
+    def _open(self, store: SqlStore) -> None:
+        """Take the store over; one that cannot be reached now is waited for until the daemon is to stop."""
+        wait = FIRST_OPENING
+        while True:
+            try:
+                return store.open()
+            except TransientError as error:
+                log.error("store.unavailable", what="open", error=str(error), note="it is tried again")
+                if self._stop_within(wait):
+                    raise
+                wait = min(2 * wait, LONGEST_OPENING)
+
+    def _stop_within(self, wait: Duration) -> bool:
+        try:
+            order = self._orders.get(timeout=wait / SECOND)
+        except Empty:
+            return False
+        return order is Order.STOP
 
     def _drive(self, engine: Any, world: World) -> None:
         try:

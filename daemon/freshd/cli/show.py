@@ -80,9 +80,10 @@ def explain(out: Console, answer: Json) -> None:
     out.print(table)
     for policy in asset["policies"]:
         measure = f" by {policy['measure']}" if policy["measure"] else ""
+        since = f" since {policy['since']}" if policy["since"] else ""
         ahead = [f"{word} at {policy[f'{word}_at']}" for word in ("warn", "stale") if policy[f"{word}_at"]]
         out.print(
-            f"policy {escape(policy['policy'])}: {verdict(policy['verdict'])}{measure} since {policy['since']}"
+            f"policy {escape(policy['policy'])}: {verdict(policy['verdict'])}{measure}{since}"
             + (f" ({', '.join(ahead)})" if ahead else "")
         )
     for line in reasons(asset):

@@ -7,6 +7,7 @@ a smoke test of the whole. Without, it goes on until Ctrl-C.
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import time
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def demo(
     stage = Stage(example or find_example(), place)
     watch = Watch(Client(stage.url), console(), lambda: time.monotonic() - began)
     broken: list[str] | None = None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if kafka or kafka_address:
             address = kafka_address or stage.start_broker()
