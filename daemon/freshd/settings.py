@@ -235,8 +235,12 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if name.upper().startswith(PREFIX) and not NOT_SETTINGS.fullmatch(name) and not OF_KUBERNETES.fullmatch(name)
+        if name.upper().startswith(PREFIX) and not NOT_SETTINGS.fullmatch(name) and not _of_kubernetes(name, value)
     }
+
+
+def _of_kubernetes(name: str, value: str) -> bool:
+    return OF_KUBERNETES.fullmatch(name) is not None and (name != PREFIX + "PORT" or "://" in value)
 
 
 def _overlay(variables: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:

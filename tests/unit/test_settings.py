@@ -168,6 +168,7 @@ def test_what_kubernetes_and_others_set_is_ignored(tmp_path: Path) -> None:
         (14, "- mode", {}, "freshd.yaml:1: settings are a mapping"),
         (15, "mode: act\n---\nmode: act", {}, "freshd.yaml:3: a second document"),
         (16, "", {"FRESHD_MOED": "act"}, "$FRESHD_MOED: unknown setting moed; did you mean mode?"),
+        (22, "", {"FRESHD_PORT": "8765"}, "$FRESHD_PORT: unknown setting port"),
         (17, "", {"FRESHD_MODE": "acting"}, "$FRESHD_MODE: mode: should be 'act' or 'observe'"),
         (18, "", {"FRESHD_LOG__LEVLE": "info"}, "$FRESHD_LOG__LEVLE: unknown key levle; did you mean level?"),
         (19, "", {"FRESHD_CATALOG": "[{dbt: x"}, "$FRESHD_CATALOG"),
