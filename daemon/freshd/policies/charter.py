@@ -171,12 +171,14 @@ def _policy(written: WrittenPolicy, problems: list[Problem]) -> Policy:
 
 def _deadlines(written: WrittenPolicy, problems: list[Problem]) -> tuple[Deadline, ...]:
     deadlines: list[Deadline] = []
-    for model in written.model.expect.deadlines:
+    several = isinstance(written.model.expect.deadline, tuple)
+    for index, model in enumerate(written.model.expect.deadlines):
         try:
             ticks = cron_ticks(model.cron, model.timezone)
         except ValueError as error:
             part = "timezone" if "time zone" in str(error) else "cron"
-            problems.append(Problem(written.where("expect", "deadline", part), f"deadline.{part}: {error}"))
+            place = ("expect", "deadline", index, part) if several else ("expect", "deadline", part)
+            problems.append(Problem(written.where(*place), f"deadline.{part}: {error}"))
             continue
         deadlines.append(
             Deadline(ticks, model.max_lag, model.grace, model.warn_before, cron=model.cron, timezone=model.timezone)

@@ -128,6 +128,12 @@ def test_every_problem_with_this_graph_is_told_at_once() -> None:
         assert problem.startswith(start), problem
 
 
+def test_several_deadlines_each_at_its_line() -> None:
+    head = "- name: p\n  select: raw\n  expect:\n    deadline:\n    - {cron: '0 9 * * *', max_lag: 9h}\n"
+    assert len(charter(head + "    - {cron: '0 17 * * *', max_lag: 9h}").policies["p"].deadlines) == 2
+    assert problems(head + "    - {cron: '0 99 * * *', max_lag: 9h}")[0].startswith("p.yaml:7: deadline.cron")
+
+
 def test_what_has_no_effect_can_be_a_note() -> None:
     notes: list[Problem] = []
     made = charter("- {name: a, select: nowhere}\n- {name: b, select: raw, retry: {attempts: 2}}", notes=notes)
