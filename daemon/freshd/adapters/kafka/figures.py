@@ -37,13 +37,16 @@ class KafkaHealth:
     partitions: int
     missing_topics: tuple[str, ...] = ()
     """Topics of freshd.yaml that are not there, or may not be read; they are looked for again and again."""
+    unreachable_partitions: int = 0
+    """Partitions without a leader that answers."""
     silent_topics: tuple[str, ...] = ()
     """Topics with a `heartbeat` that have been silent for longer than that."""
 
     @property
     def ok(self) -> bool:
         """Whether everything that should be read is being read."""
-        return self.state is KafkaState.READING and not self.missing_topics and not self.silent_topics
+        lacking = self.missing_topics or self.unreachable_partitions or self.silent_topics
+        return self.state is KafkaState.READING and not lacking
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,11 @@ OffsetsAt = Callable[[list[TopicPartition], Instant], Mapping[TopicPartition, in
 class Change:
     """What a survey changed."""
 
-    begun: list[Track] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     positions: dict[str, Position] = field(default_factory=dict)
     """To be kept in the store from now on."""
     again: bool = False
-    """Tracks were set to other offsets: an open consumer must be given them anew."""
+    """Tracks were set to other offsets than a consumer stands at."""
 
 
 class Assignment:
@@ -44,17 +43,17 @@ class Assignment:
         """Topics met in this life, with their ids; empty while one is missing."""
         self.tracks: dict[TopicPartition, Track] = {}
         self.current: list[TopicPartition] = []
-        """The partitions that are there and to be read, sorted."""
+        """The partitions that can be read now, sorted."""
 
     def follow(self, survey: Survey, offsets_at: OffsetsAt) -> Change:
         """Take in what stands on the brokers now; may ask for offsets by time, and raise what that raises."""
-        change = Change()
-        self.current = sorted(partition for partition in survey.extents if partition.topic in self._settings.topics)
-        fresh = [partition for partition in self.current if partition not in self.tracks]
+        current, change = sorted(survey.reachable), Change()
+        fresh = [partition for partition in current if partition not in self.tracks]
         begins = self._begins(fresh, survey, offsets_at)
         for partition in fresh:
             self._begin(partition, begins[partition], survey.extents[partition], change)
         self.recognise(survey, change)
+        self.current = current
         return change
 
     def recognise(self, survey: Survey, change: Change) -> None:
@@ -71,7 +70,6 @@ class Assignment:
         gap = out_of_range(track, extent)
         if gap is not None:
             change.gaps.append(gap)
-        change.begun.append(track)
         change.positions[track.source] = track.position
 
     def _begins(

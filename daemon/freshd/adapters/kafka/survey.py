@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import NoError
+from kafka.errors import KafkaError, NoError
 from kafka.structs import OffsetAndMetadata
 
 from freshd.adapters.kafka.connect import open_admin
@@ -26,7 +26,7 @@ SURVEY_EVERY_S: Final = 10.0
 """How old a snapshot gets: how soon new partitions are seen, and how exact the lag is."""
 
 RETRY_EVERY_S: Final = 1.0
-"""The pause after a survey that failed."""
+"""The pause after a survey that failed, or found something missing."""
 
 WARN_AFTER: Final = 3
 """Refused commits before somebody is told: the first one to a new broker always is."""
@@ -54,6 +54,11 @@ class Survey:
     at: Instant
     """When asking began: whatever was written before is within its extents."""
     extents: Mapping[TopicPartition, Extent]
+    """As last seen, also of partitions that cannot be reached now."""
+    reachable: frozenset[TopicPartition]
+    """Those whose leader answered: what can be read now."""
+    unreachable: tuple[TopicPartition, ...]
+    """Those without a leader that answers, sorted."""
     topic_ids: Mapping[str, str]
     """A topic that is deleted and made anew has another id; empty where brokers do not tell."""
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +128,8 @@ class Surveyor:
                 survey = self._ask()
                 self._commit()
                 pause, error = self._every_s, ""
+                if survey.unreachable or survey.missing:
+                    pause = min(RETRY_EVERY_S, pause)
             except Exception as trouble:
                 self._close()
                 survey, pause, error = None, min(RETRY_EVERY_S, self._every_s), f"{type(trouble).__name__}: {trouble}"
@@ -145,30 +152,54 @@ class Surveyor:
             self._admin = open_admin(self._settings, **self._client)
         topics = self._admin.describe_topics(list(self._settings.topics)) if self._settings.topics else []
         here = [topic for topic in topics if not topic["error_code"]]
-        with_leader = [
-            TopicPartition(topic["name"], partition["partition_index"])
-            for topic in here
-            for partition in topic["partitions"]
-            if partition["leader_id"] >= 0
-        ]
-        starts = self._offsets(with_leader, OffsetSpec.EARLIEST)
-        ends = self._offsets(with_leader, OffsetSpec.LATEST)
-        known = dict(self._latest.extents) if self._latest else {}
+        led, without = self._by_leader(self._admin, here)
+        before = self._latest.extents if self._latest else {}
         names = {topic["name"] for topic in here}
-        extents = {partition: extent for partition, extent in known.items() if partition.topic in names}
-        extents.update({partition: Extent(starts[partition], ends[partition]) for partition in with_leader})
+        extents = {partition: extent for partition, extent in before.items() if partition.topic in names}
+        reached: set[TopicPartition] = set()
+        failure: Exception | None = None
+        for partitions in led.values():
+            try:
+                starts = self._offsets(self._admin, partitions, OffsetSpec.EARLIEST)
+                ends = self._offsets(self._admin, partitions, OffsetSpec.LATEST)
+            except KafkaError as error:  # this broker's partitions wait; the others are read
+                failure = error
+                without += partitions
+                continue
+            extents.update({each: Extent(starts[each], ends[each]) for each in partitions})
+            reached.update(partitions)
+        if failure is not None:
+            if not reached:
+                raise failure
+            self._close()  # what the client knows of brokers can be a minute old: the next survey asks with a new one
         return Survey(
             number=(self._latest.number if self._latest else 0) + 1,
             at=at,
             extents=extents,
+            reachable=frozenset(reached),
+            unreachable=tuple(sorted(without)),
             topic_ids={topic["name"]: str(topic.get("topic_id") or "") for topic in here},
             missing={topic["name"]: _why(topic["error_code"]) for topic in topics if topic["error_code"]},
         )
 
-    def _offsets(self, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
-        if not partitions or self._admin is None:
-            return {}
-        answer = self._admin.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level="read_committed")
+    def _by_leader(
+        self, admin: KafkaAdminClient, topics: list[dict[str, Any]]
+    ) -> tuple[dict[int, list[TopicPartition]], list[TopicPartition]]:
+        """The partitions of each broker that lives, and those that have no leader now."""
+        brokers = {broker["broker_id"] for broker in admin.describe_cluster()["brokers"]} if topics else set()
+        led: dict[int, list[TopicPartition]] = {}
+        without: list[TopicPartition] = []
+        for topic in topics:
+            for partition in topic["partitions"]:
+                key = TopicPartition(topic["name"], partition["partition_index"])
+                leader = partition["leader_id"]
+                (led.setdefault(leader, []) if leader in brokers else without).append(key)
+        return led, without
+
+    def _offsets(
+        self, admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec
+    ) -> dict[TopicPartition, int]:
+        answer = admin.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level="read_committed")
         return {partition: found.offset for partition, found in answer.items()}
 
     def _commit(self) -> None:

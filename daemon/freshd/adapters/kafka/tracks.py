@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from kafka import TopicPartition
 
-from freshd.adapters.kafka.survey import Extent, Survey
+from freshd.adapters.kafka.survey import Extent
+from freshd.model.errors import PermanentError
 from freshd.model.time import NEVER, Instant
 from freshd.ports import Position
 
@@ -103,6 +104,14 @@ def read_position(text: Position) -> tuple[int, int]:
     return int(offset), int(generation or 0)
 
 
+def _check(name: str, text: Position) -> None:
+    try:
+        read_position(text)
+    except ValueError:
+        mend = "delete that row to begin where `kafka.start` says"
+        raise PermanentError(f"the store's read position of {name} is {text!r}, which is no offset; {mend}") from None
+
+
 def out_of_range(track: Track, extent: Extent) -> Gap | None:
     """The gap, if the log does not hold the offset that is to be read next; the track is set to where reading goes on.
 
@@ -130,6 +139,9 @@ class Stored:
 
     def __init__(self, positions: Mapping[str, Position]) -> None:
         self._positions = {name: text for name, text in positions.items() if name.startswith("kafka/")}
+        for name, text in self._positions.items():
+            if name.count("/") == 2:
+                _check(name, text)
         self._topics = {name.split("/")[1] for name in self._positions}
 
     def of(self, partition: TopicPartition) -> tuple[int, int] | None:
@@ -144,9 +156,3 @@ class Stored:
     def topic_id(self, topic: str) -> str:
         """The topic's id when it was last read, or empty."""
         return self._positions.get(topic_source(topic), "")
-
-
-def lag(track: Track, survey: Survey | None) -> int | None:
-    """Messages that were there at the survey and are not read yet."""
-    extent = survey.extents.get(track.partition) if survey else None
-    return None if extent is None else max(0, extent.end - max(track.offset, extent.start))

@@ -22,7 +22,7 @@ from freshd.model.inputs import DeadLetter, Event, Input, Unmatched
 from freshd.model.sighting import Message
 from freshd.model.time import SECOND
 
-PAYLOADS = Path(__file__).parents[2] / ".." / "shared" / "data" / "events"
+PAYLOADS = Path(__file__).parents[4] / "shared" / "data" / "events"
 NOW = 1_795_000_000 * SECOND
 
 
