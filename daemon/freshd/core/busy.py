@@ -21,8 +21,10 @@ def is_blocked(row: Row) -> bool:
 
 def is_busy(row: Row) -> bool:
     """In flight, about to be launched by the daemon itself, or not yet checked. Nobody waits for a source's run."""
-    if row.checked_by != NEVER:
-        return True
+    return row.checked_by != NEVER or _moves(row)
+
+
+def _moves(row: Row) -> bool:
     if row.source:
         return False
     if row.automatic and row.due and not row.stopped and not is_blocked(row):
@@ -85,6 +87,15 @@ def launchable_from(state: State, row: Row) -> Instant:
     return max(state.started_at, work.due_at, work.last_end, work.unblocked_at, work.unqueued_at)
 
 
+def _on_its_way_since(state: State, row: Row) -> Instant:
+    """Since when something at a busy row is on its way: data pending, a run, results of checks."""
+    checked = row.updated_at if row.checked_by != NEVER else FOREVER
+    if not _moves(row):
+        return checked
+    own = launchable_from(state, row) if row.due else FOREVER
+    return min(pending_since(row), own, row.flight_start(), checked)
+
+
 def waits_for(state: State, row: Row, without: frozenset[Row] | set[Row] = frozenset()) -> Row | None:
     """The first row above that a due `row` waits for: on its way on account of data that had come before."""
     if row.busy_ups == 0:
@@ -98,9 +109,7 @@ def waits_for(state: State, row: Row, without: frozenset[Row] | set[Row] = froze
             continue
         seen.add(up)
         if is_busy(up):
-            own = launchable_from(state, up) if up.due else FOREVER
-            checked = up.updated_at if up.checked_by != NEVER else FOREVER
-            if min(pending_since(up), own, up.flight_start(), checked) <= since:
+            if _on_its_way_since(state, up) <= since:
                 return up
         if lets_through(up):
             stack.extend(reversed(up.ups))

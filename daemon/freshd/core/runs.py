@@ -21,7 +21,7 @@ from hashlib import sha256
 
 from freshd.core.busy import settle
 from freshd.core.freshness import changed_upstream_end
-from freshd.core.history import FLAGS, NAMED, WIDTH
+from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
 from freshd.core.rows import OthersRun, OwnRun, Row
 from freshd.core.state import State
 from freshd.core.updates import await_checks, later_start, refresh_due, take_update
@@ -281,7 +281,10 @@ def _leave_run(state: State, row: Row, run: str) -> None:
 
 def _updated_without_id_after(row: Row, start: Instant) -> bool:
     cells = row.cells
-    return any(cells[offset] > start and not cells[offset + FLAGS] & NAMED for offset in range(0, len(cells), WIDTH))
+    return any(
+        cells[offset] > start and not cells[offset + FLAGS] & (NAMED | OBSERVED)
+        for offset in range(0, len(cells), WIDTH)
+    )
 
 
 def _forget_ended(row: Row) -> None:

@@ -86,6 +86,8 @@ def take_update(
         state.touch(view)
     if changed or first_update or demoted:
         for reader in row.readers:
+            if demoted:
+                refresh_due(state, reader)
             news_above(state, reader)
 
 

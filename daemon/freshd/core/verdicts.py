@@ -39,12 +39,12 @@ def judge(policy: Policy, row: Row, now: Instant, memo: Memo) -> Judgement:
     for limit in policy.limits:
         found = _judge_limit(policy, limit, row, now, memo)
         until = min(until, found.until)
-        unknown = unknown or found.verdict is Verdict.UNKNOWN
+        unknown = unknown or found.unknown
         worst = _worse(worst, found)
     for deadline in policy.deadlines:
         found = _judge_deadline(policy, deadline, row, now, memo)
         until = min(until, found.until)
-        unknown = unknown or found.verdict is Verdict.UNKNOWN
+        unknown = unknown or found.unknown
         worst = _worse(worst, found)
     if worst is None:
         return Judgement(Verdict.FRESH, None, FOREVER)
@@ -106,11 +106,11 @@ def limit_instants(limit: Limit, since: Instant) -> tuple[Instant, Instant]:
 
 def _without_value(policy: Policy, measure: Measure, row: Row, now: Instant) -> Judgement:
     if policy.never_updated is None or row.known_since == FOREVER:
-        return Judgement(Verdict.UNKNOWN, measure, FOREVER)
+        return Judgement(Verdict.UNKNOWN, measure, FOREVER, unknown=True)
     stale_at = row.known_since + policy.never_updated
     if now >= stale_at:
-        return Judgement(Verdict.STALE, measure, FOREVER)
-    return Judgement(Verdict.UNKNOWN, measure, stale_at)
+        return Judgement(Verdict.STALE, measure, FOREVER, unknown=True)
+    return Judgement(Verdict.UNKNOWN, measure, stale_at, unknown=True)
 
 
 def _judge_deadline(policy: Policy, deadline: Deadline, row: Row, now: Instant, memo: Memo) -> Judgement:
