@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import structlog
 
@@ -13,9 +11,6 @@ from freshd.adapters.clock import SystemClock
 from freshd.app.daemon import Daemon
 from freshd.app.logs import configure_logs
 from freshd.app.project import load_project
-
-COLLECT_AFTER: Final = (50_000, 20, 50)
-"""Objects made before the collector looks at the young ones: most die by their counts, and a pause is latency."""
 
 
 def run_daemon(path: Path, tell: Callable[[str], None] | None = None) -> None:
@@ -26,5 +21,4 @@ def run_daemon(path: Path, tell: Callable[[str], None] | None = None) -> None:
     log = structlog.get_logger("freshd.daemon")
     for note in project.notes:
         log.warning("config.note", where=note.where, note=note.message)
-    gc.set_threshold(*COLLECT_AFTER)
     Daemon(project, clock, tell or (lambda text: print(text, flush=True))).run()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CAPACITY: Final = 10_000
 """Inputs from outside that may wait; more block their sender."""
 
-BATCH_LIMIT: Final = 500
+BATCH_LIMIT: Final = 1_000
 """Inputs that one step takes at most."""
 
 LONGEST_SLEEP: Final[Duration] = 2 * SECOND

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
+from typing import Final
 
 from freshd.core.engine import Engine
 from freshd.model.policy import Charter
 from freshd.ports import Journal
+
+COLLECT_AFTER: Final = (50_000, 20, 50)
+"""Objects made before the collector looks at the young ones: most die by their counts, and a pause is latency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class Recovered:
 def recover(charter: Charter, journal: Journal) -> Recovered:
     """Make the engine for this charter and bring it to where the journal ends.
 
-    The garbage collector is off meanwhile, and what was built is frozen: it lives as long as the process.
+    The garbage collector is off meanwhile, what was built is frozen, since it lives as long as the process, and
+    from then on the collector looks more seldom.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -44,4 +49,5 @@ def recover(charter: Charter, journal: Journal) -> Recovered:
             gc.enable()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     return Recovered(engine, count)
