@@ -150,6 +150,14 @@ def test_the_start_of_a_run_of_others_is_known_when_its_update_comes(store: SqlS
     assert [(row["outcome"], row["duration"]) for row in rows] == [("failed", None), ("succeeded", MINUTE)]
 
 
+def test_an_update_of_a_whole_run_is_one_of_every_asset_that_the_run_had_begun(store: SqlStore) -> None:
+    started = Event(EventKind.RUN_STARTED, ("a", "b"), NOW, run_id="r")
+    whole = Event(EventKind.UPDATE, ("b", "c"), NOW + 9, run_id="r", whole_run=True)
+    store.append([EventTaken(NOW, started), EventTaken(NOW + 9, whole)], {})
+    assert [store.materialisations(asset)[0]["duration"] for asset in "abc"] == [9, 9, None]
+    assert len(store.materialisations("")) == 3
+
+
 def test_newest_first_by_end_and_never_more_than_asked_for(store: SqlStore) -> None:
     store.append([update(3), update(1), update(2)], {})
     assert [row["event_id"] for row in store.materialisations("shop/orders", limit=2)] == ["e3", "e2"]
@@ -197,6 +205,12 @@ def test_a_run_is_told_from_its_request_to_its_end(store: SqlStore) -> None:
     (b,) = store.materialisations("b")
     assert (b["outcome"], b["started_at"], b["error"]) == ("failed", NOW + 6, "no such column")
     assert store.materialisations("c") == []
+
+
+def test_a_report_from_a_clock_that_runs_ahead_counts_as_of_now(store: SqlStore) -> None:
+    ahead = RunReport("r", RunPhase.SUCCEEDED, NOW + DAY)
+    store.append([run_requested("r", "a"), RunReported(NOW + 7, ahead)], {})
+    assert store.materialisations("a")[0]["ended_at"] == NOW + 7
 
 
 def test_one_outcome_for_all_assets_of_a_run(store: SqlStore) -> None:

@@ -6,7 +6,7 @@ updates and of runs becomes materialisations; an update counts once per asset. C
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -79,7 +79,7 @@ class Projector:
     """Turns records into rows; remembers only when runs of others began."""
 
     def __init__(self) -> None:
-        self._starts: dict[tuple[str, str], Instant] = {}
+        self._starts: dict[str, dict[str, Instant]] = {}
 
     def project(self, records: Sequence[Record]) -> HistoryRows:
         """The rows of one append."""
@@ -107,15 +107,22 @@ class Projector:
         else:
             if kind is EventKind.RUN_STARTED and event.run_id:
                 self._note_start(event)
+            elif kind is EventKind.RUN_ENDED:
+                self._starts.pop(event.run_id, None)
             return
         metadata = event.metadata
         text = _metadata_text(metadata) if metadata else None
         count = _row_count(metadata) if metadata else None
         end = event.at
-        for asset in event.assets:
+        assets: Iterable[str] = event.assets
+        starts = self._starts.get(event.run_id) if self._starts else None
+        if starts is not None and event.whole_run:
+            assets = dict.fromkeys((*assets, *starts))
+        for asset in assets:
             start = event.started_at
-            if start is None and event.run_id and self._starts:
-                start = self._starts.pop((event.run_id, asset), None)
+            if starts is not None:
+                told = starts.pop(asset, None)
+                start = told if start is None else start
             rows.materialisations.append(
                 (
                     now,
@@ -136,11 +143,14 @@ class Projector:
                     text,
                 )
             )
+        if starts is not None and not starts:
+            del self._starts[event.run_id]
 
     def _note_start(self, event: Event) -> None:
         start = event.at if event.started_at is None else event.started_at
+        starts = self._starts.setdefault(event.run_id, {})
         for asset in event.assets:
-            self._starts[event.run_id, asset] = start
+            starts[asset] = start
         while len(self._starts) > STARTS_KEPT:
             del self._starts[next(iter(self._starts))]
 
