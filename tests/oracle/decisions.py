@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from freshd.model.asset import AssetKey
-from freshd.model.inputs import EventKind
 from freshd.model.policy import Charter, Reaction, ReactionKind
 from freshd.model.time import FOREVER, NEVER, Instant
 from tests.oracle.facts import Facts, OwnRun
@@ -41,6 +40,8 @@ class Decisions:
         self.unblocked_at: dict[AssetKey, Instant] = {}
         self.dropped_retry: set[str] = set()
         self.stop_ended: set[str] = set()
+        self.hurried: set[str] = set()
+        """Failed runs whose retry a wish made since does not wait for."""
         self.wishes = Wishes(charter)
 
     # -- what is asked of an asset
@@ -128,19 +129,14 @@ class Decisions:
         through = asset.virtual or (self.automatic(p) and not self.stopped(p))
         return through and any(self.waits(key, q) for q in self.fresh.up(p))
 
-    def check_deadline(self, p: AssetKey) -> Instant | None:
-        """Until when p is waited for because results of its blocking checks are outstanding."""
-        results = self.facts.of(p, EventKind.CHECK)
-        names = {e.check.name for e in results if e.check is not None and e.check.blocking}
-        updated = self.fresh.updated_at(p, self.now)
-        if not names or updated is None or self.charter.graph.assets[p].virtual:
-            return None
-        come = {e.check.name for e in results if e.check is not None and e.at >= updated}
-        return None if names <= come else updated + self.charter.limits.check_wait
-
     def _checks_outstanding(self, p: AssetKey, since: Instant) -> bool:
-        until, updated = self.check_deadline(p), self.fresh.updated_at(p, self.now)
-        return until is not None and self.now < until and updated is not None and updated <= since
+        """Whether results of blocking checks for p's last update up to `since` have yet to come."""
+        updated = self.fresh.updated_at(p, since)
+        if updated is None or self.charter.graph.assets[p].virtual:
+            return False
+        if self.now >= updated + self.charter.limits.check_wait:
+            return False
+        return any(e.at < updated for e in self.facts.latest_checks(p) if e.check is not None and e.check.blocking)
 
     def stuck(self, p: AssetKey) -> bool:
         if (self.stopped(p) and self.due(p)) or self.facts.failed_checks(p, blocking_only=True):
@@ -190,6 +186,9 @@ class Decisions:
             stopped = self.exhausted(key)
             if stopped is not None:
                 self.stop_ended.add(stopped.run_id)
+            last = self.last_run(key)
+            if last is not None and self.retry_at(key) is not None:
+                self.hurried.add(last.run_id)
 
     # -- launching
 
@@ -208,11 +207,10 @@ class Decisions:
         reaction = self.reaction(key)
         forced = self.from_(key) + reaction.max_wait
         waiting = any(self.waits(key, p) for p in self.fresh.up(key))
-        retry = self.retry_at(key)
-        if retry is not None:
+        last, retry = self.last_run(key), self.retry_at(key)
+        if retry is not None and last is not None and last.run_id not in self.hurried:
             ready = retry if waiting is False else FOREVER
             return min(ready, max(retry, forced)), [retry, forced]
-        last = self.last_run(key)
         spaced = NEVER if last is None else last.start + reaction.min_interval
         quiet = self.quiet_from(key) + reaction.debounce
         ready = FOREVER if waiting else quiet
@@ -237,7 +235,7 @@ class Decisions:
         if self.in_flight(key) or self.blocked(key):
             return FOREVER
         last, retry = self.last_run(key), self.retry_at(key)
-        return retry if last is not None and retry is not None and self.wishes.served_by(last) else NEVER
+        return NEVER if last is None or retry is None or last.run_id in self.hurried else retry
 
     def next_looks(self) -> list[Instant]:
         """Instants after now at which something may be decided without news."""
@@ -247,9 +245,8 @@ class Decisions:
             looks += [at, *others]
             if self.wishes.ready(key):
                 looks.append(self.wish_at(key))
-            until = self.check_deadline(key)
-            if until is not None:
-                looks.append(until)
+            if self.facts.latest_checks(key):
+                looks += [u.end + self.charter.limits.check_wait for u in self.fresh.updates(key)]
             run = self.exhausted(key)
             anew = None if run is None else self.anew_at(run)
             if anew is not None:

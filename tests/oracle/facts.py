@@ -156,12 +156,16 @@ class Facts:
                 outcomes.append((run.end, order, not run.succeeded))
         return bool(outcomes) and max(outcomes)[2]
 
-    def failed_checks(self, key: AssetKey, blocking_only: bool) -> list[str]:
-        """The names of the checks whose latest result by `at` is a failure."""
+    def latest_checks(self, key: AssetKey) -> list[Event]:
+        """The latest result by `at` of each check of an asset, by name."""
         latest: dict[str, tuple[Instant, int, Event]] = {}
         for order, event in enumerate(self.of(key, EventKind.CHECK)):
             if event.check is not None:
-                name = event.check.name
-                latest[name] = max(latest.get(name, (NEVER, -1, event)), (event.at, order, event), key=lambda x: x[:2])
-        checks = [event.check for _, _, event in latest.values() if event.check is not None]
-        return sorted(c.name for c in checks if not c.passed and (c.blocking or not blocking_only))
+                known = latest.get(event.check.name, (NEVER, -1, event))
+                latest[event.check.name] = max(known, (event.at, order, event), key=lambda entry: entry[:2])
+        return [latest[name][2] for name in sorted(latest)]
+
+    def failed_checks(self, key: AssetKey, blocking_only: bool) -> list[str]:
+        """The names of the checks whose latest result is a failure."""
+        checks = [event.check for event in self.latest_checks(key) if event.check is not None]
+        return [c.name for c in checks if not c.passed and (c.blocking or not blocking_only)]

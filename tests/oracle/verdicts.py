@@ -24,6 +24,8 @@ class Level:
     measure: Measure
     verdict: Verdict
     changes: tuple[Instant, ...] = ()
+    valued: bool = True
+    """Whether the measure has a value; without one it is unknown at best."""
 
 
 def limit_level(limit: Limit, policy: Policy, fresh: Freshness, key: AssetKey, known: Instant, t: Instant) -> Level:
@@ -48,9 +50,9 @@ def limit_level(limit: Limit, policy: Policy, fresh: Freshness, key: AssetKey, k
 
 def _no_value(measure: Measure, policy: Policy, known: Instant, t: Instant) -> Level:
     if policy.never_updated is None:
-        return Level(measure, Verdict.UNKNOWN)
+        return Level(measure, Verdict.UNKNOWN, valued=False)
     turns = known + policy.never_updated
-    return Level(measure, Verdict.STALE if t >= turns else Verdict.UNKNOWN, (turns,))
+    return Level(measure, Verdict.STALE if t >= turns else Verdict.UNKNOWN, (turns,), valued=False)
 
 
 def deadline_level(
@@ -62,7 +64,7 @@ def deadline_level(
     changes = [ahead - deadline.warn_before, ahead, ahead + deadline.grace]
     if fresh.updated_at(key, t) is None or data_time is None:
         level = _no_value(Measure.DEADLINE, policy, known, t)
-        return Level(Measure.DEADLINE, level.verdict, level.changes + tuple(changes))
+        return Level(Measure.DEADLINE, level.verdict, level.changes + tuple(changes), valued=False)
     verdict = Verdict.FRESH
     judged = deadline.ticks.until(t - deadline.grace)
     tick = deadline.ticks.after(t - deadline.grace)
@@ -106,8 +108,7 @@ class Shown:
         elif self.warn_since is not None and t >= self.warn_since + policy.sustain:
             self.verdict = Verdict.WARN
         else:
-            unknown = any(level.verdict is Verdict.UNKNOWN for level in found)
-            self.verdict = Verdict.UNKNOWN if unknown else Verdict.FRESH
+            self.verdict = Verdict.FRESH if all(level.valued for level in found) else Verdict.UNKNOWN
         bearing = [x for x in found if WORSE[x.verdict] >= WORSE[self.verdict]]
         exact = [x for x in bearing if x.verdict is self.verdict] or bearing or found
         self.measure = min((x.measure for x in exact), key=MEASURES.index)

@@ -69,7 +69,7 @@ class Simulation:
         drawn = draw_faults(self.rng) if faults is None else faults
         self.stage = Stage(self.rng, drawn, self.scenario.start, self.scenario.behaves)
         self.stage.log = _log(self.scenario, self.rng, drawn)
-        self.shadow = Shadow(self.charter, self.scenario.start)
+        self.shadow = Shadow(self.charter, 0)
         self.summary = Summary(seed)
         self._fold_before_crash: list[str] | None = None
         self._turned = False

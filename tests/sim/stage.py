@@ -76,6 +76,8 @@ class Stage:
     """The messages in the channels, by handle."""
     posts: dict[str, str] = field(default_factory=dict)
     """The handle of each notice that was ever delivered, by its id."""
+    refused: set[str] = field(default_factory=set)
+    """Incidents of which a channel refused a notice for good."""
     counts: dict[str, int] = field(default_factory=dict)
 
     def chance(self, share: float) -> bool:
@@ -292,7 +294,9 @@ class SimPerformer:
         while stage.chance(stage.faults.notice_fails):
             at += stage.rng.randint(SECOND, MINUTE)
         handle = notice.handle or stage.posts.get(notice.notice_id) or f"message-{len(stage.posts)}"
-        if not refused:
+        if refused:
+            stage.refused.add(notice.incident)
+        else:
             stage.posts[notice.notice_id] = handle
             stage.shown[handle] = notice
         self._inbox.report(at, NoticeReport(notice.notice_id, at, not refused, "" if refused else handle))
