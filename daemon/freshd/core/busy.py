@@ -89,7 +89,7 @@ def launchable_from(state: State, row: Row) -> Instant:
 
 def _on_its_way_since(state: State, row: Row) -> Instant:
     """Since when something at a busy row is on its way: data pending, a run, results of checks."""
-    checked = row.updated_at if row.checked_by != NEVER else FOREVER
+    checked = row.checked_by - state.charter.limits.check_wait if row.checked_by != NEVER else FOREVER
     if not _moves(row):
         return checked
     own = launchable_from(state, row) if row.due else FOREVER

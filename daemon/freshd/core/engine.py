@@ -166,6 +166,7 @@ class Engine:
         self._judging.forget_gone(before)
         for key in added:
             state.rows[key].known_since = state.now
+            state.mark(state.rows[key])
         state.gone.extend(removed)
         self._emit(records.GraphReplaced(state.now, tuple(added), tuple(removed), tuple(rewired)))
 

@@ -177,11 +177,12 @@ def _wished(state: State, row: Row | None) -> None:
 
 def _started(state: State, catching_up: bool) -> None:
     state.started_at = state.now
-    if catching_up:
-        state.catching_up_until = state.now + state.charter.limits.catch_up
+    state.catching_up_until = state.now + state.charter.limits.catch_up if catching_up else NEVER
     for row in state.rows.values():
         if row.known_since == FOREVER:
             row.known_since = state.now
+            state.mark(row)
+            state.judge(row)
 
 
 def _caught_up(state: State) -> None:

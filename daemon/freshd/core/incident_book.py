@@ -86,6 +86,7 @@ class IncidentBook:
         "opened",
         "stale",
         "under_way",
+        "unsettled",
     )
 
     def __init__(self) -> None:
@@ -105,6 +106,8 @@ class IncidentBook:
         self.dirty: set[str] = set()
         self.under_way: dict[str, tuple[str, str]] = {}
         """Notices asked for and not yet reported: (incident, channel) by notice id."""
+        self.unsettled: set[str] = set()
+        """Incidents whose members or causes changed since the rules were last applied."""
         self.stale: set[str] = set()
         """Incidents whose channels may have to be told something new."""
 
@@ -138,6 +141,7 @@ class IncidentBook:
             self.count(incident, pair)
         self.dirty.add(incident.id)
         self.stale.add(incident.id)
+        self.unsettled.add(incident.id)
         if told.closed_at is None:
             self.main.setdefault(incident.cause, incident)
         else:
@@ -148,6 +152,8 @@ class IncidentBook:
     def _take_out(self, incident: Incident, key: tuple[str, str, str]) -> None:
         pair = incident.members.pop(key, None)
         if pair is not None:
+            self.unsettled.add(incident.id)
+            self.dirty.add(incident.id)
             self._uncount(incident, pair)
             if pair.incident == incident.id:
                 pair.incident = ""

@@ -85,10 +85,11 @@ def _settle(state: State, emit: Emit) -> None:
     while True:
         todo = [
             book.incidents[name]
-            for name in book.dirty
+            for name in book.unsettled
             if name in book.incidents and not book.incidents[name].causes.get(book.incidents[name].cause)
         ]
         if not todo:
+            book.unsettled.clear()
             return
         for incident in sorted(todo, key=Incident.sort_key):
             if incident.id not in book.incidents or incident.causes.get(incident.cause):

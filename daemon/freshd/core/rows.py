@@ -298,9 +298,11 @@ class Row:
             self.outcome_at = at
             self.outcome_failed = failed
 
-    def awaits_checks(self, end: Instant) -> bool:
-        """Whether a blocking check has no result yet for an update that ended at `end`."""
-        return self.checks is not None and any(check.blocking and at < end for at, check in self.checks.values())
+    def checked_up_to(self) -> Instant:
+        """Updates that ended by then have results of all blocking checks; FOREVER without such checks."""
+        if self.checks is None:
+            return FOREVER
+        return min((at for at, check in self.checks.values() if check.blocking), default=FOREVER)
 
     def check_failed(self, blocking_only: bool = False) -> bool:
         """Whether the latest result of any of its (blocking) checks is a failure."""

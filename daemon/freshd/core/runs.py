@@ -173,12 +173,14 @@ def _finish(state: State, run: OwnRun) -> None:
         work = row.moving_work
         work.queued = False
         work.unqueued_at = state.now
+        state.mark(row)
         state.plan(row)
 
 
 def queue(state: State, row: Row) -> None:
     """The row is ready, but its launcher is full."""
     row.moving_work.queued = True
+    state.mark(row)
     state.queued.setdefault(row.asset.launcher, set()).add(row)
 
 
@@ -308,7 +310,6 @@ def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
 
 
 def end_check_wait(state: State, row: Row) -> None:
-    """Nobody waits for the row's checks any longer."""
-    row.checked_by = NEVER
-    settle(state, row)
+    """Nobody waits any longer for checks of the row's earliest unchecked update."""
+    await_checks(state, row)
     state.touch(row)

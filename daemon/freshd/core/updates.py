@@ -109,13 +109,17 @@ def _move_pending(state: State, row: Row, changed_end: Instant, late: bool, demo
 
 
 def await_checks(state: State, row: Row) -> None:
-    """Readers wait for the results of blocking checks of the last update, for a while."""
-    until = row.updated_at + state.charter.limits.check_wait
-    awaited = row.updated_at != NEVER and until > state.now and row.awaits_checks(row.updated_at)
-    row.checked_by = until if awaited else NEVER
-    if awaited:
-        row.plan_at = min(row.plan_at, until)
-        state.arm(row)
+    """Readers wait for the results of blocking checks of an update, for a while; the earliest such update counts."""
+    row.checked_by = NEVER
+    wait = state.charter.limits.check_wait
+    checked_up_to = row.checked_up_to()
+    for offset in range(0, len(row.cells), WIDTH):
+        end = row.cells[offset]
+        if end > checked_up_to and end + wait > state.now:
+            row.checked_by = end + wait
+            row.plan_at = min(row.plan_at, row.checked_by)
+            state.arm(row)
+            break
     settle(state, row)
 
 
@@ -363,6 +367,7 @@ def news_above(state: State, row: Row) -> None:
         work.stop_release = max(state.now, work.last_end + row.reaction.retry.max_delay)
         row.plan_at = min(row.plan_at, work.stop_release)
         state.arm(row)
+        state.mark(row)
     if row.due and row.cells and row.reaction.updates_on == "any":
         if row.automatic:
             state.plan(row)
