@@ -176,6 +176,33 @@ def test_its_files_can_change_while_it_runs(shop: Path, daemon: RunningDaemon) -
     assert daemon.get("/readyz")["ok"]
 
 
+def test_its_files_can_change_between_two_lives_also_after_a_crash(shop: Path) -> None:
+    with RunningDaemon(shop) as first:
+        first.post({"asset": "shop/raw", "id": "s1"})
+        first.eventually(lambda: current(first))
+        first.post({"asset": "shop/raw", "id": "s2"})
+        first.kill()
+    before = len(runs(shop))
+    (shop / "assets.yaml").write_text("""\
+assets:
+  - {key: shop/raw}
+  - {key: shop/left, upstreams: [shop/raw], launcher: build}
+  - {key: shop/joined, upstreams: [shop/left], launcher: build}
+  - {key: shop/extract, upstreams: [shop/joined], launcher: build}
+""")
+    with RunningDaemon(shop) as second:
+        second.eventually(lambda: current(second))
+        assert {asset["asset"] for asset in second.get("/api/assets")["assets"]} == {
+            *("shop/raw", "shop/left", "shop/joined", "shop/extract")
+        }
+        second.post({"asset": "shop/raw", "id": "s3"})
+        second.eventually(lambda: current(second))
+        assert "shop/right" not in [asset for _, asset in runs(shop)[before + 3 :]]
+        assert second.asset("shop/extract")["data_time"] == second.asset("shop/raw")["updated_at"]
+    started = [run for run, _ in runs(shop)]
+    assert len(set(started)) == len(started)
+
+
 def test_a_second_daemon_on_the_same_store_fences_the_first(shop: Path) -> None:
     with RunningDaemon(shop) as first, RunningDaemon(shop):
         first.eventually(lambda: _refused(first))

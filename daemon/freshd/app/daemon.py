@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from queue import Empty, SimpleQueue
@@ -29,11 +29,12 @@ from freshd.app.project import Project, load_project
 from freshd.app.serving import HttpThread
 from freshd.model.errors import ConfigError, FreshdError, PermanentError, TransientError
 from freshd.model.inputs import CaughtUp, CharterReplaced
+from freshd.model.records import Record
 from freshd.model.time import SECOND, Duration, Instant
 from freshd.ports import Clock
 from freshd.runtime.health import Health
 from freshd.runtime.inbox import LiveInbox
-from freshd.runtime.loop import World, drive
+from freshd.runtime.loop import Observer, World, drive
 from freshd.runtime.performer import LivePerformer
 from freshd.runtime.recovery import recover
 from freshd.runtime.translate import Translator
@@ -156,7 +157,7 @@ class Daemon:
             self.inbox,
             store,
             performer,
-            observers=(metrics.observe, self._narrator.observe),
+            observers=(_guarded(metrics.observe), _guarded(self._narrator.observe)),
             pause=self._pause,
             on_trouble=self._trouble,
             on_beat=self.health.beat,
@@ -291,6 +292,18 @@ class Daemon:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _guarded(observe: Observer) -> Observer:
+    """Observers only tell: one that fails is told of, and stops nothing."""
+
+    def guarded(now: Instant, records: Sequence[Record]) -> None:
+        try:
+            observe(now, records)
+        except Exception:
+            log.exception("observer.failed")
+
+    return guarded
 
 
 def _expected(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ was decided.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from queue import SimpleQueue
@@ -228,4 +229,8 @@ class _Lane(Generic[E]):
 
     def _run(self) -> None:
         while (effect := self._queue.get()) is not None and not self._closing.is_set():
-            self._work(effect)
+            try:
+                self._work(effect)
+            except Exception:
+                # Only an observer can have raised: the lane goes on, whatever is wrong with telling.
+                logging.getLogger(__name__).exception("what the performer tells cannot be told")

@@ -14,8 +14,8 @@ from freshd.model.effects import LaunchRun, Notice, SendNotice
 from freshd.model.errors import PermanentError, TransientError
 from freshd.model.inputs import NoticeReport, RunPhase, RunReport
 from freshd.model.policy import Severity
-from freshd.model.time import HOUR, SECOND
-from freshd.runtime.performer import LAUNCH_RETRY_FOR, NOTICE_RETRY_FOR, LivePerformer
+from freshd.model.time import HOUR, SECOND, Instant
+from freshd.runtime.performer import LAUNCH_RETRY_FOR, NOTICE_RETRY_FOR, LivePerformer, Silent
 
 
 def run(run_id: str, launcher: str = "build") -> LaunchRun:
@@ -129,6 +129,18 @@ def test_a_launcher_that_never_can_fails_the_run_in_the_end() -> None:
     failed, _ = perform([run("r1")], {"build": launcher}, expect=2, clock=clock)
     assert failed.phase is RunPhase.FAILED
     assert failed.error == "launcher build could not start it within 5m: no worker"
+
+
+def test_an_observer_that_raises_stops_nothing() -> None:
+    class Broken(Silent):
+        def launched(self, run: LaunchRun, at: Instant) -> None:
+            raise RuntimeError("no disk for logs")
+
+    reports: Queue[Any] = Queue()
+    performer = LivePerformer(SystemClock(), {"build": Launcher()}, Notifier([]), reports.put, Broken())
+    performer.perform([run("r1"), run("r2")])
+    assert [reports.get(timeout=20).run_id for _ in range(2)] == ["r1", "r2"]
+    performer.close()
 
 
 def test_notices_of_a_channel_stay_in_order_and_come_back_with_their_handles() -> None:
