@@ -84,8 +84,6 @@ def run_of(asset: str, run_id: str = "run-1", **changes: Any) -> LaunchRun:
 class Rig(Protocol):
     """A kind of launcher under test."""
 
-    real: bool
-    """Its runs are processes that can be killed."""
     state: Path
 
     def launcher(self, timeout_s: float = 0, limit: int = 0) -> Launcher: ...
@@ -94,8 +92,6 @@ class Rig(Protocol):
 
 
 class _ProcessRig:
-    real = True
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = folder / "state"
@@ -310,8 +306,6 @@ class FakeLauncher:
 class FakeRig:
     """The fake's world outlives its launchers, as run directories do."""
 
-    real = False
-
     def __init__(self, folder: Path) -> None:
         self.state = folder / "state"
         self.state.mkdir(parents=True)
@@ -353,9 +347,16 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def children_of(pid: int) -> list[int]:
-    """The children of a process."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def threads_of(pid: int) -> int:
+    """How many threads a process has."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def forks_of(pid: int) -> list[int]:
+    """The children that a process has forked and that became nothing else."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if Path(f"/proc/{child}/cmdline").read_bytes() == command]
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -18,10 +18,11 @@ from tests.contract.launcher_rigs import (
     PythonRig,
     Reports,
     Rig,
-    children_of,
+    forks_of,
     is_running,
     kill_supervisor,
     run_of,
+    threads_of,
     wait_until,
 )
 
@@ -30,23 +31,39 @@ from freshd.model.inputs import RunPhase
 RIGS = {"fake": FakeRig, "command": CommandRig, "python": PythonRig, "dbt": DbtRig}
 
 
-@pytest.fixture(params=["fake", "command", "python", pytest.param("dbt", marks=pytest.mark.dbt)])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
-    made: Rig = RIGS[request.param](tmp_path / "world")
+def _rig(kind: str, folder: Path) -> Iterator[Rig]:
+    made: Rig = RIGS[kind](folder)
     yield made
     for launcher in getattr(made, "made", ()):
         launcher.close()
-    for worker in (tmp_path / "world").glob("state/runs/*/worker"):
+    for worker in folder.glob("state/runs/*/worker"):
         pid = int(worker.read_text().split()[0])
         if is_running(pid):
             os.killpg(pid, 9)
 
 
-@pytest.fixture
-def real(rig: Rig) -> Rig:
-    if not rig.real:
-        pytest.skip("the fake has no processes to kill")
-    return rig
+@pytest.fixture(params=["fake", "command", "python", pytest.param("dbt", marks=pytest.mark.dbt)])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """Every kind."""
+    yield from _rig(request.param, tmp_path / "world")
+
+
+@pytest.fixture(params=["command", "python", pytest.param("dbt", marks=pytest.mark.dbt)])
+def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """Every kind whose runs are processes."""
+    yield from _rig(request.param, tmp_path / "world")
+
+
+@pytest.fixture(params=["fake", "command", "python"])
+def quick(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """For what the kinds share, to the last line: dbt takes seconds to warm up."""
+    yield from _rig(request.param, tmp_path / "world")
+
+
+@pytest.fixture(params=["command", "python"])
+def quick_real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """As `quick`, with processes."""
+    yield from _rig(request.param, tmp_path / "world")
 
 
 def test_a_run_starts_succeeds_and_finishes(rig: Rig) -> None:
@@ -106,35 +123,35 @@ def test_a_restart_finds_what_became_of_a_run_in_between(rig: Rig) -> None:
     assert rig.ran("bad") == 1
 
 
-def test_a_run_that_was_requested_but_never_handed_over_starts_after_the_restart(rig: Rig) -> None:
-    old = rig.launcher()
+def test_a_run_that_was_requested_but_never_handed_over_starts_after_the_restart(quick: Rig) -> None:
+    old = quick.launcher()
     old.launch(run_of("good", "other"), others := Reports())
     others.outcome("other")
     old.close()
-    rig.launcher().launch(run_of("good", resumed=True), reports := Reports())
+    quick.launcher().launch(run_of("good", resumed=True), reports := Reports())
     assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
-    assert rig.ran("good") == 2
+    assert quick.ran("good") == 2
 
 
-def test_a_run_whose_traces_are_gone_is_lost_and_not_run_again(rig: Rig) -> None:
+def test_a_run_whose_traces_are_gone_is_lost_and_not_run_again(quick: Rig) -> None:
     before, after, run = Reports(), Reports(), run_of("good")
-    old = rig.launcher()
+    old = quick.launcher()
     old.launch(run, before)
     before.outcome(run.run_id)
     old.close()
-    shutil.rmtree(rig.state)
-    ran = rig.ran("good")
-    rig.launcher().launch(run_of("good", requested_at=run.requested_at, resumed=True), after)
+    shutil.rmtree(quick.state)
+    ran = quick.ran("good")
+    quick.launcher().launch(run_of("good", requested_at=run.requested_at, resumed=True), after)
     assert after.outcome(run.run_id).phase is RunPhase.LOST
-    assert rig.ran("good") == ran
+    assert quick.ran("good") == ran
 
 
-def test_two_daemons_asking_for_one_run_start_it_once(rig: Rig) -> None:
+def test_two_daemons_asking_for_one_run_start_it_once(quick: Rig) -> None:
     run, all_reports = run_of("brief"), [Reports() for _ in range(3)]
     for reports in all_reports:
-        rig.launcher().launch(run, reports)
+        quick.launcher().launch(run, reports)
     assert {reports.outcome(run.run_id).phase for reports in all_reports} == {RunPhase.SUCCEEDED}
-    assert rig.ran("brief") == 1
+    assert quick.ran("brief") == 1
 
 
 def test_a_run_that_takes_too_long_fails(rig: Rig) -> None:
@@ -167,50 +184,57 @@ def test_a_run_whose_watcher_was_killed_is_lost_and_its_work_stopped(real: Rig) 
     wait_until(lambda: not is_running(worker))
 
 
-def test_a_run_whose_watcher_died_while_the_daemon_was_down_is_lost(real: Rig) -> None:
+def test_a_run_whose_watcher_died_while_the_daemon_was_down_is_lost(quick_real: Rig) -> None:
     before, after, run = Reports(), Reports(), run_of("slow")
-    old = real.launcher()
+    old = quick_real.launcher()
     old.launch(run, before)
-    wait_until(lambda: real.ran("slow") == 1)
+    wait_until(lambda: quick_real.ran("slow") == 1)
     old.close()
-    worker = kill_supervisor(real.state, run.run_id)
-    real.launcher().launch(run_of("slow", requested_at=run.requested_at, resumed=True), after)
+    worker = kill_supervisor(quick_real.state, run.run_id)
+    quick_real.launcher().launch(run_of("slow", requested_at=run.requested_at, resumed=True), after)
     assert after.outcome(run.run_id).phase is RunPhase.LOST
     wait_until(lambda: not is_running(worker))
-    assert real.ran("slow") == 1
+    assert quick_real.ran("slow") == 1
 
 
-def test_a_worker_that_was_killed_has_failed(real: Rig) -> None:
+def test_a_worker_that_was_killed_has_failed(quick_real: Rig) -> None:
     reports, run = Reports(), run_of("slow")
-    real.launcher().launch(run, reports)
-    wait_until(lambda: real.ran("slow") == 1)
-    os.kill(int((real.state / "runs" / run.run_id / "worker").read_text().split()[0]), 9)
+    quick_real.launcher().launch(run, reports)
+    wait_until(lambda: quick_real.ran("slow") == 1)
+    os.kill(int((quick_real.state / "runs" / run.run_id / "worker").read_text().split()[0]), 9)
     outcome = reports.outcome(run.run_id)
     assert outcome.phase is RunPhase.FAILED
     assert "SIGKILL" in outcome.error
 
 
-def test_the_end_of_the_warm_server_harms_no_run(real: Rig) -> None:
-    launcher, reports = real.launcher(), Reports()
+def test_the_end_of_the_warm_server_harms_no_run(quick_real: Rig) -> None:
+    launcher, reports = quick_real.launcher(), Reports()
     launcher.launch(run_of("brief", "first"), reports)
-    wait_until(lambda: real.ran("brief") == 1)
+    wait_until(lambda: quick_real.ran("brief") == 1)
     os.kill(launcher.server_pid, 9)  # type: ignore[attr-defined]
     time.sleep(0.05)
     launcher.launch(run_of("good", "second"), reports)
     assert reports.outcome("first").phase is RunPhase.SUCCEEDED
     assert reports.outcome("second").phase is RunPhase.SUCCEEDED
-    assert real.ran("brief") == real.ran("good") == 1
+    assert quick_real.ran("brief") == quick_real.ran("good") == 1
 
 
-def test_nothing_but_runs_outlives_the_daemon(real: Rig) -> None:
-    launcher, reports = real.launcher(), Reports()
+def test_nothing_but_runs_outlives_the_daemon(quick_real: Rig) -> None:
+    launcher, reports = quick_real.launcher(), Reports()
     launcher.launch(run_of("slow"), reports)
-    wait_until(lambda: real.ran("slow") == 1)
+    wait_until(lambda: quick_real.ran("slow") == 1)
     server = launcher.server_pid  # type: ignore[attr-defined]
-    spares = [pid for pid in children_of(server) if str(pid) != _watcher(real)]
+    spares = [pid for pid in forks_of(server) if str(pid) != _watcher(quick_real)]
     launcher.close()
     wait_until(lambda: not any(is_running(pid) for pid in (server, *spares)))
-    assert is_running(int(_watcher(real)))
+    assert is_running(int(_watcher(quick_real)))
+
+
+def test_the_warm_server_forks_with_one_thread(real: Rig) -> None:
+    launcher, reports = real.launcher(), Reports()
+    launcher.launch(run_of("good"), reports)
+    assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
+    assert threads_of(launcher.server_pid) == 1  # type: ignore[attr-defined]
 
 
 def _watcher(rig: Rig) -> str:

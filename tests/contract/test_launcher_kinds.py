@@ -20,6 +20,7 @@ from tests.contract.launcher_rigs import (
     Reports,
     is_running,
     run_of,
+    threads_of,
     wait_until,
 )
 
@@ -430,6 +431,8 @@ def test_a_project_that_does_not_parse_fails_and_heals(project: DbtRig) -> None:
     told = _wave(launcher, "run-1", "orders")
     assert told[""].phase is RunPhase.FAILED
     assert "wrong.sql" in told[""].error
+    server = launcher.server_pid  # type: ignore[attr-defined]
+    assert threads_of(server) == 1, "a run would wait for threads that a fork does not have"
     (project.folder / "models/wrong.sql").unlink()
     assert _wave(launcher, "run-2", "orders")["orders"].phase is RunPhase.SUCCEEDED
 

@@ -110,7 +110,10 @@ class Handing(Generic[Item]):
                     self._ended(f"the {self.name} launcher cannot warm up: {line['error']}")
                     return
                 if "ready" in line:
-                    _log.info("launcher.warm", launcher=self.name, pid=line["ready"], threads=line["threads"])
+                    _log.info("launcher.warm", launcher=self.name, pid=line["ready"])
+                    if line["threads"] > 1:
+                        advice = "what it imports ahead starts threads, which forked runs do not have and may wait for"
+                        _log.warning("launcher.threads", launcher=self.name, threads=line["threads"], advice=advice)
                 if "taken" in line:
                     self._handing = None
             self._hand()

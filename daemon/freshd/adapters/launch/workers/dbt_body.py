@@ -26,12 +26,12 @@ GOOD = ("success", "partial success", "no-op")
 def warm(options: dict[str, Any]) -> None:
     """Import dbt and parse the project once: what a run then forks has adapter and macros loaded.
 
-    A project that does not parse yet is no reason to give up: the runs will tell.
+    Without the static parser, which starts threads: a process that has had them cannot parse with it
+    again after a fork. A project that does not parse yet is no reason to give up: the runs will tell.
     """
-    dbt_runner = _dbt_runner()
     os.chdir(options["cwd"])
     os.environ.update(options["env"])
-    dbt_runner().invoke(["--quiet", *options["flags_before"], "parse", *options["flags"]])
+    _dbt_runner()().invoke(["--quiet", "--no-static-parser", *options["flags_before"], "parse", *options["flags"]])
 
 
 def work(request: dict[str, Any], tell: Tell) -> int:
