@@ -6,7 +6,7 @@
     GET  /api/assets?select=&exclude=      {"now", "assets": [ASSET]}; both may be repeated
     GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "history", "verdicts", "runs"}: rows
     GET  /api/incidents?all=1              {"now", "incidents": [INCIDENT], "closed": rows (with all)}
-    GET  /api/unmatched, /api/deadletters  {"unmatched": rows, each with the "rule" that maps it}, {"dead_letters": rows}
+    GET  /api/unmatched, /api/deadletters  {"unmatched": rows, each with the "rule" for it}, {"dead_letters": rows}
     GET  /api/runs?asset=                  {"runs": rows}
     POST /api/materialize                  {"select", "exclude", "dry_run", "author"}: {"wish", "assets", "dry_run"}
 
