@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -223,6 +224,45 @@ def test_while_the_store_is_locked_nothing_is_lost_and_nobody_is_told_a_lie(shop
     daemon.eventually(lambda: current(daemon))
     assert len(runs(shop)) == 3
     assert daemon.get("/readyz")["ok"]
+
+
+def test_beyond_loopback_a_write_needs_the_token(shop: Path) -> None:
+    settings = (shop / "freshd.yaml").read_text().replace("127.0.0.1:0", "0.0.0.0:0")
+    (shop / "freshd.yaml").write_text(settings + "api: {token_file: token}\n")
+    (shop / "token").write_text("s3cret\n")
+    with RunningDaemon(shop) as daemon:
+        url = daemon.url.replace("0.0.0.0", "127.0.0.1")
+
+        def post(path: str, body: object, **headers: str) -> int:
+            return httpx.post(f"{url}{path}", json=body, headers=headers, timeout=60).status_code
+
+        assert post("/events", {"asset": "shop/raw"}) == 401
+        assert post("/events", {"asset": "shop/raw"}, Authorization="Bearer wrong") == 401
+        assert post("/api/materialize", {"select": "shop/joined"}) == 401
+        assert post("/events", {"asset": "shop/raw"}, Authorization="Bearer s3cret") == 202
+        assert post("/api/materialize", {"select": "shop/joined"}, Authorization="Bearer s3cret") == 202
+        assert "s3cret" not in daemon.said()
+
+
+def test_probes_and_metrics_can_have_a_port_of_their_own(shop: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    with (shop / "freshd.yaml").open("a") as settings:
+        settings.write(f"metrics: {{listen: 127.0.0.1:{port}}}\n")
+    with RunningDaemon(shop):
+        assert "freshd_build_info" in httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).is_success
+        assert httpx.get(f"http://127.0.0.1:{port}/api/status", timeout=60).status_code == 404
+
+
+def test_observe_mode_decides_and_launches_nothing(shop: Path) -> None:
+    with (shop / "freshd.yaml").open("a") as settings:
+        settings.write("mode: observe\n")
+    with RunningDaemon(shop) as daemon:
+        daemon.post({"asset": "shop/raw"})
+        daemon.eventually(lambda: "run.observed" in daemon.said())
+        assert runs(shop) == []
+        assert all(row["observed"] for row in daemon.get("/api/runs")["runs"])
 
 
 def test_an_address_in_use_ends_it_with_a_message(shop: Path, daemon: RunningDaemon) -> None:
