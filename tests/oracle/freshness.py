@@ -92,9 +92,9 @@ class Freshness:
     def reach(self, p: AssetKey, u: Update, t: Instant) -> Instant | None:
         """D(p, u, t): how far p's content as u read it reaches."""
         read_at = self.read_at(u, p)
-        if read_at == NEVER:
-            return None
         missed = [c for c in self.changed_ends(p, t) if c > read_at]
+        if missed and read_at == NEVER:
+            return None
         return self.data_time(p, missed[0] - 1) if missed else self.data_time(p, t)
 
     def sources_above(self, key: AssetKey) -> frozenset[AssetKey]:

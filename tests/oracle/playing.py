@@ -17,10 +17,9 @@ def play(scenario: Scenario) -> Iterator[tuple[Line, World]]:
     world = World(scenario.charter, scenario.start, scenario.behaves)
     for at, lines_at in groupby(scenario.lines, key=lambda line: line.at):
         lines = list(lines_at)
-        events = [line.event for line in lines if line.event is not None]
-        wishes = [line.wish for line in lines if line.wish]
-        if events or wishes:
-            world.take(at, events, wishes)
+        said = [line.event or line.wish for line in lines if line.event is not None or line.wish]
+        if said:
+            world.take(at, said)
         world.advance(at)
         for line in lines:
             if line.expect is not None:

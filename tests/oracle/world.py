@@ -34,6 +34,9 @@ class Behaviour:
 Behaves = Callable[[AssetKey, int], Behaviour]
 """By asset, and which of its runs it is (0 is the first)."""
 
+Said = Event | tuple[AssetKey, ...]
+"""An event, or the assets that a person asks for."""
+
 
 @dataclass
 class World:
@@ -95,26 +98,26 @@ class World:
             self.step(())
         self.now = until
 
-    def take(self, at: Instant, events: Iterable[Event], wishes: Iterable[tuple[AssetKey, ...]] = ()) -> None:
+    def take(self, at: Instant, said: Iterable[Said]) -> None:
         """Play up to just before `at`, then let these arrive together with whatever else happens then."""
         while (following := self.next_instant()) < at:
             self.now = following
             self.step(())
         self.now = at
-        self.step(events, wishes)
+        self.step(said)
 
-    def step(self, events: Iterable[Event], wishes: Iterable[tuple[AssetKey, ...]] = ()) -> None:
-        """Everything of one instant."""
+    def step(self, said: Iterable[Said]) -> None:
+        """Everything of one instant: outcomes, then what is said in its order, then decisions, then verdicts."""
         self._end_runs()
-        self.facts.events.extend(event for event in events if self._first_time(event))
-        wished = list(wishes)
+        for item in said:
+            if not isinstance(item, Event):
+                self._observe()
+                self.decisions.wish(item)
+            elif self._first_time(item):
+                self.facts.events.append(item)
         while True:
             self._end_runs()
             self._observe()
-            for assets in wished:
-                self.decisions.wish(assets)
-                self._observe()
-            wished = []
             while (launch := self._next_launch()) is not None:
                 self._launch(launch)
                 self._observe()

@@ -19,7 +19,7 @@ from tests.oracle.decisions import Launch
 from tests.oracle.facts import OwnRun
 from tests.oracle.playing import asset_value
 from tests.oracle.verdicts import WORSE
-from tests.oracle.world import Behaviour, World
+from tests.oracle.world import Behaviour, Said, World
 from tests.sim.stage import Violation
 
 WORDS = ("updated_at", "data_time", "pending_since", "behind", "verdict", "in_flight", "failed", "blocked")
@@ -54,8 +54,13 @@ class Shadow(World):
                 self._outcome(said)
         if any(isinstance(record, DaemonCaughtUp) for record in records):
             self._catching_up = False
-        events = [said for said in inputs if isinstance(said, Event)]
-        self.step(events, [said.assets for said in inputs if isinstance(said, Wish) and self._first_wish(said)])
+        heard: list[Said] = []
+        for said in inputs:
+            if isinstance(said, Event):
+                heard.append(said)
+            elif isinstance(said, Wish) and self._first_wish(said):
+                heard.append(said.assets)
+        self.step(heard)
         if self._requested:
             raise Violation(f"the engine launched what the oracle does not: {sorted(self._requested)}")
 
