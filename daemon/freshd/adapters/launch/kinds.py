@@ -118,7 +118,11 @@ class PythonKind:
             self._settings.python or sys.executable,
             cwd=str(self._base),
             env=unset,
-            options={"preload": self._settings.preload, "env_for_import": list(unset)},
+            options={
+                "preload": self._settings.preload,
+                "env_for_import": list(unset),
+                "freshd": str(Path(freshd.__file__).parents[1]),
+            },
         )
 
     def request(self, run: LaunchRun, folder: Path) -> Request:
@@ -145,7 +149,6 @@ class PythonKind:
                 "output": str(output / f"{partition}.parquet") if partition else f"{output}.parquet",
                 "partition": partition,
                 "paths": self._module_paths(asset),
-                "freshd": str(Path(freshd.__file__).parents[1]),
             },
         }
 

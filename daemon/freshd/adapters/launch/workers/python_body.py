@@ -25,10 +25,20 @@ def warm(options: dict[str, Any]) -> None:
     """Import what every run needs, so that none pays for it."""
     for name in options["preload"]:
         importlib.import_module(name)
+    _find_freshd(options["freshd"])
     if "pandas" in sys.modules and "pyarrow.parquet" in sys.modules:
         _rehearse()
     for name in options["env_for_import"]:  # one thread while it forks; the runs may use what they like
         os.environ.pop(name, None)
+
+
+def _find_freshd(path: str) -> None:
+    """The assets' modules import freshd; an interpreter that does not have it takes the daemon's, last of all."""
+    try:
+        importlib.import_module("freshd.assets")
+    except ImportError:
+        sys.path.append(path)
+        importlib.import_module("freshd.assets")
 
 
 def _rehearse() -> None:
@@ -47,8 +57,6 @@ def work(request: dict[str, Any], tell: Tell) -> int:
     job = request["job"]
     asset = request["assets"][0]
     sys.path[:0] = [path for path in job["paths"] if path not in sys.path]
-    if job["freshd"] not in sys.path:
-        sys.path.append(job["freshd"])
     started_at = now()
     try:
         function = _find(job)

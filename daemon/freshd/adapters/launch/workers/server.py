@@ -2,7 +2,7 @@
 
 It talks to the daemon over an inherited socket: one JSON line up when it is warm (or why it cannot be),
 then for each run one message down (its directory, with the bell's descriptor) and one line up (`taken`).
-A spare supervisor is forked ahead, so that a run waits for no fork. The server ends when the daemon's
+A spare supervisor, with its worker, is forked ahead, so that a run waits for no fork. The server ends when the daemon's
 end of the socket does; runs go on.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .supervise import supervise
+from .supervise import Worker, supervise
 
 MESSAGE_LIMIT = 16 * 1024
 """Bytes of one message: a path."""
@@ -77,13 +77,14 @@ def _fork_spare(control: socket.socket, body: ModuleType) -> socket.socket:
         control.close()
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        worker = Worker(body.work, its.fileno())
         message, descriptors, _, _ = socket.recv_fds(its, MESSAGE_LIMIT, 1)
         its.close()
         if message:
             bell = descriptors[0]
             os.set_inheritable(bell, False)
             os.set_blocking(bell, False)
-            supervise(Path(message.decode()), bell, body.work)
+            supervise(Path(message.decode()), bell, worker)
         code = 0
     except BaseException:
         traceback.print_exc()

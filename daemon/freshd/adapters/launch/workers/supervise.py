@@ -44,42 +44,36 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def supervise(folder: Path, bell: int, work: Work) -> None:
-    """Run what `folder` asks for, if nobody has yet; returns when all is over."""
-    if not rundir.claim(folder, rundir.identity(os.getpid())):
-        return
-    request = rundir.read_json(folder / rundir.REQUEST)
-    run = _Run(folder, bell, request)
-    try:
-        worker = _fork(run, work)
-    except OSError as error:
-        run.note({"phase": "failed", "at": now(), "error": f"cannot start it: {error}"})
-    else:
-        run.watch(*worker)
-    run.seal()
+class Worker:
+    """A process that is ready to work and waits to be told on what; it ends if nobody ever tells it."""
+
+    def __init__(self, work: Work, not_its: int) -> None:
+        """Fork it. `not_its` is a descriptor that it must not keep open. Raises OSError."""
+        self.output, output = os.pipe()
+        self.told, told = os.pipe()
+        go, self._go = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            for its_parents in (self.output, self.told, self._go, not_its):
+                os.close(its_parents)
+            os._exit(_work(work, output, told, go))
+        for its in (output, told, go):
+            os.close(its)
+        with contextlib.suppress(OSError):
+            os.setpgid(self.pid, self.pid)
+
+    def begin(self, folder: Path) -> None:
+        """Let it do what the directory asks for."""
+        os.write(self._go, bytes(folder))
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Let it go, if it has not begun."""
+        os.close(self._go)
 
 
-def _fork(run: _Run, work: Work) -> tuple[int, int, int]:
-    out_read, out_write = os.pipe()
-    told_read, told_write = os.pipe()
-    go_read, go_write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        for mine in (out_read, told_read, go_write, run.bell):
-            os.close(mine)
-        os._exit(_worker(run.request, work, out_write, told_write, go_read))
-    for its in (out_write, told_write, go_read):
-        os.close(its)
-    with contextlib.suppress(OSError):
-        os.setpgid(pid, pid)
-    rundir.write_whole(run.folder / rundir.WORKER, rundir.identity(pid).encode())
-    run.begin()
-    os.write(go_write, b"!")
-    os.close(go_write)
-    return pid, out_read, told_read
-
-
-def _worker(request: dict[str, Any], work: Work, output: int, told: int, go: int) -> int:
+def _work(work: Work, output: int, told: int, go: int) -> int:
+    """In the worker: wait, then work."""
     try:
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
@@ -88,11 +82,13 @@ def _worker(request: dict[str, Any], work: Work, output: int, told: int, go: int
             os.dup2(source, target)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if not os.read(go, 1):
-            return 1
+        folder = os.read(go, 65536).decode()
+        if not folder:
+            return 0
         for spent in (quiet, output, go):
             if spent > 2:
                 os.close(spent)
+        request = rundir.read_json(Path(folder) / rundir.REQUEST)
         os.chdir(request["cwd"])
         os.environ.update(request["env"])
 
@@ -112,6 +108,19 @@ def _worker(request: dict[str, Any], work: Work, output: int, told: int, go: int
             sys.stderr.flush()
 
 
+def supervise(folder: Path, bell: int, worker: Worker) -> None:
+    """Have the worker do what `folder` asks for, if nobody has yet; returns when all is over."""
+    if not rundir.claim(folder, rundir.identity(os.getpid())):
+        worker.dismiss()
+        return
+    run = _Run(folder, bell, rundir.read_json(folder / rundir.REQUEST))
+    rundir.write_whole(folder / rundir.WORKER, rundir.identity(worker.pid).encode())
+    run.begin()
+    worker.begin(folder)
+    run.watch(worker)
+    run.seal()
+
+
 class _Run:
     def __init__(self, folder: Path, bell: int, request: dict[str, Any]) -> None:
         self.folder = folder
@@ -127,7 +136,7 @@ class _Run:
         """Its time is over."""
 
     def begin(self) -> None:
-        """The worker exists, and is about to be let go."""
+        """The worker is about to be let go."""
         self.started_at = now()
         if self.request["starts_as_one"]:
             self.note({"phase": "started", "at": self.started_at})
@@ -147,8 +156,9 @@ class _Run:
         with contextlib.suppress(OSError):  # the daemon is gone, or has enough to read
             os.write(self.bell, b".")
 
-    def watch(self, pid: int, output: int, told: int) -> None:
+    def watch(self, worker: Worker) -> None:
         """Keep what the worker says until it ends; stop it when its time is over; conclude."""
+        pid, output, told = worker.pid, worker.output, worker.told
         stop_at = time.monotonic() + self.request["timeout_s"] if self.request["timeout_s"] else float("inf")
         status = None
         with selectors.DefaultSelector() as selector:
