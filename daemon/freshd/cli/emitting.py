@@ -92,10 +92,10 @@ def emit(
     daemon = client(ctx, url, token_file)
     if assets:
         events[0]["assets"] = [_resolved(daemon, name) for name in assets]
-    unmatched: list[str] = []
-    for start in range(0, len(events), POSTED_AT_ONCE):
-        answer = daemon.post("/events", events[start : start + POSTED_AT_ONCE])
-        unmatched += answer.get("unmatched", []) if isinstance(answer, dict) else []
+    _tell(daemon, events, _post(daemon, events), as_json)
+
+
+def _tell(daemon: Client, events: list[dict[str, Any]], unmatched: list[str], as_json: bool) -> None:
     if as_json:
         print_json({"events": events, "unmatched": unmatched})
     else:
@@ -103,6 +103,15 @@ def emit(
     if unmatched:
         errors().print(f"no asset is known by: {', '.join(unmatched)} (see freshd unmatched)", markup=False)
         raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _post(daemon: Client, events: list[dict[str, Any]]) -> list[str]:
+    """Hand the events over, a bounded number at once; returns the names that no asset has."""
+    unmatched: list[str] = []
+    for start in range(0, len(events), POSTED_AT_ONCE):
+        answer = daemon.post("/events", events[start : start + POSTED_AT_ONCE])
+        unmatched += answer.get("unmatched", []) if isinstance(answer, dict) else []
+    return unmatched
 
 
 def _resolved(daemon: Client, name: str) -> str:

@@ -10,18 +10,22 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from freshd.adapters.clock import SystemClock
 from freshd.cli.client import Client
 from freshd.cli.demo.stage import Stage, find_example
 from freshd.cli.demo.story import broken_end, broken_promises, recovered
 from freshd.cli.demo.watch import Watch
 from freshd.cli.output import DOES_NOT_HOLD, console, errors
 from freshd.model.errors import PermanentError
+from freshd.model.time import SECOND
+from freshd.ports import Clock
 
 SHORTEST_S: Final = 36.0
 """The story takes this long."""
@@ -59,17 +63,17 @@ def demo(
     folder: Annotated[Path | None, typer.Option(help="Where to play, kept afterwards; default: a new one.")] = None,
 ) -> None:
     """Run the daemon over an example shop: assets go stale when a feed falls silent, and recover."""
-    began = time.monotonic()
+    elapsed_s = _stopwatch(SystemClock())
     place = folder or Path(tempfile.mkdtemp(prefix="freshd-demo-"))
     stage = Stage(example or find_example(), place)
-    watch = Watch(Client(stage.url), console(), lambda: time.monotonic() - began)
+    watch = Watch(Client(stage.url), console(), elapsed_s)
     broken: list[str] | None = None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if kafka or kafka_address:
             address = kafka_address or stage.start_broker()
             watch.line("kafka", f"{address}, topic {stage.use_kafka(address)}")
-        broken = _play(stage, watch, seconds, began)
+        broken = _play(stage, watch, seconds, elapsed_s)
     except KeyboardInterrupt:
         watch.line("", "stopping")
     finally:
@@ -80,20 +84,26 @@ def demo(
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _play(stage: Stage, watch: Watch, seconds: float | None, began: float) -> list[str]:
+def _stopwatch(clock: Clock) -> Callable[[], float]:
+    """Tells the seconds from now on."""
+    began = clock.now()
+    return lambda: (clock.now() - began) / SECOND
+
+
+def _play(stage: Stage, watch: Watch, seconds: float | None, elapsed_s: Callable[[], float]) -> list[str]:
     """The story; returns what broke, without the end."""
     stage.start_daemon(watch.hear_daemon)
     while not watch.is_ready():
-        if stage.ended() or time.monotonic() - began > READY_S:
+        if stage.ended() or elapsed_s() > READY_S:
             raise PermanentError(f"{stage.ended() or 'the daemon is not ready'}; its log is {stage.log}")
         time.sleep(LOOK_EVERY_S)
     watch.line("ready", f"[bold]{stage.url}[/]  status page; {stage.url}/metrics; log {stage.log}")
     watch.line("", f"ask it: freshd status --url {stage.url}   freshd explain sales_dashboard --url {stage.url}")
-    left = None if seconds is None else max(seconds - (time.monotonic() - began), SHORTEST_S - 6)
+    left = None if seconds is None else max(seconds - elapsed_s(), SHORTEST_S - 6)
     times = Times() if left is None else times_within(left)
     stage.start_loader(times.silent_from, times.silent_for, watch.hear_loader)
-    start = time.monotonic()
-    while (passed := time.monotonic() - start) < times.end + GRACE_S:
+    start_s = elapsed_s()
+    while (passed := elapsed_s() - start_s) < times.end + GRACE_S:
         watch.look()
         if ended := stage.ended():
             return [ended]
