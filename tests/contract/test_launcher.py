@@ -26,6 +26,7 @@ from tests.contract.launcher_rigs import (
     wait_until,
 )
 
+from freshd.model.errors import TransientError
 from freshd.model.inputs import RunPhase
 
 RIGS = {"fake": FakeRig, "command": CommandRig, "python": PythonRig, "dbt": DbtRig}
@@ -235,6 +236,18 @@ def test_the_warm_server_forks_with_one_thread(real: Rig) -> None:
     launcher.launch(run_of("good"), reports)
     assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
     assert threads_of(launcher.server_pid) == 1  # type: ignore[attr-defined]
+
+
+def test_a_retired_launcher_ends_once_its_runs_are_over(quick_real: Rig) -> None:
+    launcher, reports = quick_real.launcher(), Reports()
+    launcher.launch(run_of("brief"), reports)
+    wait_until(lambda: quick_real.ran("brief") == 1)
+    server = launcher.server_pid  # type: ignore[attr-defined]
+    launcher.retire()  # type: ignore[attr-defined]
+    assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
+    wait_until(lambda: not is_running(server))
+    with pytest.raises(TransientError, match="closed"):
+        launcher.launch(run_of("good", "run-2"), reports)
 
 
 def _watcher(rig: Rig) -> str:

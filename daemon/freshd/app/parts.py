@@ -19,7 +19,7 @@ from freshd.adapters.formats.dbt import read_artifact
 from freshd.adapters.ingress import Ingress
 from freshd.adapters.ingress.settings import is_loopback
 from freshd.adapters.kafka import KafkaIntake, KafkaSettings
-from freshd.adapters.launch import LauncherSettings, make_launcher
+from freshd.adapters.launch import LauncherSettings, ProcessLauncher, make_launcher
 from freshd.adapters.prometheus import DaemonMetrics
 from freshd.adapters.slack import make_notifier
 from freshd.adapters.web import Site, probe_routes, web_routes
@@ -29,7 +29,7 @@ from freshd.model.asset import Asset, AssetKey
 from freshd.model.errors import ConfigError
 from freshd.model.inputs import Input
 from freshd.model.sighting import Message
-from freshd.ports import Clock, History, Launcher, Notifier, Position
+from freshd.ports import Clock, History, Notifier, Position
 from freshd.runtime.health import Health
 from freshd.runtime.inbox import LiveInbox
 from freshd.runtime.translate import Translator
@@ -69,8 +69,8 @@ class Launchers:
         self._assets = assets
         self._clock = clock
         self._settings: dict[str, LauncherSettings] = {}
-        self._retired: list[Launcher] = []
-        self.by_name: dict[str, Launcher] = {}
+        self._retired: list[ProcessLauncher] = []
+        self.by_name: dict[str, ProcessLauncher] = {}
         self.replace(project)
 
     def replace(self, project: Project) -> None:
@@ -82,7 +82,10 @@ class Launchers:
             for name, settings in wanted.items()
             if self._settings.get(name) != settings
         }
-        self._retired += [old for name, old in self.by_name.items() if name in made]
+        replaced = [old for name, old in self.by_name.items() if name in made]
+        for old in replaced:
+            old.retire()
+        self._retired += replaced
         self.by_name.update(made)
         self._settings = dict(wanted)
 

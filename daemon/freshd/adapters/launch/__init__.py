@@ -8,6 +8,15 @@ workers/    what runs outside the daemon
 """
 
 from freshd.adapters.launch.making import make_launcher, traits
+from freshd.adapters.launch.processes import ProcessLauncher
 from freshd.adapters.launch.settings import CommandSettings, DbtSettings, LauncherSettings, PythonSettings
 
-__all__ = ["CommandSettings", "DbtSettings", "LauncherSettings", "PythonSettings", "make_launcher", "traits"]
+__all__ = [
+    "CommandSettings",
+    "DbtSettings",
+    "LauncherSettings",
+    "ProcessLauncher",
+    "PythonSettings",
+    "make_launcher",
+    "traits",
+]

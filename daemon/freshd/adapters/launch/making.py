@@ -10,12 +10,12 @@ from freshd.adapters.launch.processes import ProcessLauncher
 from freshd.adapters.launch.settings import CommandSettings, DbtSettings, LauncherSettings, PythonSettings
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.policy import LauncherTraits
-from freshd.ports import Clock, Launcher
+from freshd.ports import Clock
 
 
 def make_launcher(
     name: str, settings: LauncherSettings, assets: Assets, state_dir: Path, clock: Clock, base: Path = Path()
-) -> Launcher:
+) -> ProcessLauncher:
     """A launcher that starts warming up at once.
 
     `assets` gives the asset of a key as the graph has it now; `state_dir` holds run directories and must

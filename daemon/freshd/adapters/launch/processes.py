@@ -25,7 +25,7 @@ from freshd.adapters.launch.handing import Handing
 from freshd.adapters.launch.kinds import Kind
 from freshd.adapters.launch.traces import RunFolders, Traces
 from freshd.model.effects import LaunchRun
-from freshd.model.errors import FreshdError
+from freshd.model.errors import FreshdError, TransientError
 from freshd.model.inputs import RunPhase, RunReport
 from freshd.model.time import HOUR, SECOND, Duration, Instant
 from freshd.ports import Clock
@@ -73,7 +73,7 @@ class ProcessLauncher:
         self._followed: dict[str, _Followed] = {}
         self._waiting: deque[_Followed] = deque()
         self._selector = selectors.DefaultSelector()
-        self._stopping = False
+        self._stopping = self._retiring = self._ended = False
         self._next_prune: Instant = 0
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
@@ -86,8 +86,15 @@ class ProcessLauncher:
         self._thread.start()
 
     def launch(self, run: LaunchRun, report: Report) -> None:
-        """As ports.Launcher.launch."""
+        """As ports.Launcher.launch. Raises TransientError once it is closed, or retired and done."""
         self._asked.append((run, report))
+        if self._ended:
+            raise TransientError(f"the launcher {self._handing.name} is closed; another has taken its place, or will")
+        self._wake()
+
+    def retire(self) -> None:
+        """Another takes its place: it ends by itself once the runs that it follows are over."""
+        self._retiring = True
         self._wake()
 
     def close(self) -> None:
@@ -113,7 +120,7 @@ class ProcessLauncher:
 
     def _live(self) -> None:
         try:
-            while not self._stopping:
+            while not self._stopping and (self._followed or self._asked or not self._retiring):
                 self._handing.keep_going()
                 for key, _ in self._selector.select(self._rest()):
                     key.data()
@@ -128,6 +135,7 @@ class ProcessLauncher:
             self._let_go()
 
     def _let_go(self) -> None:
+        self._ended = True
         self._handing.close()
         for followed in self._followed.values():
             if followed.bell >= 0:
