@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 
 from freshd.cli import show
-from freshd.cli.options import ExcludeOption, JsonOption, SelectOption, TokenFileOption, UrlOption, client
+from freshd.cli.options import ConfigOption, ExcludeOption, JsonOption, SelectOption, TokenFileOption, UrlOption, client
 from freshd.cli.output import DOES_NOT_HOLD, console, print_json
 
 
@@ -38,9 +38,10 @@ def status(
     as_json: JsonOption = False,
     url: UrlOption = None,
     token_file: TokenFileOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """The daemon at a glance: how many assets stand how, and the open incidents."""
-    answer = client(ctx, url, token_file).get("/api/status")
+    answer = client(ctx, url, token_file, config).get("/api/status")
     if as_json:
         print_json(answer)
     else:
@@ -56,9 +57,10 @@ def assets(
     as_json: JsonOption = False,
     url: UrlOption = None,
     token_file: TokenFileOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """The assets as they stand, the worst first."""
-    answer = client(ctx, url, token_file).get("/api/assets", {"select": select or [], "exclude": exclude or []})
+    answer = client(ctx, url, token_file, config).get("/api/assets", {"select": select or [], "exclude": exclude or []})
     if as_json:
         print_json(answer)
     else:
@@ -72,9 +74,10 @@ def explain(
     as_json: JsonOption = False,
     url: UrlOption = None,
     token_file: TokenFileOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Why an asset stands as it does, and what will happen next."""
-    answer = client(ctx, url, token_file).get(f"/api/assets/{quote(asset)}")
+    answer = client(ctx, url, token_file, config).get(f"/api/assets/{quote(asset)}")
     if as_json:
         print_json(answer)
     else:
@@ -89,6 +92,7 @@ def materialize(
     as_json: JsonOption = False,
     url: UrlOption = None,
     token_file: TokenFileOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Have assets materialised, after what is due above them."""
     wanted: dict[str, Any] = {
@@ -97,7 +101,7 @@ def materialize(
         "dry_run": dry_run,
         "author": _author(),
     }
-    answer = client(ctx, url, token_file).post("/api/materialize", wanted)
+    answer = client(ctx, url, token_file, config).post("/api/materialize", wanted)
     if as_json:
         print_json(answer)
         return
@@ -112,9 +116,10 @@ def unmatched(
     as_json: JsonOption = False,
     url: UrlOption = None,
     token_file: TokenFileOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Events that named no known asset, and the rule that would map each."""
-    answer = client(ctx, url, token_file).get("/api/unmatched")
+    answer = client(ctx, url, token_file, config).get("/api/unmatched")
     if as_json:
         print_json(answer)
     else:

@@ -16,7 +16,7 @@ from freshd.adapters.clock import SystemClock
 from freshd.adapters.formats import decoder
 from freshd.adapters.formats.own import encode
 from freshd.cli.client import Client, NotFound
-from freshd.cli.options import JsonOption, TokenFileOption, UrlOption, client
+from freshd.cli.options import ConfigOption, JsonOption, TokenFileOption, UrlOption, client
 from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json
 from freshd.model.errors import ConfigError, DecodeError, Problem
 from freshd.model.sighting import Message
@@ -61,6 +61,7 @@ def emit(
     as_json: JsonOption = False,
     url: UrlOption = None,
     token_file: TokenFileOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Tell the daemon that something happened: an update of an asset, a run, a check, dbt's results."""
     if sum((bool(assets) or bool(feed), file is not None, dbt is not None)) != 1:
@@ -89,7 +90,7 @@ def emit(
             events[0]["changed"] = False
         if passed is not None:
             events[0]["passed"] = passed
-    daemon = client(ctx, url, token_file)
+    daemon = client(ctx, url, token_file, config)
     if assets:
         events[0]["assets"] = [_resolved(daemon, name) for name in assets]
     _tell(daemon, events, _post(daemon, events), as_json)

@@ -48,9 +48,9 @@ def config_path(ctx: typer.Context, given: Path | None) -> Path:
     return context.config if context is not None else Path("freshd.yaml")
 
 
-def client(ctx: typer.Context, url: str | None, token_file: Path | None) -> Client:
+def client(ctx: typer.Context, url: str | None, token_file: Path | None, config: Path | None = None) -> Client:
     """A client of the running daemon: by --url, else where the settings file says that it listens."""
-    listen, file_of_settings = _from_settings(config_path(ctx, None))
+    listen, file_of_settings = _from_settings(config_path(ctx, config))
     token = os.environ.get(TOKEN_VARIABLE, "")
     file = token_file or (None if token else file_of_settings)
     if file is not None:

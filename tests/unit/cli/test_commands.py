@@ -311,7 +311,10 @@ def test_the_token_comes_from_a_file_and_is_sent(daemon: StubDaemon) -> None:
     freshd("status", "--url", daemon.url, "--token-file", "token")
     Path("freshd.yaml").write_text(f"listen: {daemon.url.removeprefix('http://')}\napi: {{token_file: token}}\n")
     freshd("status")
-    assert daemon.tokens == ["Bearer s3cret", "Bearer s3cret"]
+    Path("freshd.yaml").rename("other.yaml")
+    freshd("status", "--config", "other.yaml")
+    freshd("--config", "other.yaml", "status")
+    assert daemon.tokens == ["Bearer s3cret"] * 4
     assert freshd("status", "--url", daemon.url, "--token-file", "nope")[0] == 2
 
 
