@@ -103,9 +103,7 @@ def _runs(row: Row) -> tuple[RunView, ...]:
     work = row.work
     if work is not None and work.run is not None:
         runs.append(RunView(work.run.run_id, True, work.run_start, work.run.attempt))
-    for name, other in (row.others or {}).items():
-        if other.open:
-            runs.append(RunView(name, False, other.start, 1))
+    runs += [RunView(name, False, start, 1) for name, start in (row.others or {}).items()]
     return tuple(runs)
 
 

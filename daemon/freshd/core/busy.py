@@ -27,8 +27,9 @@ def is_busy(row: Row) -> bool:
 def _moves(row: Row) -> bool:
     if row.source:
         return False
-    if row.automatic and row.due and not row.stopped and not is_blocked(row):
-        return True
+    if row.automatic and row.due and (row.work is None or not row.work.stopped):
+        if not row.stuck_ups or row.reaction.go_on:
+            return True
     return row.in_flight
 
 
@@ -71,6 +72,8 @@ def _stuck_by(state: State, row: Row, more: int) -> None:
     was_blocked = is_blocked(row)
     row.stuck_ups += more
     blocked = is_blocked(row)
+    for pair in row.watchers or ():
+        state.judge(pair.row)
     if blocked == was_blocked:
         return
     if not blocked:

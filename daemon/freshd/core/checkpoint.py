@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from freshd.core.incident_book import ChannelState, Incident
-from freshd.core.rows import OthersRun, OwnRun, Pair, Row, Work
+from freshd.core.rows import OwnRun, Pair, Row, Work
 from freshd.core.state import State
 from freshd.core.wishes import OpenWish, Stage
 from freshd.model.effects import Notice
@@ -78,7 +78,9 @@ def _asset(row: Row) -> dict[str, Any]:
         "outcome": [row.outcome_at, row.outcome_failed],
         "ended": row.ended_at,
         "due": row.due,
-        "others": {name: [run.start, run.open] for name, run in (row.others or {}).items()},
+        "others": row.others,
+        "ended_runs": list(row.ended_runs or ()),
+        "starts": row.starts,
         "unstarted": row.unstarted,
         "checks": {
             name: [at, check.passed, check.value, check.blocking] for name, (at, check) in (row.checks or {}).items()
@@ -192,7 +194,9 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
     row.outcome_at, row.outcome_failed = value["outcome"]
     row.ended_at = value["ended"]
     row.due = value["due"]
-    row.others = {name: OthersRun(start, is_open) for name, (start, is_open) in value["others"].items()} or None
+    row.others = value["others"]
+    row.ended_runs = array("I", value["ended_runs"]) if value["ended_runs"] else None
+    row.starts = value["starts"]
     row.unstarted = value["unstarted"]
     row.checks = {
         name: (at, Check(name, passed, known, blocking))

@@ -60,7 +60,7 @@ class Engine:
         return self._state.catching_up
 
     def step(self, now: Instant, inputs: Sequence[Input]) -> Step:
-        """Interpret the inputs, apply what they come to, decide. The clock never goes back: an earlier `now` counts as the last."""
+        """Interpret the inputs, apply what they come to, decide. An earlier `now` than before counts as the last."""
         state = self._state
         produced: list[Record] = []
         self._records = produced

@@ -112,7 +112,7 @@ def _update(state: State, row: Row, event: Event, at: int) -> None:
             start = runs.start_of_others(row, event.run_id)
             if start is None:
                 runs.end_unstarted(row, event.run_id, at)
-        runs.others_ended(state, row, event.run_id, at, failed=False)
+        runs.close_others(state, row, event.run_id, at)
     take_update(
         state,
         row,

@@ -19,7 +19,7 @@ from freshd.core.state import State
 from freshd.model.asset import AssetKey
 from freshd.model.effects import LaunchRun
 from freshd.model.records import CheckWaitEnded, Reason, Record, RunOfOthersLost, RunQueued, RunRequested, StopEnded
-from freshd.model.time import FOREVER, NEVER
+from freshd.model.time import FOREVER, NEVER, Instant
 
 Emit = Callable[[Record], None]
 
@@ -49,7 +49,7 @@ def _consider(state: State, row: Row, emit: Emit) -> None:
         emit(StopEnded(state.now, row.key))
     elif work is not None and work.stopped and work.stop_release < FOREVER:
         row.plan_at = min(row.plan_at, work.stop_release)
-    if not state.catching_up and row.asset.launcher and not row.in_flight and not is_blocked(row):
+    if row.asset.launcher and not state.catching_up and not row.in_flight and not is_blocked(row):
         wishes = state.wishes.ready(row) if row.wishes else ()
         if wishes:
             _launch_when_retry_allows(state, row, wishes, emit)
@@ -59,10 +59,8 @@ def _consider(state: State, row: Row, emit: Emit) -> None:
 
 
 def _look_after_others(state: State, row: Row, emit: Emit) -> None:
-    for run, other in list((row.others or {}).items()):
-        if not other.open:
-            continue
-        lost_at = other.start + state.charter.limits.lost_after
+    for run, start in list((row.others or {}).items()):
+        lost_at = start + state.charter.limits.lost_after
         if lost_at <= state.now:
             emit(RunOfOthersLost(state.now, row.key, run))
         else:
@@ -90,24 +88,30 @@ def _launch_when_ready(state: State, row: Row, emit: Emit) -> None:
     if earliest > state.now:
         row.plan_at = min(row.plan_at, earliest)
         return
-    forced_at = launchable_from(state, row) + reaction.max_wait
     reason = Reason.RETRY if retrying else Reason.NEW_DATA if row.cells else Reason.FIRST_DATA
-    if state.now < forced_at:
-        upstream = waits_for(state, row)
-        if upstream is not None:
-            if upstream.waiters is None:
-                upstream.waiters = {}
-            upstream.waiters[row] = None
-            row.plan_at = min(row.plan_at, forced_at)
+    if row.busy_ups or (reaction.debounce and not retrying):
+        forced_at = launchable_from(state, row) + reaction.max_wait
+        held_until = _held_until(state, row, retrying)
+        if held_until > state.now and forced_at > state.now:
+            row.plan_at = min(row.plan_at, held_until, forced_at)
             return
-        quiet_at = NEVER if retrying or not reaction.debounce else newest_upstream_end(row) + reaction.debounce
-        if state.now < quiet_at:
-            row.plan_at = min(row.plan_at, quiet_at, forced_at)
-            return
-    elif waits_for(state, row) is not None:
-        reason = Reason.MAX_WAIT
+        if held_until > state.now:
+            reason = Reason.MAX_WAIT
     if _has_place(state, row, emit):
         _request(state, row, reason, (), emit)
+
+
+def _held_until(state: State, row: Row, retrying: bool) -> Instant:
+    """How long a ready row is held: FOREVER while it waits for another (which wakes it), else until it is quiet."""
+    upstream = waits_for(state, row)
+    if upstream is not None:
+        if upstream.waiters is None:
+            upstream.waiters = {}
+        upstream.waiters[row] = None
+        return FOREVER
+    if retrying or not row.reaction.debounce:
+        return NEVER
+    return newest_upstream_end(row) + row.reaction.debounce
 
 
 def _has_place(state: State, row: Row, emit: Emit) -> bool:

@@ -32,8 +32,8 @@ def rebuild(state: State) -> None:
             row.moving_work.due_at = max(row.moving_work.due_at, state.now)
         row.due = due
         state.note_due(row)
-        for name, run in (row.others or {}).items():
-            if run.open and name:
+        for name in row.others or ():
+            if name:
                 state.others.setdefault(name, set()).add(row.key)
     for row in rows:
         row.busy_ups = sum(up.above for up in row.ups)

@@ -7,6 +7,8 @@ need; `Pair` is one policy's view of one row. Nothing here decides anything.
 
 from __future__ import annotations
 
+from array import array
+
 from freshd.core import history
 from freshd.core.history import Cells
 from freshd.model.asset import Asset, AssetKey
@@ -82,16 +84,6 @@ class Work:
         self.error = ""
 
 
-class OthersRun:
-    """A run of somebody else's: in flight while `open`."""
-
-    __slots__ = ("open", "start")
-
-    def __init__(self, start: Instant, is_open: bool) -> None:
-        self.start = start
-        self.open = is_open
-
-
 class Pair:
     """One policy's view of one row, and its place in an incident."""
 
@@ -158,6 +150,7 @@ class Row:
         "dirty",
         "due",
         "ended_at",
+        "ended_runs",
         "first",
         "floor",
         "joined",
@@ -181,6 +174,7 @@ class Row:
         "readers",
         "source",
         "start",
+        "starts",
         "stuck",
         "stuck_ups",
         "timer",
@@ -225,7 +219,9 @@ class Row:
         self.outcome_at: Instant = NEVER  # latest outcome by time, ours or others'
         self.outcome_failed = False
         self.ended_at: Instant = NEVER  # latest failure or end without a run id
-        self.others: dict[str, OthersRun] | None = None
+        self.others: dict[str, Instant] | None = None  # runs of others in flight: run id -> start
+        self.ended_runs: array[int] | None = None  # short forms of the ids of others' last ended runs
+        self.starts: dict[str, Instant] | None = None  # of runs that are over, but whose update may yet come
         self.unstarted: dict[str, Instant] | None = None  # updates whose run's start is not known: run id -> end
         self.checks: dict[str, tuple[Instant, Check]] | None = None
         self.checked_by: Instant = NEVER  # until when readers wait for blocking checks of the last update
@@ -273,7 +269,7 @@ class Row:
         """A run of it, ours or others', is in flight."""
         if self.work is not None and self.work.run is not None:
             return True
-        return self.others is not None and any(run.open for run in self.others.values())
+        return self.others is not None
 
     def flight_start(self) -> Instant:
         """The earliest start of its runs in flight, or FOREVER."""
@@ -281,16 +277,8 @@ class Row:
         if self.work is not None and self.work.run is not None:
             start = self.work.run_start
         if self.others:
-            for run in self.others.values():
-                if run.open and run.start < start:
-                    start = run.start
+            start = min(start, *self.others.values())
         return start
-
-    def cells_to_write(self) -> Cells:
-        """Its own history array, made on first use."""
-        if self.cells is EMPTY:
-            self.cells = history.empty()
-        return self.cells
 
     def note_outcome(self, at: Instant, failed: bool) -> None:
         """An update, a failure or an end without new data: the latest by time counts, of equals the one told last."""

@@ -17,12 +17,14 @@ attempt is owed a retry until the attempts are used up; then the asset has faile
 
 from __future__ import annotations
 
+from array import array
 from hashlib import sha256
+from zlib import crc32
 
 from freshd.core.busy import settle
 from freshd.core.freshness import changed_upstream_end
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
-from freshd.core.rows import OthersRun, OwnRun, Row
+from freshd.core.rows import OwnRun, Row
 from freshd.core.state import State
 from freshd.core.updates import await_checks, later_start, refresh_due, take_update
 from freshd.model.asset import AssetKey
@@ -31,8 +33,11 @@ from freshd.model.policy import ReactionKind, Retry
 from freshd.model.records import RunRequested
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
-CLOSED_RUNS_KEPT = 16
+ENDED_RUNS_KEPT = 16
 """How many ended runs of others a row remembers, so that what is told late of them changes nothing."""
+
+STARTS_KEPT = 4
+"""How many updates with an unknown start, and starts of runs that are over, a row remembers."""
 
 
 def run_id(assets: tuple[AssetKey, ...], requested_before: int, attempt: int) -> str:
@@ -202,20 +207,20 @@ def end_stop(state: State, row: Row) -> None:
 
 def others_started(state: State, row: Row, run: str, start: Instant) -> None:
     """Somebody else's run began; if it is over already, only its start is news."""
-    if row.others is None:
-        row.others = {}
-    known = row.others.get(run)
-    if known is None or (not known.open and not run):
-        over = row.ended_at > start or _updated_without_id_after(row, start)
-        row.others.pop(run, None)
-        row.others[run] = OthersRun(start, not over)
-        if not over and run:
-            state.others.setdefault(run, set()).add(row.key)
-        _forget_ended(row)
+    if run and row.ended_runs is not None and _short(run) in row.ended_runs:
+        if row.unstarted is not None and run in row.unstarted:
+            later_start(state, row, row.unstarted.pop(run), start)
+        return
+    others = row.others or {}
+    if run in others:
+        others[run] = min(others[run], start)
+    elif row.ended_at > start or _updated_without_id_after(row, start):
+        _keep_start(row, run, start)
+        return
     else:
-        known.start = start if known.start == NEVER else min(known.start, start)
-    if row.unstarted is not None and run in row.unstarted:
-        later_start(state, row, row.unstarted.pop(run), start)
+        row.others = {**others, run: start}
+        if run:
+            state.others.setdefault(run, set()).add(row.key)
     settle(state, row)
     state.touch(row)
     row.plan_at = min(row.plan_at, start + state.charter.limits.lost_after)
@@ -224,49 +229,71 @@ def others_started(state: State, row: Row, run: str, start: Instant) -> None:
 
 def start_of_others(row: Row, run: str) -> Instant | None:
     """When somebody else's run began, if that is known."""
-    known = row.others.get(run) if row.others and run else None
-    return known.start if known is not None and known.start != NEVER else None
+    start = row.others.get(run) if row.others else None
+    return start if start is not None or row.starts is None else row.starts.get(run)
 
 
 def end_unstarted(row: Row, run: str, end: Instant) -> None:
     """An update came whose run's start is not known: remember it, in case the start is told later."""
-    if row.unstarted is None:
-        row.unstarted = {}
+    row.unstarted = row.unstarted or {}
     row.unstarted[run] = end
-    while len(row.unstarted) > CLOSED_RUNS_KEPT:
-        del row.unstarted[next(iter(row.unstarted))]
+    _forget_oldest(row.unstarted)
+
+
+def _keep_start(row: Row, run: str, start: Instant) -> None:
+    """A run is over for us, but an update with its id may yet come: that began then."""
+    if run:
+        row.starts = row.starts or {}
+        row.starts[run] = start
+        _forget_oldest(row.starts)
+
+
+def _forget_oldest(known: dict[str, Instant]) -> None:
+    while len(known) > STARTS_KEPT:
+        del known[next(iter(known))]
 
 
 def others_ended(state: State, row: Row, run: str, at: Instant, failed: bool) -> None:
-    """A run of others is over (with an update, a failure, or nothing new)."""
+    """A run of others is over without an update: with a failure, or nothing new."""
     row.note_outcome(at, failed)
-    if run:
-        if row.others is None:
-            row.others = {}
-        known = row.others.get(run)
-        _leave_run(state, row, run)
-        if known is None:
-            row.others[run] = OthersRun(NEVER, False)
-            _forget_ended(row)
-        else:
-            known.open = False
-    else:
+    start = row.others.get(run) if row.others else None
+    close_others(state, row, run, at)
+    if start is not None:
+        _keep_start(row, run, start)
+    if not run:
         row.ended_at = max(row.ended_at, at)
-        for name, other in (row.others or {}).items():
-            if other.start < at and other.open:
-                other.open = False
-                _leave_run(state, row, name)
-    settle(state, row)
     state.plan(row)
     state.judge(row)
     state.touch(row)
 
 
+def close_others(state: State, row: Row, run: str, at: Instant) -> None:
+    """Whatever of others' runs an outcome at `at` ends is no longer in flight."""
+    if run:
+        if row.ended_runs is None:
+            row.ended_runs = array("I")
+        row.ended_runs.append(_short(run))
+        if len(row.ended_runs) > ENDED_RUNS_KEPT:
+            del row.ended_runs[0]
+    if row.others is None:
+        return
+    over = [run] if run in row.others and run else []
+    if not run:
+        over = [name for name, start in row.others.items() if start < at]
+    for name in over:
+        if not run and row.others is not None:
+            _keep_start(row, name, row.others[name])
+        _leave_run(state, row, name)
+    if over:
+        settle(state, row)
+        state.plan(row)
+        state.touch(row)
+
+
 def others_lost(state: State, row: Row, run: str) -> None:
     """No news of a run of others for too long: it counts as not run."""
-    known = (row.others or {}).get(run)
-    if known is not None:
-        known.open = False
+    if row.others is not None and run in row.others:
+        _keep_start(row, run, row.others[run])
         _leave_run(state, row, run)
     settle(state, row)
     state.plan(row)
@@ -274,6 +301,9 @@ def others_lost(state: State, row: Row, run: str) -> None:
 
 
 def _leave_run(state: State, row: Row, run: str) -> None:
+    others = row.others or {}
+    others.pop(run, None)
+    row.others = others or None
     rows = state.others.get(run)
     if rows is not None:
         rows.discard(row.key)
@@ -289,11 +319,9 @@ def _updated_without_id_after(row: Row, start: Instant) -> bool:
     )
 
 
-def _forget_ended(row: Row) -> None:
-    others = row.others or {}
-    ended = [run for run, other in others.items() if not other.open]
-    for run in ended[: max(0, len(ended) - CLOSED_RUNS_KEPT)]:
-        del others[run]
+def _short(run: str) -> int:
+    """Enough of a run id to tell it from the few that a row remembers."""
+    return crc32(run.encode("utf-8", "surrogatepass"))
 
 
 def take_check(state: State, row: Row, at: Instant, check: Check) -> None:

@@ -23,7 +23,7 @@ from freshd.core.freshness import (
     start_for,
 )
 from freshd.core.history import CHANGED, FLAGS, LATEST, MISSED, NAMED, OBSERVED, START, TIME, WIDTH
-from freshd.core.rows import Row, through_virtual
+from freshd.core.rows import EMPTY, Row, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -51,7 +51,9 @@ def take_update(
         time = NEVER if row.asset.watermark_only else start
     else:
         time = FOREVER
-    cells = row.cells_to_write()
+    cells = row.cells
+    if cells is EMPTY:
+        cells = row.cells = history.empty()
     flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
     offset = len(cells)
     if offset and end <= cells[offset - WIDTH]:
@@ -68,7 +70,8 @@ def take_update(
     if changed and end > row.last_changed:
         row.last_changed = end
     demoted = late and row.source and _demote_observations(row)
-    row.note_outcome(end, failed=False)
+    if end >= row.outcome_at:
+        row.outcome_at, row.outcome_failed = end, False
     if row.work is not None and row.work.stopped:
         _mend(row)
     if state.memo:
@@ -126,18 +129,20 @@ def await_checks(state: State, row: Row) -> None:
 def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int, int]) -> None:
     cells = row.cells
     end, start, latest, flags, time, missed = entry
+    gone = not row.source and _reads_what_is_gone(row, start)
+    if gone:
+        time = NEVER  # nothing new was read: the entries before it say what is known
+    before = cells[offset - WIDTH + MISSED] if offset else row.first
     if offset == len(cells):
         if offset:
             latest = max(start, cells[offset - WIDTH + LATEST])
         if not row.source:
             missed = missed_by(row, latest)
-            if offset and cells[offset - WIDTH + MISSED] > missed:
-                missed = cells[offset - WIDTH + MISSED]
-            if time == FOREVER and _reads_what_is_gone(row, latest):
-                time = cells[offset - WIDTH + TIME] if offset else NEVER
+            if offset and before > missed:
+                missed = before
         cells.extend((end, start, latest, flags, time, missed))
     else:
-        history.insert(cells, offset, entry)
+        history.insert(cells, offset, (end, start, latest, flags, time, before if gone else missed))
         history.relatest(cells)
         if not row.source:
             _recompute(row)
@@ -171,6 +176,8 @@ def _demote_observations(row: Row) -> bool:
         row.start = cells[len(cells) - WIDTH + LATEST]
         changed = [cells[at] for at in range(0, len(cells), WIDTH) if cells[at + FLAGS] & CHANGED]
         row.last_changed = changed[-1] if changed else NEVER
+        if row.floor == NEVER:
+            row.first = changed[0] if changed else FOREVER
     return demoted
 
 
@@ -293,7 +300,10 @@ def recompute_below(state: State, row: Row) -> None:
     while heap:
         _, kid = heappop(heap)
         queued.discard(kid)
-        if kid.asset.virtual or _recompute(kid):
+        first = min((up.first for up in kid.ups), default=FOREVER)
+        moved = first != kid.first
+        kid.first = first
+        if _recompute(kid) or moved or kid.asset.virtual:
             if not kid.asset.virtual:
                 _pending_again(state, kid)
             for below in kid.kids:

@@ -29,7 +29,7 @@ class AssetGraph:
         return len(self.assets)
 
     def counted_upstreams(self, key: AssetKey) -> tuple[AssetKey, ...]:
-        """`up(a)` of semantics.md: the upstreams without the static ones (of a virtual asset over static ones only: all)."""
+        """The upstreams that count: without the static ones (of a virtual asset over static ones only: all)."""
         asset = self.assets[key]
         moving = tuple(up for up in asset.upstreams if not self.is_static(up))
         return asset.upstreams if asset.virtual and not moving else moving
