@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -218,7 +219,10 @@ def test_while_the_store_is_locked_nothing_is_lost_and_nobody_is_told_a_lie(shop
             daemon.post({"asset": "shop/raw", "id": "s1"})
         daemon.eventually(lambda: "store.unavailable" in daemon.said())
         assert not httpx.get(f"{daemon.url}/readyz", timeout=60).is_success
-        assert httpx.get(f"{daemon.url}/healthz", timeout=60).is_success
+        with ThreadPoolExecutor(60) as many:  # more than the server has threads
+            asked = [many.submit(httpx.get, f"{daemon.url}/api/status", timeout=60) for _ in range(60)]
+            assert httpx.get(f"{daemon.url}/healthz", timeout=60).is_success
+            assert {answer.result().status_code for answer in asked} == {503}
         assert runs(shop) == []
         other.execute("ROLLBACK")
     daemon.eventually(lambda: current(daemon))

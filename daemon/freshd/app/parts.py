@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 from sqlalchemy import make_url
@@ -26,9 +26,10 @@ from freshd.adapters.web import Site, probe_routes, web_routes
 from freshd.app.serving import HttpThread, bind
 from freshd.core.engine import Engine
 from freshd.model.asset import Asset, AssetKey
-from freshd.model.errors import ConfigError
+from freshd.model.errors import ConfigError, TransientError
 from freshd.model.inputs import Input
 from freshd.model.sighting import Message
+from freshd.model.time import Instant
 from freshd.ports import Clock, History, Notifier, Position
 from freshd.runtime.health import Health
 from freshd.runtime.inbox import LiveInbox
@@ -50,6 +51,8 @@ def _version() -> str:
 
 
 VERSION: Final = _version()
+
+T = TypeVar("T")
 
 log = structlog.get_logger("freshd.daemon")
 
@@ -138,7 +141,7 @@ def http_servers(
     settings = project().settings
     token = settings.api.secret()
     site = Site(
-        ask=inbox.ask,
+        ask=_Asking(inbox, health),
         history=history,
         wish=lambda wish: inbox.put_and_wait([wish]),
         select=lambda select, exclude: project().select(select, exclude),
@@ -167,6 +170,19 @@ def http_servers(
             HttpThread(Starlette(routes=list(probe_routes(site))), bind(settings.metrics.listen, where), "http-metrics")
         )
     return servers
+
+
+class _Asking:
+    """Asks the engine; at once refused while the loop waits for its store, so that requests do not pile up."""
+
+    def __init__(self, inbox: LiveInbox, health: Health) -> None:
+        self._inbox = inbox
+        self._health = health
+
+    def __call__(self, question: Callable[[Engine, Instant], T]) -> T:
+        if why := self._health.held_up:
+            raise TransientError(f"the store cannot be written, and the daemon waits for it ({why})")
+        return self._inbox.ask(question)
 
 
 def result_inputs(project: Project, translator: Translator, clock: Clock) -> list[Input]:

@@ -71,6 +71,11 @@ class Health:
         """Whether it has recovered, taken its first step and can write."""
         return self.live() and self._last_turn is not None and not self._trouble
 
+    @property
+    def held_up(self) -> str:
+        """Why the loop answers nobody now: it waits for its store. Empty if it does not."""
+        return self._trouble
+
     def describe(self) -> dict[str, Any]:
         """Everything known, as plain values."""
         with self._lock:

@@ -20,8 +20,8 @@ View = Callable[[Site, Request], Response]
 def probe_routes(site: Site) -> list[Route]:
     """/healthz, /readyz and /metrics: all that a port of their own (`metrics.listen`) offers."""
     return [
-        _get("/healthz", probes.healthz, site),
-        _get("/readyz", probes.readyz, site),
+        _at_once("/healthz", probes.healthz, site),
+        _at_once("/readyz", probes.readyz, site),
         _get("/metrics", probes.metrics, site),
     ]
 
@@ -45,6 +45,15 @@ def web_routes(site: Site) -> list[Route]:
 
 def _get(path: str, view: View, site: Site) -> Route:
     return Route(path, blocking(lambda request: view(site, request)), methods=["GET"], name=path)
+
+
+def _at_once(path: str, view: View, site: Site) -> Route:
+    """For what never waits: it is answered also while all threads wait for an engine that is held up."""
+
+    async def endpoint(request: Request) -> Response:
+        return guarded(lambda asked: view(site, asked), request)
+
+    return Route(path, endpoint, methods=["GET"], name=path)
 
 
 def _materialize(site: Site) -> Callable[[Request], object]:
