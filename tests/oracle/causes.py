@@ -5,6 +5,7 @@ Looks at facts, freshness and decisions at one instant; must not know of inciden
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from freshd.model.asset import AssetKey
@@ -12,8 +13,11 @@ from freshd.model.policy import Measure
 from freshd.model.time import NEVER, Instant
 from tests.oracle.decisions import Decisions
 
+Pair = tuple[AssetKey, str]
+"""(asset, policy)."""
 
-@dataclass(frozen=True, slots=True, order=True)
+
+@dataclass(frozen=True, slots=True)
 class Cause:
     """Asset key or `feed:NAME`, and why."""
 
@@ -85,16 +89,17 @@ class Causes:
             return Cause(p, "check_failed")
         return self._stuck_above(p)
 
-    def collapse(self, causes: list[Cause]) -> dict[Cause, Cause]:
+    def collapse(self, causes: Mapping[Pair, Cause]) -> dict[Pair, Cause]:
         """Two or more sources of one feed that are causes at the same instant count as one, `feed:NAME`."""
-        by_feed: dict[str, set[Cause]] = {}
-        for cause in causes:
+        of_feed: dict[str, dict[AssetKey, list[Pair]]] = {}
+        for pair, cause in causes.items():
             asset = self._graph.assets[cause.key]
             if asset.feed and not asset.upstreams:
-                by_feed.setdefault(asset.feed, set()).add(cause)
-        collapsed: dict[Cause, Cause] = {}
-        for feed, members in by_feed.items():
-            if len({cause.key for cause in members}) > 1:
-                first = min(members)
-                collapsed.update({cause: Cause(f"feed:{feed}", first.reason) for cause in members})
-        return {cause: collapsed.get(cause, cause) for cause in causes}
+                of_feed.setdefault(asset.feed, {}).setdefault(cause.key, []).append(pair)
+        collapsed = dict(causes)
+        for feed, sources in of_feed.items():
+            if len(sources) > 1:
+                first = min(sources[min(sources)], key=lambda pair: (pair[1], pair[0]))
+                for pairs in sources.values():
+                    collapsed.update({pair: Cause(f"feed:{feed}", causes[first].reason) for pair in pairs})
+        return collapsed

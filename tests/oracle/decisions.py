@@ -159,13 +159,14 @@ class Decisions:
             if run is not None and self._stop_over(run):
                 self.stop_ended.add(run.run_id)
             self.wishes.take_outcomes(self.facts.own_runs(key), self.attempts)
-            due = self.due(key)
+            due, was_due = self.due(key), key in self.became_due
             if due:
                 self.became_due.setdefault(key, now)
             else:
                 self.became_due.pop(key, None)
             last = self.last_run(key)
-            if last is not None and self.retry_at(key) is not None and not due and not self.wishes.served_by(last):
+            held = last is not None and self.wishes.served_by(last) and not was_due
+            if last is not None and self.retry_at(key) is not None and not due and not held:
                 self.dropped_retry.add(last.run_id)
         for key in self.charter.graph.assets:
             if self.blocked(key):

@@ -30,7 +30,11 @@ class Freshness:
         self._upstreams_at = upstreams_at
         self._own = {key: sorted(found, key=lambda u: (u.end, u.start)) for key, found in updates.items()}
         self._up = {key: graph.counted_upstreams(key) for key in graph.assets}
+        self._last = max((u.end for found in self._own.values() for u in found), default=0)
+        """After this instant nothing changes any more: asking later is asking then."""
         self._seen: dict[AssetKey, list[Update]] = {}
+        self._above: dict[AssetKey, frozenset[AssetKey]] = {}
+        self._pending: dict[tuple[AssetKey, Instant], Instant | None] = {}
         self._data_times: dict[tuple[AssetKey, Instant], Instant | None] = {}
         self._reflected: dict[tuple[AssetKey, Update, Instant], bool] = {}
 
@@ -66,6 +70,7 @@ class Freshness:
 
     def data_time(self, key: AssetKey, t: Instant) -> Instant | None:
         """The instant up to which the sources are reflected in the asset."""
+        t = min(t, self._last)
         if (key, t) not in self._data_times:
             self._data_times[key, t] = self._data_time(key, t)
         return self._data_times[key, t]
@@ -99,10 +104,12 @@ class Freshness:
 
     def sources_above(self, key: AssetKey) -> frozenset[AssetKey]:
         """The sources that reach an asset, not through static assets."""
-        above: set[AssetKey] = set()
-        for p in self.up(key):
-            above |= self.sources_above(p) if self.graph.assets[p].upstreams else {p}
-        return frozenset(above)
+        if key not in self._above:
+            above: set[AssetKey] = set()
+            for p in self.up(key):
+                above |= self.sources_above(p) if self.graph.assets[p].upstreams else {p}
+            self._above[key] = frozenset(above)
+        return self._above[key]
 
     def reflects(self, key: AssetKey, x: Update, t: Instant) -> bool:
         """Whether an asset reflects, at t, a changed update x of a source above it."""
@@ -122,6 +129,12 @@ class Freshness:
 
     def pending_since(self, key: AssetKey, t: Instant) -> Instant | None:
         """min e(x) over the changed updates x of sources above that the asset does not reflect at t."""
+        t = min(t, self._last)
+        if (key, t) not in self._pending:
+            self._pending[key, t] = self._pending_since(key, t)
+        return self._pending[key, t]
+
+    def _pending_since(self, key: AssetKey, t: Instant) -> Instant | None:
         missing = [
             x.end
             for source in self.sources_above(key)

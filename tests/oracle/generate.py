@@ -85,6 +85,8 @@ class _Draw:
         self.flavour = flavour
         self._ids = 0
         self._static: set[str] = set()
+        self._unnamed: set[str] = set()
+        """Assets with a run of others that has no id: a second one could not be told from it."""
 
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
@@ -297,7 +299,9 @@ class _Draw:
         """A run of others: its start, and often its end, in any order of arrival."""
         key = self._updatable(assets)
         end = at + self.seconds(5, 400)
-        run = {} if self.chance(0.2) else {"run_id": f"job-{self._id()}"}
+        run = {} if key not in self._unnamed and self.chance(0.2) else {"run_id": f"job-{self._id()}"}
+        if not run:
+            self._unnamed.add(key)
         lines: list[Document] = []
         if self.chance(0.8):
             lines.append(self._late({"at": f"{at}s", "run_started": key, "id": self._id(), **run}, at))

@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 
 from freshd.model.asset import AssetKey
 from freshd.model.time import Duration, Instant
-from tests.oracle.causes import Cause
-
-Pair = tuple[AssetKey, str]
-"""(asset, policy): sorts as step 4 asks."""
+from tests.oracle.causes import Cause, Pair
 
 
 @dataclass(frozen=True, slots=True)

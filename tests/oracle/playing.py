@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from freshd.model.asset import AssetKey
-from freshd.model.time import format_duration, parse_duration
+from freshd.model.time import Instant, format_duration, parse_duration
 from tests.oracle.reading import Line, Scenario, _instant
 from tests.oracle.world import World
 
@@ -64,29 +64,28 @@ def _normal(word: str, value: Any, scenario: Scenario) -> Any:
 def asset_value(world: World, key: AssetKey, word: str) -> Any:
     """One named value of an asset, as the oracle has it."""
     fresh, now = world.fresh, world.now
-    updated = fresh.updated_at(key, now)
-    reference = {
-        "age": updated, "updated_at": updated,
-        "lag": fresh.data_time(key, now), "data_time": fresh.data_time(key, now),
-        "behind": fresh.pending_since(key, now), "pending_since": fresh.pending_since(key, now),
-    }
-    if word in ("updated_at", "data_time", "pending_since"):
-        return reference[word]
-    if word == "behind":
-        pending = reference[word]
-        return None if updated is None else 0 if pending is None else now - pending
-    if word in ("age", "lag"):
-        since = reference[word]
+    if word in ("age", "lag", "behind"):
+        since = _reference(world, key, word)
+        if word == "behind":
+            return None if fresh.updated_at(key, now) is None else 0 if since is None else now - since
         return None if since is None else now - since
-    verdict = world.verdict(key)
-    others: dict[str, Any] = {
-        "verdict": None if verdict is None else verdict.value,
-        "runs": len(world.facts.own_runs(key)),
-        "in_flight": world.decisions.in_flight(key),
-        "failed": world.decisions.failed(key),
-        "blocked": world.decisions.blocked(key),
-    }
-    return others[word]
+    if word in ("updated_at", "data_time", "pending_since"):
+        return _reference(world, key, word)
+    if word == "verdict":
+        verdict = world.verdict(key)
+        return None if verdict is None else verdict.value
+    if word == "runs":
+        return len(world.facts.own_runs(key))
+    flags = {"in_flight": world.decisions.in_flight, "failed": world.decisions.failed, "blocked": world.decisions.blocked}
+    return flags[word](key)
+
+
+def _reference(world: World, key: AssetKey, word: str) -> Instant | None:
+    if word in ("age", "updated_at"):
+        return world.fresh.updated_at(key, world.now)
+    if word in ("lag", "data_time"):
+        return world.fresh.data_time(key, world.now)
+    return world.fresh.pending_since(key, world.now)
 
 
 def launched(world: World) -> list[AssetKey]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from freshd.model.policy import (
     Alert, Charter, Deadline, LauncherTraits, Limit, Measure, Policy, Reaction, ReactionKind, Retry, Severity,
 )
 from freshd.model.time import (
-    FOREVER, MINUTE, NEVER, SECOND, Duration, Instant, from_datetime, parse_duration, parse_instant, to_datetime,
+    DAY, FOREVER, MINUTE, NEVER, SECOND, Duration, Instant, from_datetime, parse_duration, parse_instant, to_datetime,
 )
 from tests.oracle.world import Behaves, Behaviour
 
@@ -41,24 +41,42 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-class CronTicks:
-    """The ticks of a cron line, found by trying cronsim from a little before."""
+DAYS_SEARCHED = 370
+"""How far a tick is looked for."""
 
-    def __init__(self, cron: str, zone: str) -> None:
-        self._cron, self._zone = cron, ZoneInfo(zone)
+
+@lru_cache(maxsize=4096)
+def _ticks_of_day(cron: str, zone: str, day: int) -> tuple[Instant, ...]:
+    """The ticks of one UTC day, from cronsim started a little before it."""
+    ticks = []
+    for tick in CronSim(cron, to_datetime(day * DAY - SECOND).astimezone(ZoneInfo(zone))):
+        instant = from_datetime(tick)
+        if instant >= (day + 1) * DAY:
+            break
+        if instant >= day * DAY:
+            ticks.append(instant)
+    return tuple(ticks)
+
+
+@dataclass(frozen=True, slots=True)
+class CronTicks:
+    """The ticks of a cron line, day by day."""
+
+    cron: str
+    zone: str
 
     def after(self, instant: Instant) -> Instant:
-        local = to_datetime(instant).astimezone(self._zone)
-        tick = next(CronSim(self._cron, local), None)
-        return FOREVER if tick is None else from_datetime(tick)
+        for day in range(instant // DAY, instant // DAY + DAYS_SEARCHED):
+            found = next((tick for tick in _ticks_of_day(self.cron, self.zone, day) if tick > instant), None)
+            if found is not None:
+                return found
+        return FOREVER
 
     def until(self, instant: Instant) -> Instant:
-        for back in (timedelta(hours=2), timedelta(days=8), timedelta(days=370)):
-            tick, last = self.after(instant - int(back.total_seconds()) * SECOND), NEVER
-            while tick <= instant:
-                tick, last = self.after(tick), tick
-            if last != NEVER:
-                return last
+        for day in range(instant // DAY, instant // DAY - DAYS_SEARCHED, -1):
+            found = [tick for tick in _ticks_of_day(self.cron, self.zone, day) if tick <= instant]
+            if found:
+                return found[-1]
         return NEVER
 
 

@@ -14,11 +14,11 @@ from freshd.model.asset import AssetKey
 from freshd.model.inputs import Event, EventKind
 from freshd.model.policy import Charter, Verdict
 from freshd.model.time import FOREVER, Duration, Instant
-from tests.oracle.causes import Causes
+from tests.oracle.causes import Causes, Pair
 from tests.oracle.decisions import Decisions, Launch
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
-from tests.oracle.incidents import Bad, Incidents, Pair
+from tests.oracle.incidents import Bad, Incidents
 from tests.oracle.verdicts import WORSE, Shown, levels
 
 
@@ -173,8 +173,8 @@ class World:
                 bad = self._bad(causes, name, key)
                 if bad is not None:
                     found[key, name] = bad
-        collapsed = causes.collapse([bad.cause for bad in found.values()])
-        settled = {pair: Bad(collapsed[bad.cause], bad.alerts) for pair, bad in found.items()}
+        collapsed = causes.collapse({pair: bad.cause for pair, bad in found.items()})
+        settled = {pair: Bad(collapsed[pair], bad.alerts) for pair, bad in found.items()}
         self.incidents.settle(self.now, settled)
         self._looks = [look for look in self._looks if look > self.now]
 

@@ -54,7 +54,8 @@ def picture(engine: Engine, now: Instant) -> dict[str, object]:
     told: dict[str, object] = {"announced": engine.announced}
     for key in engine.charter.graph.assets:
         for word, value in dataclasses.asdict(engine.assess(key, now)).items():
-            told[f"{key} {word}"] = value
+            if word != "next_launch":  # when it will be looked at again: a lower bound, not a fact
+                told[f"{key} {word}"] = value
     told["incidents"] = engine.incidents()
     told["unconfirmed"] = sorted(repr(effect) for effect in engine.unconfirmed())
     return told

@@ -10,6 +10,7 @@ from random import Random
 from freshd.core.engine import Engine
 from freshd.core.step import Step
 from freshd.model.effects import Effect
+from freshd.model.errors import TransientError
 from freshd.model.inputs import Input, Started
 from freshd.model.policy import Charter, Limits
 from freshd.model.records import Record
@@ -93,7 +94,7 @@ class Simulation:
             engine = self._recover()
             try:
                 self._live(engine, until)
-            except Crash as crash:
+            except (Crash, TransientError) as crash:
                 self.summary.crashes.append(str(crash))
                 self.stage.now += self.rng.randint(0, 2 * MINUTE)
             else:
