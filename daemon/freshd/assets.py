@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final, TypeVar, overload
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -161,7 +162,8 @@ def log_metadata(**values: Any) -> None:
     """
     for name, value in values.items():
         plain = value.item() if callable(getattr(value, "item", None)) else value
-        _logged[name] = plain if isinstance(plain, str | int | float | bool | None) else str(plain)
+        is_plain = isinstance(plain, str | int | bool | None) or (isinstance(plain, float) and isfinite(plain))
+        _logged[name] = plain if is_plain else str(plain)
 
 
 def take_logged() -> dict[str, Any]:

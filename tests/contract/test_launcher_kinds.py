@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -25,6 +27,7 @@ from tests.contract.launcher_rigs import (
 )
 
 from freshd.adapters.launch import CommandSettings, DbtSettings, PythonSettings, make_launcher, traits
+from freshd.adapters.launch.making import check_launcher
 from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.errors import ConfigError
 from freshd.model.inputs import RunPhase, RunReport
@@ -108,8 +111,13 @@ def test_a_value_cannot_be_a_template_itself(commands: Commands) -> None:
     "item", ["{{ asset.nmae }}", "{{ partion }}", "{{ asset.key", "x{{ assets }}", "{{ ''.__class__.__mro__ }}"]
 )
 def test_a_template_that_no_run_could_fill_in_is_an_error_of_the_configuration(commands: Commands, item: str) -> None:
-    with pytest.raises(ConfigError, match=r"launchers\.l: template"):
+    with pytest.raises(ConfigError, match=r"launchers\.l: the template"):
         commands.run(["echo", item])
+
+
+def test_a_wrong_template_is_told_with_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"^freshd\.yaml:7: the template '{{ asset.nmae }}'"):
+        check_launcher("b", CommandSettings(kind="command", argv=["{{ asset.nmae }}"]), where="freshd.yaml:7")
 
 
 def test_environment_and_folder(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +231,7 @@ SHOP = """
 
     @asset(key_prefix="shop")
     def totals(orders: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
-        log_metadata(highest=orders["amount"].max(), note="ok")
+        log_metadata(highest=orders["amount"].max(), note="ok", nothing=float("nan"))
         return orders.merge(rates, on="currency").assign(total=lambda frame: frame.amount * frame.rate)
 """
 
@@ -240,6 +248,7 @@ def test_upstreams_come_as_frames_and_the_result_goes_to_parquet(python: PythonR
     outcome = _make(python.launcher(path="lake"), "shop/totals")
     assert outcome.phase is RunPhase.SUCCEEDED, outcome.error
     facts = {"row_count": 2, "column_count": 4, "columns": "currency, amount, rate, total", "highest": 3, "note": "ok"}
+    facts["nothing"] = "nan"
     assert outcome.metadata == facts
     made = pd.read_parquet(python.folder / "lake/shop/totals.parquet")
     assert made["total"].tolist() == [2.0, 1.5]
@@ -317,6 +326,18 @@ def test_what_cannot_be_imported_ahead_is_said_of_the_run(python: PythonRig) -> 
     assert "no_such_module" in outcome.error
 
 
+def test_an_interpreter_without_dbt_is_told_how_to_mend_it(commands: Commands) -> None:
+    if importlib.util.find_spec("dbt") is not None:
+        pytest.skip("this interpreter has dbt")
+    commands.rig.assets["m"] = Asset("m", unique_id="model.p.m")
+    settings = DbtSettings(kind="dbt", python=sys.executable)
+    launcher = make_launcher("d", settings, commands.rig.assets.__getitem__, commands.rig.state, CLOCK)
+    commands.rig.made.append(launcher)
+    error = _make(launcher, "m").error
+    assert "cannot import dbt" in error
+    assert "`python`" in error
+
+
 def test_an_asset_without_a_function_is_told_where_it_lacks_one(python: PythonRig) -> None:
     python.assets["plain"] = Asset("plain", origin="assets.yaml:3")
     assert "assets.yaml:3" in _make(python.launcher(), "plain").error
@@ -353,8 +374,6 @@ def _built(rig: DbtRig) -> set[str]:
 
 
 def _mark_all(rig: DbtRig, tests: dict[str, list[Any]]) -> None:
-    import json
-
     names = [path.stem for path in (rig.folder / "models").glob("*.sql")]
     mark = "copy (select 1 as a) to 'marks/{}.{{{{ invocation_id }}}}.csv'"
     entries = []
@@ -413,6 +432,19 @@ def test_a_failing_test_blocks_and_skips_what_is_below(project: DbtRig) -> None:
     assert told["sick"].phase is RunPhase.SUCCEEDED
     assert [(check.passed, check.blocking, check.value) for check in told["sick"].checks] == [(False, True, 1)]
     assert told["after_sick"].phase is RunPhase.SKIPPED
+
+
+@pytest.mark.dbt
+def test_a_model_that_its_unit_test_keeps_from_being_built_has_failed(project: DbtRig) -> None:
+    """Reported as skipped it would be due again, and tried again, for ever."""
+    given = [{"input": "ref('orders')", "rows": [{"a": 1}]}]
+    wrong = {"name": "counts", "model": "revenue", "given": given, "expect": {"rows": [{"a": 2}]}}
+    project.write("models/unit.yml", json.dumps({"version": 2, "unit_tests": [wrong]}))
+    launcher = project.launcher(limit=1)
+    told = _wave(launcher, "run-1", "orders", "revenue")
+    assert told["orders"].phase is RunPhase.SUCCEEDED
+    assert told["revenue"].phase is RunPhase.FAILED
+    assert "counts" in told["revenue"].error
 
 
 @pytest.mark.dbt

@@ -68,7 +68,7 @@ def load_project(path: Path) -> Project:
     catalog = _collected(problems, lambda: load_catalog(settings.catalog, base))
     policies = _collected(problems, lambda: load_policies(settings.policies, base))
     for name, launcher in settings.launchers.items():
-        _collected(problems, partial(check_launcher, name, launcher, base))
+        _collected(problems, partial(check_launcher, name, launcher, base, settings.where("launchers", name)))
     graph = _collected(problems, lambda: build_graph(catalog.assets)) if catalog is not None else None
     if catalog is None or graph is None:
         raise ConfigError(problems)

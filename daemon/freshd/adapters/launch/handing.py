@@ -42,6 +42,7 @@ class Handing(Generic[Item]):
         clock: Clock,
         selector: selectors.BaseSelector,
         hook: Callable[[Item], tuple[Path, int]],
+        taken: Callable[[Item], None],
         not_taken: Callable[[Item], None],
         refuse: Callable[[Item, str], None],
     ) -> None:
@@ -52,6 +53,7 @@ class Handing(Generic[Item]):
         self._clock = clock
         self._selector = selector
         self._hook = hook
+        self._taken = taken
         self._not_taken = not_taken
         self._refuse = refuse
         self._server: WarmServer | None = None
@@ -114,8 +116,9 @@ class Handing(Generic[Item]):
                     if line["threads"] > 1:
                         advice = "what it imports ahead starts threads, which forked runs do not have and may wait for"
                         _log.warning("launcher.threads", launcher=self.name, threads=line["threads"], advice=advice)
-                if "taken" in line:
-                    self._handing = None
+                if "taken" in line and self._handing is not None:
+                    item, self._handing = self._handing, None
+                    self._taken(item)
             self._hand()
         except EOFError:
             why = f"the {self.name} launcher's process ended: {server.last_words()}"

@@ -30,13 +30,16 @@ def make_launcher(
         raise ConfigError([Problem(f"launchers.{name}", why)]) from error
 
 
-def check_launcher(name: str, settings: LauncherSettings, base: Path = Path()) -> None:
-    """What `freshd check` can say of a launcher without starting it. Raises ConfigError."""
+def check_launcher(name: str, settings: LauncherSettings, base: Path = Path(), where: str = "") -> None:
+    """What `freshd check` can say of a launcher without starting it. Raises ConfigError, its problems at `where`."""
 
     def nobody(key: str) -> None:
         raise KeyError(key)
 
-    _kind(name, settings, nobody, base, base)  # type: ignore[arg-type]
+    try:
+        _kind(name, settings, nobody, base, base)  # type: ignore[arg-type]
+    except ConfigError as error:
+        raise ConfigError([Problem(where or each.where, each.message) for each in error.problems]) from None
 
 
 def traits(name: str, settings: LauncherSettings) -> LauncherTraits:

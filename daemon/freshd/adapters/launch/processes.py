@@ -66,6 +66,7 @@ class ProcessLauncher:
         own = state_dir / "launchers" / name
         own.mkdir(parents=True, exist_ok=True)
         self._kind = kind
+        self._log = own / "server.log"
         self._clock = clock
         self._limit = limit
         self._folders = RunFolders(state_dir / "runs", clock.now())
@@ -80,7 +81,15 @@ class ProcessLauncher:
             os.set_blocking(end, False)
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._drain_wake)
         self._handing: Handing[_Followed] = Handing(
-            name, kind, own / "server.log", clock, self._selector, self._hook, self._not_taken, self._refuse
+            name,
+            kind,
+            self._log,
+            clock,
+            self._selector,
+            self._hook,
+            self._taken,
+            self._not_taken,
+            self._refuse,
         )
         self._thread = threading.Thread(target=self._live, name=f"launcher-{name}", daemon=True)
         self._thread.start()
@@ -226,6 +235,11 @@ class ProcessLauncher:
         self._selector.register(followed.bell, selectors.EVENT_READ, lambda: self._answer(followed))
         return followed.traces.folder, ring
 
+    def _taken(self, followed: _Followed) -> None:
+        """A supervisor has got it; its bell may have fallen silent already."""
+        if followed.bell < 0:
+            self._fell_silent(followed)
+
     def _not_taken(self, followed: _Followed) -> None:
         """The run was handed over, and whoever got it is gone."""
         self._unhook(followed)
@@ -254,13 +268,16 @@ class ProcessLauncher:
             self._look(followed)
             return
         self._unhook(followed)
-        if self._handing.is_handing(followed):
-            return  # the server went with it, and will be heard to
-        if not followed.traces.are_claimed():
-            self._not_taken(followed)
-        else:
+        if not self._handing.is_handing(followed):  # else the server will say whether it was taken, or end
+            self._fell_silent(followed)
+
+    def _fell_silent(self, followed: _Followed) -> None:
+        """Its supervisor is gone: it is over, or lost, or was never begun."""
+        if followed.traces.are_claimed():
             followed.looked_at = True
             self._look(followed)
+        else:
+            self._not_taken(followed)
 
     def _unhook(self, followed: _Followed) -> None:
         if followed.bell >= 0:
@@ -279,7 +296,8 @@ class ProcessLauncher:
             self._finish(followed, traces.ended_at())
         elif gone:
             traces.kill_worker()
-            self._end(followed, RunPhase.LOST, "the process that watched over it is gone, and left no outcome")
+            why = f"the process that watched over it is gone, and left no outcome; {self._log} may tell why"
+            self._end(followed, RunPhase.LOST, why)
 
     def _end(self, followed: _Followed, phase: RunPhase, why: str) -> None:
         now = self._clock.now()

@@ -16,6 +16,8 @@ DEFAULT_TIMEOUT: Final = HOUR
 
 
 class _Common(Closed):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+
     timeout: DurationField = DEFAULT_TIMEOUT
     """How long one run may take; then its processes are killed and it has failed. 0: for ever."""
     env: dict[str, str] = Field(default_factory=dict)
@@ -53,8 +55,6 @@ class PythonSettings(_Common):
 
 class DbtSettings(_Common):
     """Runs dbt Core, several models in one invocation, in processes forked from a warm one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     kind: Literal["dbt"]
     project_dir: str = "."

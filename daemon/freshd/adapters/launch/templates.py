@@ -105,13 +105,13 @@ def check_templates(templates: Sequence[str], where: str) -> None:
         try:
             filled = _ENVIRONMENT.from_string(item).render(values)
         except TemplateError as error:
-            problems.append(Problem(where, f"template {item!r}: {error}; known are {KNOWN}"))
+            problems.append(Problem(where, f"the template {item!r}: {error}; known are {KNOWN}"))
             continue
         except Exception as error:
-            problems.append(Problem(where, f"template {item!r}: {error}"))
+            problems.append(Problem(where, f"the template {item!r}: {error}"))
             continue
         if "['a/b']" in filled:
             advice = "an argument of its own, or {{ assets | join(',') }}"
-            problems.append(Problem(where, f"template {item!r}: {{{{ assets }}}} is a list; write it as {advice}"))
+            problems.append(Problem(where, f"the template {item!r}: {{{{ assets }}}} is a list; write it as {advice}"))
     if problems:
         raise ConfigError(problems)

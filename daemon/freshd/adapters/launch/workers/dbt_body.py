@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import shutil
+import sys
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
@@ -60,7 +61,11 @@ def work(request: dict[str, Any], tell: Tell) -> int:
 
 
 def _dbt_runner() -> Any:
-    return importlib.import_module("dbt.cli.main").dbtRunner
+    try:
+        return importlib.import_module("dbt.cli.main").dbtRunner
+    except ModuleNotFoundError as error:
+        mend = "put dbt on PATH, or name an interpreter that has it in the launcher's `python`"
+        raise RuntimeError(f"{sys.executable} cannot import dbt ({error}); {mend}") from error
 
 
 def _all_failed(tell: Tell, why: str) -> int:

@@ -71,6 +71,12 @@ def claim(folder: Path, who: str) -> bool:
         os.link(draft, folder / CLAIM)
     except FileExistsError:
         return False
+    except PermissionError:  # a file system without links
+        try:
+            with (folder / CLAIM).open("x", encoding="utf-8") as file:
+                file.write(who)
+        except FileExistsError:
+            return False
     finally:
         draft.unlink()
     sync_folder(folder)
