@@ -26,7 +26,7 @@ def test_the_demo_shows_what_it_promises_and_leaves_nothing_behind(tmp_path: Pat
     assert processes_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_stops_cleanly_when_told_to(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "freshd", "demo", "--folder", str(tmp_path)]
     env = {"PYTHONPATH": str(ROOT / "daemon"), "PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"}

@@ -68,7 +68,8 @@ def demo(
     stage = Stage(example or find_example(), place)
     watch = Watch(Client(stage.url), console(), elapsed_s)
     broken: list[str] | None = None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # also a terminal that is closed leaves nothing running
+        signal.signal(number, signal.default_int_handler)
     try:
         if kafka or kafka_address:
             address = kafka_address or stage.start_broker()
