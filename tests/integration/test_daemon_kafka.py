@@ -6,11 +6,13 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.broker.recipe import Broker
 from tests.integration.daemon_process import DaemonProcess
 
 pytestmark = pytest.mark.kafka
@@ -114,3 +116,43 @@ def test_killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice(
 
 def _taken(daemon: DaemonProcess) -> int:
     return int(rows(daemon, "select count(*) from materialisations where asset = 'shop/raw_orders'")[0][0])
+
+
+def test_a_store_that_cannot_be_written_holds_everything_up_and_loses_nothing(
+    daemon: DaemonProcess, kafka: str, topic: Topic, produce: Produce
+) -> None:
+    name = topic()
+    configure(daemon, kafka, name)
+    daemon.start()
+    produce(name, [update(0)])
+    daemon.until(lambda: _taken(daemon) == 1)
+    with closing(sqlite3.connect(daemon.folder / "freshd.db", isolation_level=None)) as intruder:
+        intruder.execute("begin immediate")
+        produce(name, [update(number) for number in range(1, 21)])
+        answer = daemon.post("/events", {"id": "posted", "asset": "shop/raw_orders"})
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert _taken(daemon) == 1
+        intruder.execute("rollback")
+    daemon.until(lambda: _taken(daemon) >= 21)
+    again = daemon.post("/events", {"id": "posted", "asset": "shop/raw_orders"})  # as its sender was asked to
+    assert again.status_code == 202
+    daemon.until(lambda: _taken(daemon) >= 22)
+    assert _taken(daemon) == 22
+    assert daemon.get("/healthz").status_code == 200
+
+
+def test_a_broker_that_is_gone_is_told_and_does_not_keep_the_daemon_from_its_work(
+    daemon: DaemonProcess, mortal_broker: Broker
+) -> None:
+    configure(daemon, mortal_broker.address, "t")
+    daemon.start()
+    mortal_broker.kill()
+    daemon.until(lambda: "cannot read from Kafka" in (daemon.folder / "daemon.log").read_text() + _told(daemon))
+    assert daemon.post("/events", {"asset": "shop/raw_orders"}).status_code == 202
+    assert daemon.get("/healthz").status_code == 200
+    assert daemon.stop() == 0
+
+
+def _told(daemon: DaemonProcess) -> str:
+    return daemon.get("/readyz").text + daemon.get("/api/status").text

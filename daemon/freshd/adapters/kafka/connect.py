@@ -25,7 +25,7 @@ PARTITION_FETCH_BYTES: Final = 1024 * 1024
 FRAME_MAX_BYTES: Final = 128 * 1024 * 1024
 """The largest answer that is believed: a batch of messages that is larger cannot be read."""
 
-POLL_MAX_RECORDS: Final = 500
+POLL_MAX_RECORDS: Final = 1_000
 """Messages that one poll hands over at most: one chunk, one step of the engine."""
 
 FETCH_WAIT_MS: Final = 1_000
