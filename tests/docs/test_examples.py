@@ -1,0 +1,102 @@
+"""Every example on every page is tried: files are read, events decoded, commands run against a real daemon."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.docs.checks import check_event, check_folder, check_yaml, promtool, rules_of
+from tests.docs.pages import ROOT, Block, anchors, blocks, links, name_of, pages, prose
+from tests.docs.shell import Shell
+
+SHOWN = {"", "text", "console", "yaml", "json", "promql", "python", "sql", "ini"}
+"""Languages that blocks may have; each but the first two is tried."""
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    opened = Shell(folder)
+    yield opened
+    opened.kill()
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if any(blocks(page))], ids=name_of)
+def test_examples_work(page: Path, shell: Shell) -> None:
+    """In the order of the page: a named block is a file in the page's folder, a console block runs there."""
+    if page.parent.parent.name == "examples":
+        shutil.copytree(page.parent, shell.folder, dirs_exist_ok=True)
+    for block in blocks(page):
+        if block.excuse:
+            continue
+        _take(block, shell)
+    check_folder(shell.folder)
+    shell.close()
+
+
+def _take(block: Block, shell: Shell) -> None:
+    assert block.language in SHOWN, f"{block.where}: nobody tries {block.language}"
+    if block.language == "yaml":
+        check_yaml(block)
+    elif block.language == "json":
+        check_event(block)
+    elif block.language == "console":
+        shell.run(block)
+    elif block.language == "python":
+        assert block.name, f"{block.where}: a module needs a name, so that a catalogue reads it"
+    elif block.language == "sql":
+        assert block.name, f"{block.where}: a query needs a name, so that a command runs it"
+    if block.name:
+        path = shell.folder / block.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_promql_is_taken_by_prometheus(page: Path, tmp_path: Path) -> None:
+    for block in blocks(page):
+        if block.language == "promql" or (block.language == "yaml" and "\ngroups:" in "\n" + block.text):
+            (tmp_path / "rules.yaml").write_text(rules_of(block), encoding="utf-8")
+            promtool("check", "rules", "rules.yaml", cwd=tmp_path)
+        elif block.language == "yaml" and "\nscrape_configs:" in "\n" + block.text:
+            (tmp_path / "prometheus.yml").write_text(block.text, encoding="utf-8")
+            promtool("check", "config", "--syntax-only", "prometheus.yml", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        target, _, anchor = link.partition("#")
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), f"{name_of(page)}: {link} leads nowhere"
+        assert path.is_relative_to(ROOT), f"{name_of(page)}: {link} leads out of the project"
+        assert not anchor or anchor in anchors(path), f"{name_of(page)}: {link}: no such heading"
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_targets_of_make_exist(page: Path) -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)) | {
+        f"bench-{name}" for name in ("core", "live", "ingest", "launch", "idle")
+    }
+    named = re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M)
+    assert set(named) <= known
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_commands_exist(page: Path) -> None:
+    from freshd.cli.commands import app
+
+    known = {command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands}
+    named = re.findall(r"`freshd ([a-z]+)", prose(page))
+    assert set(named) <= known
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md") if "://" not in link}
+    assert {page for page in pages() if page.parent.name == "docs"} <= linked
