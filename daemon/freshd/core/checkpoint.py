@@ -12,7 +12,7 @@ from typing import Any
 
 from freshd.core.incident_book import ChannelState, Incident
 from freshd.core.rows import OwnRun, Pair, Row, Work
-from freshd.core.state import State
+from freshd.core.state import State, take_up
 from freshd.core.wishes import OpenWish, Stage
 from freshd.model.effects import Notice
 from freshd.model.inputs import Check, Wish
@@ -58,6 +58,7 @@ def changed_rows(state: State) -> Iterator[StateRow]:
             "joined": book.joined,
             "announced": book.announced,
             "generation": state.generation,
+            "retired": dict(state.retired),
         },
     )
 
@@ -166,6 +167,7 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     for row, run_id in run_of:
         if row.work is not None:
             row.work.run = state.runs.get(run_id)
+    take_up(state, list(state.retired))
     for name, value in sorted(incidents, key=lambda item: item[1]["closed_at"] or 0):
         _restore_incident(state, name, value)
 
@@ -175,6 +177,7 @@ def _restore_engine(state: State, value: dict[str, Any]) -> None:
     state.started_at = value["started_at"]
     state.catching_up_until = value["catching_up_until"]
     state.generation = value["generation"]
+    state.retired = dict(value["retired"])
     state.book.opened = value["opened"]
     state.book.joined = value["joined"]
     state.book.announced = value["announced"]
@@ -207,8 +210,6 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         row.work = Work()
         for field, known in zip(WORK_FIELDS, value["work"], strict=True):
             setattr(row.work, field, known)
-        if row.work.queued:
-            state.queued.setdefault(row.asset.launcher, set()).add(row)
     verdicts = {name: rest for name, *rest in value["pairs"]}
     for pair in row.pairs:
         if pair.policy.name in verdicts:

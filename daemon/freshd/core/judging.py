@@ -188,12 +188,13 @@ class Judging:
 
     def forget_gone(self, before: list[Pair]) -> None:
         """Pairs of removed assets and policies leave their incidents and watch nothing."""
+        self._feeds.update(self._state.book.feeds)
+        self._state.book.feeds.clear()  # every pair is judged again in this step
         for pair in before:
+            pair.root = None
             if self._state.rows.get(pair.row.key) is pair.row and pair in pair.row.pairs:
                 continue
             self._watch(pair, ())
-            if pair.bad:
-                self._place(pair, None)
             pair.bad = False
             if pair.incident:
                 self._views[pair] = View(False)

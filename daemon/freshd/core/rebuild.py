@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
-from freshd.core.history import LATEST, MISSED, START, WIDTH
+from freshd.core.history import CHANGED, FLAGS, LATEST, MISSED, START, TIME, WIDTH
 from freshd.core.rows import Row, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER
@@ -19,6 +19,7 @@ def rebuild(state: State) -> None:
     state.memo.clear()
     state.due.clear()
     state.others.clear()
+    state.queued.clear()
     for row in rows:
         row.busy_ups = row.stuck_ups = 0
         row.above = row.stuck = False
@@ -32,6 +33,8 @@ def rebuild(state: State) -> None:
             row.moving_work.due_at = max(row.moving_work.due_at, state.now)
         row.due = due
         state.note_due(row)
+        if row.work is not None and row.work.queued:
+            state.queued.setdefault(row.asset.launcher, set()).add(row)
         for name in row.others or ():
             if name:
                 state.others.setdefault(name, set()).add(row.key)
@@ -40,22 +43,33 @@ def rebuild(state: State) -> None:
         row.stuck_ups = sum(up.stuck for up in row.ups)
         row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
         row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.asset.virtual))
-    for wish in state.wishes.open.values():
-        wish.link(state.rows)
+    state.wishes.relink(state.rows)
     _look_again(state, rows)
 
 
 def _history(row: Row) -> None:
-    if not row.source:
-        row.first = min((up.first for up in row.ups), default=FOREVER)
     cells = row.cells
-    for offset in range(0, len(cells), WIDTH):
-        latest = cells[offset + LATEST]
-        if row.source:
-            continue
-        if not any(latest < floor_of(up) for up in row.ups):
-            cells[offset + MISSED] = missed_by(row, latest)
+    if row.source:
+        _history_of_source(row)
+    else:
+        row.first = min((up.first for up in row.ups), default=FOREVER)
+        for offset in range(0, len(cells), WIDTH):
+            latest = cells[offset + LATEST]
+            if not any(latest < floor_of(up) for up in row.ups):
+                cells[offset + MISSED] = missed_by(row, latest)
     row.pending = pending_since(row)
+
+
+def _history_of_source(row: Row) -> None:
+    """Its updates say themselves how far they reach, also those of the time when it was derived."""
+    cells = row.cells
+    first = FOREVER if row.floor == NEVER else min(row.first, row.floor)
+    for offset in range(0, len(cells), WIDTH):
+        if cells[offset + FLAGS] & CHANGED:
+            first = min(first, cells[offset])
+        if cells[offset + TIME] == FOREVER:
+            cells[offset + TIME] = NEVER if row.asset.watermark_only else cells[offset + START]
+    row.first = first
 
 
 def _reading(row: Row) -> None:

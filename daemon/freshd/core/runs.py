@@ -94,7 +94,7 @@ def report(state: State, told: RunReport) -> None:
     run = state.runs.get(told.run_id)
     if run is None:
         return
-    keys = [told.asset] if told.asset else sorted(run.open)
+    keys = [told.asset] if told.asset and told.phase is not RunPhase.FINISHED else sorted(run.open)
     for key in keys:
         if key not in run.open:
             continue

@@ -6,6 +6,8 @@ Rows, runs, wishes, incidents and notices live here; the modules beside this one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
 from freshd.core.rows import MANUAL, OwnRun, Pair, Row, is_automatic, readers, views
@@ -15,6 +17,9 @@ from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import Charter
 from freshd.model.time import NEVER, Instant
+
+RETIRED_KEPT = 10_000
+"""How many removed assets the daemon remembers having requested runs for."""
 
 
 class State:
@@ -34,6 +39,7 @@ class State:
         "now",
         "others",
         "queued",
+        "retired",
         "rows",
         "runs",
         "seen",
@@ -55,6 +61,7 @@ class State:
         self.launcher_load: dict[str, int] = {}
         self.due: dict[str, set[Row]] = {}  # due automatic rows, by launcher
         self.queued: dict[str, set[Row]] = {}
+        self.retired: dict[AssetKey, int] = {}  # runs requested for assets that are gone: run ids never repeat
         self.book = IncidentBook()
         self.wishes = WishBook()
         self.timers = Timers()
@@ -166,9 +173,11 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
     removed = sorted(key for key in old if key not in graph.assets)
     for key in removed:
         old[key].pairs = ()
+        _retire(state, old[key])
     state.charter = charter
     state.rows = rows = {key: old.get(key) or Row(asset) for key, asset in graph.assets.items()}
     added = [key for key in rows if key not in old]
+    take_up(state, added)
     rewired: list[AssetKey] = []
     static = _static_keys(charter)
     kids: dict[AssetKey, list[Row]] = {}
@@ -198,6 +207,25 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
         row.readers = readers(row)
     _pair_up(state, charter)
     return added, removed, rewired
+
+
+def _retire(state: State, row: Row) -> None:
+    if row.work is not None and row.work.requested:
+        state.retired[row.key] = row.work.requested
+        while len(state.retired) > RETIRED_KEPT:
+            del state.retired[next(iter(state.retired))]
+
+
+def take_up(state: State, added: Iterable[AssetKey]) -> None:
+    """Assets that were here before go on counting their runs, and have the one that is still in flight."""
+    came = [state.rows[key] for key in added if key in state.retired and key in state.rows]
+    for row in came:
+        work = row.moving_work
+        work.requested = state.retired.pop(row.key)
+        for run in state.runs.values():
+            if row.key in run.open:
+                work.run = run
+                work.run_start = work.last_start = run.requested_at
 
 
 def _static_keys(charter: Charter) -> set[AssetKey]:

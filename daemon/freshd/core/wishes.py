@@ -64,14 +64,26 @@ class WishBook:
         if not planned:
             self.ended.append((wish.id, Reason.DONE, ""))
 
+    def relink(self, rows: dict[AssetKey, Row]) -> None:
+        """The graph is another: what is gone, or nobody can launch any longer, is not waited for."""
+        for name, known in self.open.items():
+            for key in [key for key in known.planned if key not in rows or not rows[key].asset.launcher]:
+                if key in rows:
+                    _forget(rows[key], name)
+                del known.planned[key]
+                self.dirty.add(name)
+            known.link(rows)
+            if all(stage is Stage.DONE for stage in known.planned.values()):
+                self.ended.append((name, Reason.DONE, ""))
+
     def end(self, record: WishEnded, rows: dict[AssetKey, Row]) -> None:
         """A wish is over."""
         known = self.open.pop(record.wish_id, None)
         self.dirty.add(record.wish_id)
         for key in known.planned if known else ():
             row = rows.get(key)
-            if row is not None and row.wishes:
-                row.wishes = [name for name in row.wishes if name != record.wish_id] or None
+            if row is not None:
+                _forget(row, record.wish_id)
 
     def running(self, wish: str, row: Row) -> None:
         """A run that serves the wish was requested for `row`."""
@@ -129,6 +141,10 @@ class WishBook:
         """Whether `row` can go in one run with `run` for this wish."""
         known = self.open[name]
         return known.planned.get(row.key) is Stage.WAITING and self._upstreams_done(known, row, run)
+
+
+def _forget(row: Row, wish: str) -> None:
+    row.wishes = [name for name in row.wishes or () if name != wish] or None
 
 
 def wish_upstreams(planned: dict[AssetKey, Stage], row: Row) -> list[AssetKey]:
