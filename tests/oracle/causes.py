@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.oracle.decisions import Decisions
+
 from freshd.model.asset import AssetKey
 from freshd.model.policy import Measure
 from freshd.model.time import NEVER, Instant
-from tests.oracle.decisions import Decisions
 
 Pair = tuple[AssetKey, str]
 """(asset, policy)."""

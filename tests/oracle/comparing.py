@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from freshd.model.time import format_duration
 from tests.oracle.engine_world import play_engine
 from tests.oracle.playing import asset_value, incidents, launched, play
 from tests.oracle.reading import Scenario
+
+from freshd.model.time import format_duration
 
 WORDS = ("updated_at", "data_time", "pending_since", "behind", "verdict", "in_flight", "failed", "blocked", "runs")
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from freshd.model.asset import AssetKey
-from freshd.model.policy import Charter, Reaction, ReactionKind
-from freshd.model.time import FOREVER, NEVER, Instant
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
 from tests.oracle.wishes import Wishes
+
+from freshd.model.asset import AssetKey
+from freshd.model.policy import Charter, Reaction, ReactionKind
+from freshd.model.time import FOREVER, NEVER, Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from tests.oracle.reading import Line, Scenario
+
 from freshd.core.engine import Engine
 from freshd.model.asset import AssetKey
 from freshd.model.effects import LaunchRun, SendNotice
 from freshd.model.inputs import Input, NoticeReport, RunPhase, RunReport, Started, Wish
 from freshd.model.records import Record
 from freshd.model.time import FOREVER, Instant
-from tests.oracle.reading import Line, Scenario
 
 
 class EngineWorld:

@@ -97,8 +97,11 @@ class Facts:
             if event.data_time is None:
                 continue
             seen = min(event.data_time, event.at)
-            before = [min(o.data_time, o.at) for o in self.of(key, EventKind.OBSERVATION)
-                      if o.data_time is not None and o.at < event.at]
+            before = [
+                min(o.data_time, o.at)
+                for o in self.of(key, EventKind.OBSERVATION)
+                if o.data_time is not None and o.at < event.at
+            ]
             for update in updates:
                 if update.end < event.at:
                     fallback = NEVER if watermark_only else update.start

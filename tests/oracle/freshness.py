@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from tests.oracle.facts import Update
+
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.time import NEVER, Instant
-from tests.oracle.facts import Update
 
 UpstreamsAt = Callable[[AssetKey, Instant], frozenset[AssetKey] | None]
 

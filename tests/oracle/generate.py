@@ -6,16 +6,19 @@ says at random instants, so that what it writes is a scenario file that `freshd 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from freshd.model.time import SECOND
 from tests.oracle.playing import asset_value, incidents, launched, play
 from tests.oracle.reading import read_scenario
 
+from freshd.model.time import SECOND
+
 START = "2026-03-02T08:00:10Z"
 Document = dict[str, Any]
+Maker = Callable[[int, list[Document]], list[Document]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,12 @@ def scenario_document(seed: int, flavour: Flavour = RICH, probes: int = 8) -> Do
     assets = draw.assets()
     timeline = draw.timeline(assets, probes)
     return {
-        "scenario": f"seed {seed}", "start": START, "assets": assets, "policies": draw.policies(assets),
-        "runs": draw.runs(assets), "timeline": timeline,
+        "scenario": f"seed {seed}",
+        "start": START,
+        "assets": assets,
+        "policies": draw.policies(assets),
+        "runs": draw.runs(assets),
+        "timeline": timeline,
     }
 
 
@@ -67,7 +74,9 @@ def with_expectations(document: Document) -> Document:
             words += ["runs"] if asset.launcher else []
             assets[key] = {word: _text(word, asset_value(world, key, word)) for word in words}
         timeline[line.order]["expect"] = {
-            "assets": assets, "launched": launched(world), "incidents": incidents(world),
+            "assets": assets,
+            "launched": launched(world),
+            "incidents": incidents(world),
             "announced": world.incidents.announced,
         }
     return {**document, "timeline": timeline}
@@ -147,7 +156,13 @@ class _Draw:
         entry: Document = {"severity": self.rng.choice(["warning", "critical"])}
         if self.chance(0.25):
             entry["at"] = self.rng.choice(
-                [["stale"], ["failed"], ["warn", "stale"], ["stale", "failed", "sync_failed"], ["warn", "stale", "failed"]]
+                [
+                    ["stale"],
+                    ["failed"],
+                    ["warn", "stale"],
+                    ["stale", "failed", "sync_failed"],
+                    ["warn", "stale", "failed"],
+                ]
             )
         return entry
 
@@ -158,8 +173,10 @@ class _Draw:
             stale = rng.choice([300, 600, 1200, 2400])
             if measure == "deadline":
                 expect[measure] = {
-                    "cron": f"*/{rng.choice([10, 15, 20])} * * * *", "timezone": "UTC",
-                    "max_lag": f"{rng.choice([300, 600])}s", "grace": f"{rng.choice([0, 30, 120])}s",
+                    "cron": f"*/{rng.choice([10, 15, 20])} * * * *",
+                    "timezone": "UTC",
+                    "max_lag": f"{rng.choice([300, 600])}s",
+                    "grace": f"{rng.choice([0, 30, 120])}s",
                 }
                 if self.chance(0.5):
                     expect[measure]["warn_before"] = "60s"
@@ -186,11 +203,15 @@ class _Draw:
             moving = [key for key in asset["upstreams"] if key not in self._static]
             options["updates_on"] = rng.choice(["all", [rng.choice(moving)] if moving else "any"])
         entry: Document = {
-            "name": f"react {asset['key']}", "select": asset["key"],
+            "name": f"react {asset['key']}",
+            "select": asset["key"],
             "react": {"eager": options} if options else "eager",
             "retry": {
-                "attempts": rng.choice([1, 1, 2, 3]), "delay": f"{rng.choice([30, 60])}s", "factor": 2,
-                "max_delay": f"{rng.choice([90, 300, 900])}s", "jitter": "0%",
+                "attempts": rng.choice([1, 1, 2, 3]),
+                "delay": f"{rng.choice([30, 60])}s",
+                "factor": 2,
+                "max_delay": f"{rng.choice([90, 300, 900])}s",
+                "jitter": "0%",
             },
         }
         if self.chance(0.2):
@@ -233,15 +254,19 @@ class _Draw:
 
     @staticmethod
     def _arrival(line: Document) -> int:
-        return int(line.get("arrives", line["at"])[:-1])
+        arrival: str = line.get("arrives") or line["at"]
+        return int(arrival[:-1])
 
     def _happening(self, assets: list[Document]) -> list[Document]:
         flavour, at = self.flavour, self.seconds(5, self.flavour.span_s - 5)
         share = self.rng.random()
-        for odds, make in (
-            (flavour.wishes, self._wish), (flavour.checks, self._check),
-            (flavour.observations, self._observation), (flavour.foreign_runs, self._foreign_run),
-        ):
+        makers: tuple[tuple[float, Maker], ...] = (
+            (flavour.wishes, self._wish),
+            (flavour.checks, self._check),
+            (flavour.observations, self._observation),
+            (flavour.foreign_runs, self._foreign_run),
+        )
+        for odds, make in makers:
             if share < odds:
                 return make(at, assets)
             share -= odds
@@ -275,13 +300,21 @@ class _Draw:
 
     def _wish(self, at: int, assets: list[Document]) -> list[Document]:
         derived = [entry["key"] for entry in assets if entry.get("upstreams")]
-        return [{"at": f"{at}s", "materialize": sorted(self.rng.sample(derived, min(len(derived), self.rng.choice([1, 1, 2]))))}]
+        return [
+            {
+                "at": f"{at}s",
+                "materialize": sorted(self.rng.sample(derived, min(len(derived), self.rng.choice([1, 1, 2])))),
+            }
+        ]
 
     def _check(self, at: int, assets: list[Document]) -> list[Document]:
         solid = [entry["key"] for entry in assets if not entry.get("virtual")]
         line: Document = {
-            "at": f"{at}s", "check": self.rng.choice(solid), "name": self.rng.choice(["rows", "nulls"]),
-            "passed": self.chance(0.6), "id": self._id(),
+            "at": f"{at}s",
+            "check": self.rng.choice(solid),
+            "name": self.rng.choice(["rows", "nulls"]),
+            "passed": self.chance(0.6),
+            "id": self._id(),
         }
         if self.chance(0.6):
             line["blocking"] = True
@@ -290,7 +323,9 @@ class _Draw:
     def _observation(self, at: int, assets: list[Document]) -> list[Document]:
         sources = [entry["key"] for entry in assets if not entry.get("upstreams")]
         line: Document = {
-            "at": f"{at}s", "observation": self.rng.choice(sources), "id": self._id(),
+            "at": f"{at}s",
+            "observation": self.rng.choice(sources),
+            "id": self._id(),
             "data_time": f"{max(0, at - self.seconds(0, 600))}s",
         }
         return [self._late(line, at)]

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.oracle.causes import Cause, Pair
+
 from freshd.model.asset import AssetKey
 from freshd.model.time import Duration, Instant
-from tests.oracle.causes import Cause, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ class Incidents:
     def settle(self, now: Instant, bad: Mapping[Pair, Bad]) -> None:
         """Bring the incidents up to date with the pairs that are bad now (or stay, having been stale).
 
-        "At every instant": what one round leads to, the next instant's would find, so rounds go on until nothing changes.
+        "At every instant": what one round leads to, the next instant's would find; so rounds go on
+        until nothing changes.
         """
         before: object = None
         while before != (before := self._picture()):

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from freshd.model.asset import AssetKey
-from freshd.model.time import Instant, format_duration, parse_duration
 from tests.oracle.reading import Line, Scenario, _instant
 from tests.oracle.world import World
+
+from freshd.model.asset import AssetKey
+from freshd.model.time import Instant, format_duration, parse_duration
 
 
 def play(scenario: Scenario) -> Iterator[tuple[Line, World]]:
@@ -76,7 +77,11 @@ def asset_value(world: World, key: AssetKey, word: str) -> Any:
         return None if verdict is None else verdict.value
     if word == "runs":
         return len(world.facts.own_runs(key))
-    flags = {"in_flight": world.decisions.in_flight, "failed": world.decisions.failed, "blocked": world.decisions.blocked}
+    flags = {
+        "in_flight": world.decisions.in_flight,
+        "failed": world.decisions.failed,
+        "blocked": world.decisions.blocked,
+    }
     return flags[word](key)
 
 

@@ -16,17 +16,37 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from cronsim import CronSim
+from tests.oracle.world import Behaves, Behaviour
 
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.graph import AssetGraph, build_graph
 from freshd.model.inputs import Check, Event, EventKind
 from freshd.model.policy import (
-    Alert, Charter, Deadline, LauncherTraits, Limit, Measure, Policy, Reaction, ReactionKind, Retry, Severity,
+    Alert,
+    Charter,
+    Deadline,
+    LauncherTraits,
+    Limit,
+    Measure,
+    Policy,
+    Reaction,
+    ReactionKind,
+    Retry,
+    Severity,
 )
 from freshd.model.time import (
-    DAY, FOREVER, MINUTE, NEVER, SECOND, Duration, Instant, from_datetime, parse_duration, parse_instant, to_datetime,
+    DAY,
+    FOREVER,
+    MINUTE,
+    NEVER,
+    SECOND,
+    Duration,
+    Instant,
+    from_datetime,
+    parse_duration,
+    parse_instant,
+    to_datetime,
 )
-from tests.oracle.world import Behaves, Behaviour
 
 LAUNCHER = "scenario"
 
@@ -105,7 +125,7 @@ class Scenario:
 
 def read_documents(path: Path) -> list[dict[str, Any]]:
     """The YAML documents of a file."""
-    return [document for document in yaml.load_all(path.read_text(encoding="utf-8"), Loader=_Loader) if document]  # noqa: S506
+    return [document for document in yaml.load_all(path.read_text(encoding="utf-8"), Loader=_Loader) if document]
 
 
 def read_scenario(document: Mapping[str, Any]) -> Scenario:
@@ -124,8 +144,13 @@ def _asset(entry: Mapping[str, Any]) -> Asset:
     virtual = bool(entry.get("virtual", False))
     launcher = entry.get("launcher", LAUNCHER if upstreams and not virtual else "")
     return Asset(
-        key=entry["key"], upstreams=upstreams, virtual=virtual, static=bool(entry.get("static", False)),
-        watermark_only=entry.get("data_time") == "watermark", launcher=launcher, feed=entry.get("feed", ""),
+        key=entry["key"],
+        upstreams=upstreams,
+        virtual=virtual,
+        static=bool(entry.get("static", False)),
+        watermark_only=entry.get("data_time") == "watermark",
+        launcher=launcher,
+        feed=entry.get("feed", ""),
     )
 
 
@@ -154,15 +179,19 @@ def _policy(entry: Mapping[str, Any]) -> Policy:
     expect = entry.get("expect", {})
     limits = tuple(
         Limit(measure, _duration(expect[measure].get("warn")), _duration(expect[measure].get("stale")))
-        for measure in (Measure.LAG, Measure.BEHIND, Measure.AGE) if measure in expect
+        for measure in (Measure.LAG, Measure.BEHIND, Measure.AGE)
+        if measure in expect
     )
     alert = entry.get("alert")
     never = expect.get("never_updated", {}).get("stale")
     return Policy(
-        name=entry["name"], limits=limits,
+        name=entry["name"],
+        limits=limits,
         deadlines=(_deadline(expect["deadline"]),) if "deadline" in expect else (),
-        never_updated=_duration(never), sustain=_duration(entry.get("sustain")) or 0,
-        completeness=entry.get("completeness"), alert=None if alert is None else _alert(alert),
+        never_updated=_duration(never),
+        sustain=_duration(entry.get("sustain")) or 0,
+        completeness=entry.get("completeness"),
+        alert=None if alert is None else _alert(alert),
     )
 
 
@@ -173,8 +202,12 @@ def _alert(entry: Mapping[str, Any]) -> Alert:
 def _deadline(entry: Mapping[str, Any]) -> Deadline:
     zone = entry.get("timezone", "UTC")
     return Deadline(
-        CronTicks(entry["cron"], zone), parse_duration(entry["max_lag"]), _duration(entry.get("grace")) or 0,
-        _duration(entry.get("warn_before")) or 0, entry["cron"], zone,
+        CronTicks(entry["cron"], zone),
+        parse_duration(entry["max_lag"]),
+        _duration(entry.get("grace")) or 0,
+        _duration(entry.get("warn_before")) or 0,
+        entry["cron"],
+        zone,
     )
 
 
@@ -228,12 +261,19 @@ def _line(entry: Mapping[str, Any], order: int, start: Instant) -> Line:
     if kind is EventKind.CHECK:
         check = Check(entry["name"], bool(entry["passed"]), entry.get("value"), bool(entry.get("blocking", False)))
     event = Event(
-        kind=kind, assets=(entry[kind.value],), at=min(at, arrives), id=str(entry.get("id", f"line-{order}")),
-        source="scenario", partition=str(entry.get("partition", "")),
+        kind=kind,
+        assets=(entry[kind.value],),
+        at=min(at, arrives),
+        id=str(entry.get("id", f"line-{order}")),
+        source="scenario",
+        partition=str(entry.get("partition", "")),
         started_at=None if entry.get("started_at") is None else _instant(entry["started_at"], start),
         data_time=None if entry.get("data_time") is None else _instant(entry["data_time"], start),
-        run_id=str(entry.get("run_id", "")), changed=bool(entry.get("changed", True)),
-        completeness=entry.get("completeness"), metadata=entry.get("metadata"), check=check,
+        run_id=str(entry.get("run_id", "")),
+        changed=bool(entry.get("changed", True)),
+        completeness=entry.get("completeness"),
+        metadata=entry.get("metadata"),
+        check=check,
     )
     return Line(arrives, order, event)
 

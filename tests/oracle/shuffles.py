@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
+from tests.oracle.facts import Facts
+from tests.oracle.freshness import Freshness
+
 from freshd.core.engine import Engine
 from freshd.model.asset import Asset
 from freshd.model.graph import AssetGraph, build_graph
 from freshd.model.inputs import CharterReplaced, Event, EventKind, Started
 from freshd.model.policy import Charter, Limits
 from freshd.model.time import FOREVER, Instant
-from tests.oracle.facts import Facts
-from tests.oracle.freshness import Freshness
 
 SPAN = 40
 NOW = 1_000
@@ -52,8 +53,7 @@ def history(seed: int, events: tuple[int, int] = (4, 14), replaced: bool = False
 
 def _graph(rng: Random) -> AssetGraph:
     assets = [
-        Asset(f"s{n}", static=rng.random() < 0.05, watermark_only=rng.random() < 0.1)
-        for n in range(rng.randint(1, 3))
+        Asset(f"s{n}", static=rng.random() < 0.05, watermark_only=rng.random() < 0.1) for n in range(rng.randint(1, 3))
     ]
     for n in range(rng.randint(1, 5)):
         above = [asset.key for asset in assets]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.oracle import shuffles
 from tests.oracle.comparing import disagreements
 from tests.oracle.generate import FLAVOURS, scenario_document

@@ -6,13 +6,13 @@ from itertools import permutations
 from random import Random
 
 import pytest
+from tests.oracle.cases import CASES, Case, Row, events_of, graph_of
+from tests.oracle.facts import Facts
+from tests.oracle.freshness import Freshness
 
 from freshd.core.engine import Engine
 from freshd.model.inputs import Event, Started
 from freshd.model.policy import Charter
-from tests.oracle.cases import CASES, Case, Row, events_of, graph_of
-from tests.oracle.facts import Facts
-from tests.oracle.freshness import Freshness
 
 
 def by_oracle(case: Case, events: list[Event]) -> dict[str, Row]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from tests.oracle.comparing import disagreements
 from tests.oracle.playing import differences
 from tests.oracle.reading import read_documents, read_scenario

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.oracle.freshness import Freshness
+
 from freshd.model.asset import AssetKey
 from freshd.model.policy import Deadline, Limit, Measure, Policy, Verdict
 from freshd.model.time import NEVER, Instant
-from tests.oracle.freshness import Freshness
 
 WORSE = {Verdict.FRESH: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.STALE: 3}
 MEASURES = (Measure.LAG, Measure.DEADLINE, Measure.BEHIND, Measure.AGE)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tests.oracle.facts import OwnRun
+
 from freshd.model.asset import AssetKey
 from freshd.model.policy import Charter
-from tests.oracle.facts import OwnRun
 
 
 @dataclass(slots=True)

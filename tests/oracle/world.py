@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from freshd.model.asset import AssetKey
-from freshd.model.inputs import Event, EventKind
-from freshd.model.policy import Charter, Verdict
-from freshd.model.time import FOREVER, Duration, Instant
 from tests.oracle.causes import Causes, Pair
 from tests.oracle.decisions import Decisions, Launch
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
 from tests.oracle.incidents import Bad, Incidents
 from tests.oracle.verdicts import WORSE, Shown, levels
+
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import Event
+from freshd.model.policy import Charter, Verdict
+from freshd.model.time import FOREVER, Duration, Instant
 
 
 @dataclass(frozen=True, slots=True)

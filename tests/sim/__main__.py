@@ -36,7 +36,10 @@ def main() -> int:
         elif given.seed is not None:
             print(summary)
     took = time.monotonic() - began
-    print(f"{len(seeds)} seeds, {turns} turns, {crashes} crashes in {took:.1f} s; failed: {failed or 'none'}", file=sys.stderr)
+    print(
+        f"{len(seeds)} seeds, {turns} turns, {crashes} crashes in {took:.1f} s; failed: {failed or 'none'}",
+        file=sys.stderr,
+    )
     return 1 if failed else 0
 
 

@@ -3,20 +3,63 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+
+from tests.sim.shadow import Shadow
+from tests.sim.stage import Stage, Violation
 
 from freshd.core.engine import Engine
 from freshd.model.effects import Effect, LaunchRun
 from freshd.model.inputs import Event
+from freshd.model.records import EventRepeated, EventTaken, NoticeRequested, Record, RunRequested
 from freshd.model.time import Instant
-from tests.sim.shadow import Shadow
-from tests.sim.stage import Stage, Violation
+
+PLACE = "read_at"
+"""The metadata key under which a simulated event carries its topic and offset."""
 
 
-def durably_asked_for(stage: Stage, effect: Effect) -> None:
-    """An effect is performed only once the record that asks for it is durable."""
-    name = effect.run_id if isinstance(effect, LaunchRun) else effect.notice.notice_id
-    if not any(repr(name).encode() in entry for entry in stage.history):
-        raise Violation(f"{name} is performed before it is durable")
+class Ledger:
+    """What became durable, as far as promises about it go."""
+
+    def __init__(self) -> None:
+        self._asked: set[str] = set()
+        self._runs: set[str] = set()
+        self._places: set[str] = set()
+        self._ids: set[str] = set()
+
+    def note(self, records: Sequence[Record]) -> None:
+        """These are durable now; what may be there only once is there once."""
+        for record in records:
+            if isinstance(record, RunRequested):
+                self._once(self._runs, record.run.run_id, "requested")
+                self._asked.add(record.run.run_id)
+            elif isinstance(record, NoticeRequested):
+                self._asked.add(record.notice.notice_id)
+            elif isinstance(record, EventTaken | EventRepeated):
+                self._once(self._places, str((record.event.metadata or {}).get(PLACE)), "read")
+                if isinstance(record, EventTaken) and record.event.id:
+                    self._once(self._ids, record.event.id, "counted")
+
+    @staticmethod
+    def _once(known: set[str], name: str, what: str) -> None:
+        if name in known:
+            raise Violation(f"{name} is {what} twice")
+        known.add(name)
+
+    def durably_asked_for(self, effect: Effect) -> None:
+        """An effect is performed only once the record that asks for it is durable."""
+        name = effect.run_id if isinstance(effect, LaunchRun) else effect.notice.notice_id
+        if name not in self._asked:
+            raise Violation(f"{name} is performed before it is durable")
+
+    def nothing_lost(self, stage: Stage) -> None:
+        """Every message before the durable read positions counts."""
+        for name, messages in stage.log.items():
+            read = int(stage.positions.get(name, "0"))
+            for message in messages:
+                if message.offset < read and isinstance(message.said, Event):
+                    if f"{name}/{message.offset}" not in self._places:
+                        raise Violation(f"lost: {name}/{message.offset}, read up to {read}")
 
 
 def one_run_at_a_time(stage: Stage, shadow: Shadow) -> None:
@@ -30,23 +73,6 @@ def one_run_at_a_time(stage: Stage, shadow: Shadow) -> None:
     for run_id, execution in stage.executions.items():
         if execution.started > 1:
             raise Violation(f"{run_id} was started {execution.started} times")
-
-
-def nothing_lost(stage: Stage, shadow: Shadow) -> None:
-    """Every message before the durable read positions counts, and counts once."""
-    taken: dict[str, int] = {}
-    for event in shadow.facts.events:
-        if event.id:
-            taken[event.id] = taken.get(event.id, 0) + 1
-    twice = sorted(name for name, count in taken.items() if count > 1)
-    if twice:
-        raise Violation(f"counted twice: {twice}")
-    for name, messages in stage.log.items():
-        read = int(stage.positions.get(name, "0"))
-        for message in messages:
-            said = message.said
-            if message.offset < read and isinstance(said, Event) and said.id and said.id not in taken:
-                raise Violation(f"lost: {said.id} at {name}/{message.offset}, read up to {read}")
 
 
 def picture(engine: Engine, now: Instant) -> dict[str, object]:
@@ -85,7 +111,12 @@ def converged(stage: Stage, shadow: Shadow, engine: Engine) -> None:
             raise Violation(f"{name} was not read to its end")
     decisions = shadow.decisions
     for key in shadow.charter.graph.assets:
-        if decisions.automatic(key) and decisions.due(key) and not decisions.stopped(key) and not decisions.blocked(key):
+        if (
+            decisions.automatic(key)
+            and decisions.due(key)
+            and not decisions.stopped(key)
+            and not decisions.blocked(key)
+        ):
             raise Violation(f"{key} is due for ever")
     for run in shadow.facts.runs:
         if run.end is None:

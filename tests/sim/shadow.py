@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from freshd.core.engine import Engine
-from freshd.model.asset import AssetKey
-from freshd.model.inputs import CaughtUp, Event, Input, RunPhase, RunReport, Started, Wish
-from freshd.model.policy import Charter, Verdict
-from freshd.model.records import DaemonCaughtUp, Record, RunRequested
-from freshd.model.time import Instant
 from tests.oracle.decisions import Launch
 from tests.oracle.facts import OwnRun
 from tests.oracle.playing import asset_value
 from tests.oracle.verdicts import WORSE
 from tests.oracle.world import Behaviour, Said, World
 from tests.sim.stage import Violation
+
+from freshd.core.engine import Engine
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import CaughtUp, Event, Input, RunPhase, RunReport, Started, Wish
+from freshd.model.policy import Charter, Verdict
+from freshd.model.records import DaemonCaughtUp, Record, RunRequested
+from freshd.model.time import Instant
 
 WORDS = ("updated_at", "data_time", "pending_since", "behind", "verdict", "in_flight", "failed", "blocked")
 

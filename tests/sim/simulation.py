@@ -7,23 +7,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from freshd.core.engine import Engine
-from freshd.core.step import Step
-from freshd.model.effects import Effect
-from freshd.model.errors import TransientError
-from freshd.model.inputs import Input, Started
-from freshd.model.policy import Charter, Limits
-from freshd.model.records import Record
-from freshd.model.time import HOUR, MINUTE, SECOND, Duration, Instant
-from freshd.runtime.loop import World, drive
 from tests.oracle.generate import Flavour, scenario_document
 from tests.oracle.reading import Scenario, read_scenario
 from tests.sim import invariants
 from tests.sim.faults import Faults, draw_faults
 from tests.sim.shadow import Shadow
 from tests.sim.stage import (
-    Crash, Message, SimClock, SimInbox, SimJournal, SimPerformer, Stage, Violation,
+    Crash,
+    Message,
+    SimClock,
+    SimInbox,
+    SimJournal,
+    SimPerformer,
+    Stage,
+    Violation,
 )  # fmt: skip
+
+from freshd.core.engine import Engine
+from freshd.core.step import Step
+from freshd.model.errors import TransientError
+from freshd.model.inputs import Event, Input, Started, Wish
+from freshd.model.policy import Charter, Limits
+from freshd.model.records import Record
+from freshd.model.time import HOUR, MINUTE, SECOND, Duration, Instant
+from freshd.runtime.loop import World, drive
 
 SMALL = Flavour(span_s=2400, events=(8, 22), derived=(2, 6), late=0.4, foreign_runs=0.2, repeats=0)
 LIMITS = Limits(lost_after=30 * MINUTE, history=64)
@@ -33,7 +40,7 @@ QUIET: Duration = 4 * HOUR
 FOLD_SHARE = 0.1
 """Of the steps after which the state is compared with the fold of what is durable."""
 
-TURNS_LIMIT = 20_000
+TURNS_LIMIT = 3_000
 """Turns of the loop after which a world counts as never coming to rest."""
 
 
@@ -72,7 +79,7 @@ class Simulation:
         self.stage.log = _log(self.scenario, self.rng, drawn)
         self.shadow = Shadow(self.charter, 0)
         self.summary = Summary(seed)
-        self._fold_before_crash: list[str] | None = None
+        self.ledger = invariants.Ledger()
         self._turned = False
 
     def run(self) -> Summary:
@@ -117,11 +124,11 @@ class Simulation:
         inbox.deadline = until
         journal = SimJournal(stage)
         performer = SimPerformer(stage, clock, inbox)
-        performer.before = lambda effect: self._before(effect)
+        performer.before = self.ledger.durably_asked_for
         journal.on_durable = lambda records: self._durable(engine, clock, records)
         world = World(
             clock, inbox, journal, performer,
-            pause=lambda wait: self._pause(wait),
+            pause=self._pause,
             on_beat=lambda now: self._beat(engine, clock, now),
             started=Started(catching_up),
             checkpoint_records=rng.choice([1, 5, 40, 1000]),
@@ -134,12 +141,10 @@ class Simulation:
         self.stage.maybe_crash("waiting for the store")
         self.stage.now += wait
 
-    def _before(self, effect: Effect) -> None:
-        invariants.durably_asked_for(self.stage, effect)
-
     def _durable(self, engine: Watched, clock: SimClock, records: Sequence[Record]) -> None:
         """The step counts from now on, whatever happens to the process."""
         now, inputs = engine.told
+        self.ledger.note(records)
         self.shadow.turn(now, inputs, records)
         self._turned = True
 
@@ -152,43 +157,40 @@ class Simulation:
         self._turned = False
         self.shadow.compare(engine)
         invariants.one_run_at_a_time(self.stage, self.shadow)
-        invariants.nothing_lost(self.stage, self.shadow)
+        self.ledger.nothing_lost(self.stage)
         if self.rng.random() < FOLD_SHARE:
             invariants.same_state(engine, self._recover(), self.shadow.now)
 
 
 def _log(scenario: Scenario, rng: Random, faults: Faults) -> dict[str, list[Message]]:
     """The scenario's events as two topics: late, repeated, reordered, with gaps in the offsets."""
-    topics: dict[str, list[tuple[Instant, int, Message]]] = {"kafka/a/0": [], "kafka/b/0": []}
-    count = 0
+    topics: dict[str, list[Message]] = {"kafka/a/0": [], "kafka/b/0": []}
     for line in scenario.lines:
-        said = line.event
-        if said is not None and not rng.random() < 0.1:
-            said = dataclasses.replace(said, id=said.id or f"line-{line.order}")
-        elif said is not None:
-            said = dataclasses.replace(said, id="")
         name = rng.choice(list(topics))
         at = line.at + (rng.randint(0, 3 * MINUTE) if rng.random() < faults.reorder else 0)
-        if said is not None:
-            times = [at]
-            if said.id and rng.random() < faults.duplicate:
-                times.append(at + rng.randint(0, 10 * MINUTE))
-            for when in times:
-                count += 1
-                topics[name].append((when, count, Message(0, when, said)))
-        elif line.wish:
-            from freshd.model.inputs import Wish
-
-            count += 1
-            topics[name].append((at, count, Message(0, at, Wish(f"wish-{line.order}", line.wish))))
+        said: Event | Wish
+        if line.event is None:
+            topics[name].append(Message(0, at, Wish(f"wish-{line.order}", line.wish)))
+            continue
+        said = dataclasses.replace(line.event, id="") if rng.random() < 0.1 else line.event
+        topics[name].append(Message(0, at, said))
+        if said.id and rng.random() < faults.duplicate:
+            topics[name].append(Message(0, at + rng.randint(0, 10 * MINUTE), said))
     log: dict[str, list[Message]] = {}
-    for name, entries in topics.items():
+    for name, messages in topics.items():
         offset = 0
         log[name] = []
-        for _, _, message in sorted(entries, key=lambda entry: entry[:2]):
+        for message in sorted(messages, key=lambda message: message.readable_at):
             offset += rng.randint(2, 9) if rng.random() < faults.offset_gap else 1
-            log[name].append(dataclasses.replace(message, offset=offset))
+            log[name].append(
+                dataclasses.replace(message, offset=offset, said=_marked(message.said, f"{name}/{offset}"))
+            )
     return log
+
+
+def _marked(said: Event | Wish, place: str) -> Event | Wish:
+    """An event that carries where it was read, so that the invariants can tell deliveries apart."""
+    return dataclasses.replace(said, metadata={invariants.PLACE: place}) if isinstance(said, Event) else said
 
 
 def simulate(seed: int, faults: Faults | None = None, before: Callable[[Simulation], None] | None = None) -> Summary:

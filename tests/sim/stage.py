@@ -15,14 +15,15 @@ from hashlib import sha256
 from random import Random
 from typing import Any
 
+from tests.oracle.world import Behaves
+from tests.sim.faults import Faults
+
 from freshd.model.effects import Effect, LaunchRun, Notice, SendNotice
 from freshd.model.errors import TransientError
 from freshd.model.inputs import CaughtUp, Event, Input, NoticeReport, RunPhase, RunReport, Wish
 from freshd.model.records import Record
 from freshd.model.time import FOREVER, MINUTE, SECOND, Duration, Instant
 from freshd.ports import Batch, Position, StateRow
-from tests.oracle.world import Behaves
-from tests.sim.faults import Faults
 
 INBOX_LIMIT = 7
 """Inputs of one batch at most."""
@@ -251,7 +252,7 @@ class SimPerformer:
         known = stage.executions.get(run.run_id)
         if known is None and run.resumed and stage.chance(stage.faults.forget_run):
             known = stage.executions[run.run_id] = Execution(run)
-            known.ends = {key: (stage.now, RunPhase.LOST) for key in run.assets}
+            known.ends = dict.fromkeys(run.assets, (stage.now, RunPhase.LOST))
         if known is None:
             known = stage.executions[run.run_id] = self._begin(run)
         self._promise(known)

@@ -1,0 +1,29 @@
+"""Every planted bug is caught by some seed."""
+
+from __future__ import annotations
+
+import pytest
+from tests.sim.planted import PLANTED, Planted
+from tests.sim.simulation import simulate
+
+SEEDS = 80
+"""A bug that this many worlds do not show is not caught."""
+
+
+def _caught(bug: Planted) -> bool:
+    for seed in range(SEEDS):
+        try:
+            with bug.plant():
+                simulate(seed)
+        except Exception:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)
+def test_the_simulator_catches(bug: Planted) -> None:
+    assert _caught(bug), f"{SEEDS} seeds did not show: {bug.name} ({bug.why})"
+
+
+def test_names_are_unique() -> None:
+    assert len({bug.name for bug in PLANTED}) == len(PLANTED)

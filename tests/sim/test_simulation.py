@@ -1,0 +1,59 @@
+"""300 worlds, the same whatever the hash seed; every kind of trouble happens in them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.sim.faults import Faults
+from tests.sim.simulation import simulate
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 300
+CHUNK = 30
+
+CRASH_POINTS = {
+    "poll", "before the commit", "after the commit", "before an effect", "after an effect", "before the checkpoint",
+    "after the checkpoint",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+def test_seeds(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        simulate(seed)
+
+
+def test_trouble_happens() -> None:
+    """The daemon dies at every point of the loop, runs happen and incidents open."""
+    died: Counter[str] = Counter()
+    runs = incidents = 0
+    for seed in range(40):
+        summary = simulate(seed, Faults(crash=0.03, append_fails=0.05, run_fails=0.2, hang=0.1, duplicate=0.2))
+        died.update(summary.crashes)
+        runs += summary.runs
+        incidents += summary.incidents
+    assert set(died) >= CRASH_POINTS
+    assert runs > 100
+    assert incidents > 20
+
+
+def test_same_seed_same_bytes() -> None:
+    """The journal depends on the seed alone: not on the order of sets, nor on the process."""
+
+    def digests(hash_seed: str) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT / 'daemon'}{os.pathsep}{ROOT}"}
+        command = [sys.executable, "-m", "tests.sim", "--seeds", "12", "--digest"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=240
+        )
+        return done.stdout
+
+    first = digests("0")
+    assert len(first.splitlines()) == 12
+    assert digests("1") == first
+    assert digests("4242") == first
