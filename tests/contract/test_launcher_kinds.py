@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -201,6 +202,31 @@ def test_a_run_that_cannot_be_written_down_fails(commands: Commands) -> None:
     assert outcome.phase is RunPhase.FAILED
     assert "cannot start it" in outcome.error
     assert commands.rig.ran("good") == 0
+
+
+@pytest.fixture
+def small_disk(commands: Commands) -> Iterator[Path]:
+    """The state folder on a disk that can be filled."""
+    commands.rig.state.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(commands.rig.state)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a disk of its own can only be mounted by root")
+    yield commands.rig.state
+    subprocess.run(["umount", "-l", str(commands.rig.state)], check=True)
+
+
+def test_a_full_disk_delays_what_is_told_of_a_run_and_loses_nothing(commands: Commands, small_disk: Path) -> None:
+    launcher, reports = commands.rig.launcher(), Reports()
+    launcher.launch(run_of("brief"), reports)
+    reports.wait("run-1", RunPhase.STARTED)
+    with contextlib.suppress(OSError), (small_disk / "fill").open("wb", buffering=0) as fill:
+        while True:
+            fill.write(bytes(512))
+    launcher.launch(run_of("good", "run-2"), reports)
+    assert "No space left" in reports.outcome("run-2").error
+    (small_disk / "fill").unlink()
+    assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
+    launcher.close()
 
 
 def test_old_run_directories_are_removed(commands: Commands) -> None:

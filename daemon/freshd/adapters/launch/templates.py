@@ -105,7 +105,8 @@ def check_templates(templates: Sequence[str], where: str) -> None:
         try:
             filled = _ENVIRONMENT.from_string(item).render(values)
         except TemplateError as error:
-            problems.append(Problem(where, f"the template {item!r}: {error}; known are {KNOWN}"))
+            said = str(error).replace(f"'{__name__}.AssetFields object'", "asset")
+            problems.append(Problem(where, f"the template {item!r}: {said}; known are {KNOWN}"))
             continue
         except Exception as error:
             problems.append(Problem(where, f"the template {item!r}: {error}"))

@@ -9,6 +9,7 @@ follows from how it ended. The daemon is told that there is something to read by
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -35,6 +36,9 @@ GRACE_S = 5.0
 """Between asking a worker to stop and killing it."""
 POLL_S = 0.02
 """How often a child is looked at where the system has no pidfd."""
+
+FULL_DISK_S = 0.5
+"""Between two tries to write to a full disk."""
 
 OUTCOMES = ("succeeded", "failed", "skipped", "lost")
 
@@ -128,7 +132,7 @@ class _Run:
         self.started_at = now()
         self.bell = bell
         self._progress = (folder / rundir.PROGRESS).open("ab")
-        self._output = (folder / rundir.OUTPUT).open("wb")
+        self._output = os.open(folder / rundir.OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         self._tail = bytearray()
         self._partial = b""
         self._open_assets = set(request["assets"])
@@ -149,7 +153,7 @@ class _Run:
             else:
                 self._open_assets.clear()
         self._progress.write(json.dumps(line).encode() + b"\n")
-        self._progress.flush()
+        _insist(self._progress.flush)
         self.ring()
 
     def ring(self) -> None:
@@ -188,22 +192,19 @@ class _Run:
 
     def seal(self) -> None:
         """Nothing will be added."""
-        self._output.close()
         os.fsync(self._progress.fileno())
-        self._progress.close()
         seal = json.dumps({"ended_at": now()}).encode()
-        rundir.write_whole(self.folder / rundir.SEAL, seal, durable=True)
+        _insist(lambda: rundir.write_whole(self.folder / rundir.SEAL, seal, durable=True))
         self.ring()
 
     def _keep(self, said: bytes) -> None:
         self._tail += said
-        if len(self._tail) > 2 * KEPT_OUTPUT:
-            del self._tail[:-KEPT_OUTPUT]
-            self._output.seek(0)
-            self._output.truncate()
-            said = bytes(self._tail)
-        self._output.write(said)
-        self._output.flush()
+        with contextlib.suppress(OSError):  # a full disk: the end of it is shown all the same
+            if len(self._tail) > 2 * KEPT_OUTPUT:
+                del self._tail[:-KEPT_OUTPUT]
+                os.ftruncate(self._output, 0)
+                said = bytes(self._tail)
+            os.write(self._output, said)
 
     def _hear(self, said: bytes) -> None:
         *lines, self._partial = (self._partial + said).split(b"\n")
@@ -234,6 +235,18 @@ class _Run:
         tail = bytes(self._tail[-SHOWN_OUTPUT:]).decode("utf-8", "replace").strip()
         error = f"{why}\n{tail}" if tail else why
         self.note({"phase": "failed", "at": now(), "started_at": self.started_at, "error": error})
+
+
+def _insist(write: Callable[[], object]) -> None:
+    """Write what must not be lost, as soon as the disk has room for it."""
+    while True:
+        try:
+            write()
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            time.sleep(FULL_DISK_S)
 
 
 def _drain(pipe: int, keep: Callable[[bytes], None]) -> bool:
