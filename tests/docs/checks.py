@@ -15,6 +15,7 @@ import yaml
 from tests.docs.pages import Block
 
 from freshd.adapters.catalog.load import inline_assets
+from freshd.adapters.catalog.yaml_assets import read_assets
 from freshd.adapters.formats import decoder
 from freshd.app.project import load_project
 from freshd.documents import Document, parse_yaml
@@ -97,7 +98,8 @@ def _settings(document: Document, block: Block) -> None:
 
 
 def _assets(document: Document, block: Block) -> None:
-    build_graph(inline_assets(document, "assets"))
+    """A file of a page may lean on its others, which `check_folder` reads together."""
+    read_assets(document, "assets") if block.name else build_graph(inline_assets(document, "assets"))
 
 
 def _policies(document: Document, block: Block) -> None:
