@@ -256,10 +256,7 @@ def _forget_oldest(known: dict[str, Instant]) -> None:
 def others_ended(state: State, row: Row, run: str, at: Instant, failed: bool) -> None:
     """A run of others is over without an update: with a failure, or nothing new."""
     row.note_outcome(at, failed)
-    start = row.others.get(run) if row.others else None
     close_others(state, row, run, at)
-    if start is not None:
-        _keep_start(row, run, start)
     if not run:
         row.ended_at = max(row.ended_at, at)
     state.plan(row)
@@ -281,7 +278,7 @@ def close_others(state: State, row: Row, run: str, at: Instant) -> None:
     if not run:
         over = [name for name, start in row.others.items() if start < at]
     for name in over:
-        if not run and row.others is not None:
+        if row.others is not None:
             _keep_start(row, name, row.others[name])
         _leave_run(state, row, name)
     if over:

@@ -51,17 +51,15 @@ def take_update(
         time = NEVER if row.asset.watermark_only else start
     else:
         time = FOREVER
+    flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
     cells = row.cells
     if cells is EMPTY:
         cells = row.cells = history.empty()
-    flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
     offset = len(cells)
     if offset and end <= cells[offset - WIDTH]:
-        if row.floor != NEVER and end < cells[0]:
-            return  # older than the bounded history: it can add nothing that is still told apart
-        offset = history.place(cells, end, start, flags, time)
+        offset = -1 if row.floor != NEVER and end < cells[0] else history.place(cells, end, start, flags, time)
         if offset < 0:
-            return
+            return  # known already, or older than the bounded history: it adds nothing that is still told apart
     late = offset < len(cells) or end <= row.read_at
     first_update = row.updated_at == NEVER
     _enter(row, offset, (end, start, start, flags, time, FOREVER))
@@ -88,10 +86,14 @@ def take_update(
     for view in row.views:
         state.touch(view)
     if changed or first_update or demoted:
-        for reader in row.readers:
-            if demoted:
-                refresh_due(state, reader)
-            news_above(state, reader)
+        _tell_readers(state, row, demoted)
+
+
+def _tell_readers(state: State, row: Row, demoted: bool) -> None:
+    for reader in row.readers:
+        if demoted:
+            refresh_due(state, reader)
+        news_above(state, reader)
 
 
 def _move_pending(state: State, row: Row, changed_end: Instant, late: bool, demoted: bool) -> None:
@@ -160,15 +162,18 @@ def _reads_what_is_gone(row: Row, start: Instant) -> bool:
 def _demote_observations(row: Row) -> bool:
     """Take out the observations that a late update before them shows to be none: their data time was known already."""
     cells = row.cells
-    known = row.base
+    known = newest = row.base  # newest: with those that ended at the same instant, which do not count as before
+    end = NEVER
     demoted = False
     offset = 0
     while offset < len(cells):
+        if cells[offset] > end:
+            known, end = newest, cells[offset]
         if cells[offset + FLAGS] & OBSERVED and cells[offset + TIME] <= known:
             del cells[offset : offset + WIDTH]
             demoted = True
             continue
-        known = max(known, cells[offset + TIME])
+        newest = max(newest, cells[offset + TIME])
         offset += WIDTH
     if demoted:
         history.relatest(cells)
