@@ -244,6 +244,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(listen: Any, own_broke
     listener = listen(own_broker.tls_address, locked, security=security)
     listener.start(client={"bootstrap_timeout_ms": 1_000})
     listener.until(lambda: listener.intake.health().state is KafkaState.DOWN)
+    listener.until(lambda: "CERTIFICATE_VERIFY_FAILED" in listener.intake.health().message)
     assert listener.messages == []
 
 
@@ -256,6 +257,7 @@ def test_a_wrong_password_is_told_and_a_right_one_is_taken_without_a_restart(
     listener = listen(own_broker.scram_address, locked, security=security)
     listener.start(client={"bootstrap_timeout_ms": 2_000})
     listener.until(lambda: listener.intake.health().state is KafkaState.DOWN)
+    listener.until(lambda: "refuse the user, the password or the protocol" in listener.intake.health().message)
     assert "wrong" not in listener.intake.health().message
     secret.write_text(PASSWORD + "\n")
     listener.until_count(3)
@@ -383,3 +385,27 @@ def _raising(error: Exception) -> Callable[..., Any]:
         raise error
 
     return fail
+
+
+def test_a_survey_that_spins_is_broken_off_and_does_not_disturb_reading(
+    listen: Any, kafka: str, topic: Topic, produce: Produce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spun: list[int] = []
+
+    def spin(*_: Any) -> None:
+        spun.append(1)
+        while True:
+            time.sleep(0.001)
+
+    name = topic()
+    listener = listen(kafka, name)
+    listener.start(hang_after=2 * SECOND, survey_every_s=0.2)
+    listener.until(listener.caught_up.is_set)
+    with monkeypatch.context() as patched:
+        patched.setattr(connect.KafkaAdminClient, "describe_topics", spin)
+        listener.until(lambda: spun)
+        produce(name, numbered(0, 10))
+        listener.until_count(10)
+        listener.until(lambda: listener.intake.figures().hangs)
+    listener.until(lambda: listener.intake.health().ok)
+    listener.until(lambda: listener.intake.figures().lag == {(name, 0): 0})

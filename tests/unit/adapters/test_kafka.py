@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from freshd.adapters.kafka.settings import KafkaSettings
 from freshd.adapters.kafka.survey import Extent, Survey
 from freshd.adapters.kafka.tracks import Gap, Stored, Track, out_of_range, read_position
 from freshd.adapters.kafka.unreadable import first_readable, is_damage, suspects
+from freshd.adapters.kafka.vendor import VendorLog
 from freshd.adapters.kafka.watchdog import Hung, Watchdog
 from freshd.model.errors import PermanentError
 from freshd.model.time import HOUR, SECOND, parse_instant
@@ -322,3 +324,40 @@ def test_secrets_come_from_their_files_and_are_not_shown(tmp_path: Path) -> None
     assert "hush" not in repr(plain) + plain.model_dump_json()
     with pytest.raises(PermanentError, match=r"password_file: .*gone"):
         _common(settings(security={**security, "password_file": str(tmp_path / "gone")}))
+
+
+# -- what kafka-python says --------------------------------------------------------------------------
+
+
+def _line(handler: VendorLog, text: str, *values: Any, at: float) -> None:
+    record = logging.LogRecord("kafka.net.manager", logging.WARNING, "", 0, text, values, None)
+    record.created = at
+    handler.emit(record)
+
+
+def test_a_kind_of_line_comes_through_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    handler = VendorLog()
+    for second in range(180):
+        _line(handler, "Bootstrap %s not ready", second, at=1_000.0 + second)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Bootstrap {second} not ready" for second in (0, 60, 120)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("Bootstrap connection to bootstrap-0 failed: KafkaConnectionError: 111 ECONNREFUSED (backoff 0.09 secs)",
+         "KafkaConnectionError: 111 ECONNREFUSED"),
+        ("Connection failed: KafkaConnectionError: DNS Resolution failure", "DNS Resolution failure"),
+        ("<KafkaConnection x>: Connection lost: KafkaConnectionError: socket disconnected", "refuse the user"),
+        ("Bootstrap bootstrap-0 not ready; waiting 0.04 secs", ""),
+    ],
+)  # fmt: skip
+def test_why_a_connection_failed_is_kept(line: str, reason: str) -> None:
+    handler = VendorLog()
+    _line(handler, line, at=1_000.0)
+    assert reason in handler.reason()
+    assert bool(handler.reason()) == bool(reason)
+    _line(handler, "something else", at=1_100.0)
+    assert handler.reason() == ""

@@ -61,9 +61,9 @@ class KafkaIntake:
         """
         self._settings = settings
         self._now = now
-        self._surveyor = Surveyor(settings, now, survey_every_s, **client)
         self._assignment = Assignment(settings, Stored(positions))
         self._watchdog = Watchdog(now, on_hang or _tell, hang_after)
+        self._surveyor = Surveyor(settings, now, self._watchdog, survey_every_s, **client)
         self._counts = Counts()
         self._reader = Reader(
             self._assignment,

@@ -29,6 +29,7 @@ from freshd.adapters.kafka.unreadable import (
     is_readable,
     suspects,
 )
+from freshd.adapters.kafka.vendor import told
 from freshd.adapters.kafka.watchdog import Hung, Watchdog
 from freshd.model.inputs import Input
 from freshd.model.time import SECOND, Duration, Instant
@@ -273,7 +274,7 @@ class Reader:
                 if self._damages >= SUSPECT_AFTER:
                     self._pass_damage(str(error), stopping)
             case _:
-                trouble = f"{type(error).__name__}: {error}"
+                trouble = told(error)
                 level = log.debug if trouble == self.trouble else log.warning
                 level("kafka.reading_failed", error=trouble)
                 self.trouble = trouble

@@ -20,6 +20,8 @@ from kafka.structs import OffsetAndMetadata
 
 from freshd.adapters.kafka.connect import open_admin
 from freshd.adapters.kafka.settings import KafkaSettings
+from freshd.adapters.kafka.vendor import told, vendor_log
+from freshd.adapters.kafka.watchdog import Hung, Watchdog
 from freshd.model.time import Instant
 
 SURVEY_EVERY_S: Final = 10.0
@@ -68,9 +70,12 @@ class Survey:
 class Surveyor:
     """Keeps `latest` up to date until told to stop."""
 
-    def __init__(self, settings: KafkaSettings, now: Callable[[], Instant], every_s: float, **client: Any) -> None:
+    def __init__(
+        self, settings: KafkaSettings, now: Callable[[], Instant], watchdog: Watchdog, every_s: float, **client: Any
+    ) -> None:
         self._settings = settings
         self._now = now
+        self._watching = watchdog.watching
         self._every_s = every_s
         self._client = client
         self._admin: KafkaAdminClient | None = None
@@ -80,6 +85,7 @@ class Surveyor:
         self._latest: Survey | None = None
         self._offered: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
+        vendor_log()
         self._thread = threading.Thread(target=self._run, name="kafka-survey", daemon=True)
         self.error = ""
         """Why the last survey failed; empty if it did not."""
@@ -130,9 +136,9 @@ class Surveyor:
                 pause, error = self._every_s, ""
                 if survey.unreachable or survey.missing:
                     pause = min(RETRY_EVERY_S, pause)
-            except Exception as trouble:
+            except (Exception, Hung) as trouble:
                 self._close()
-                survey, pause, error = None, min(RETRY_EVERY_S, self._every_s), f"{type(trouble).__name__}: {trouble}"
+                survey, pause, error = None, min(RETRY_EVERY_S, self._every_s), told(trouble)
                 if not self.error:
                     log.warning("kafka.unreachable", servers=self._settings.bootstrap_servers, error=error)
             with self._changed:
@@ -149,8 +155,10 @@ class Surveyor:
     def _ask(self) -> Survey:
         at = self._now()
         if self._admin is None:
-            self._admin = open_admin(self._settings, **self._client)
-        topics = self._admin.describe_topics(list(self._settings.topics)) if self._settings.topics else []
+            with self._watching("connecting to Kafka"):
+                self._admin = open_admin(self._settings, **self._client)
+        with self._watching("asking for topics"):
+            topics = self._admin.describe_topics(list(self._settings.topics)) if self._settings.topics else []
         here = [topic for topic in topics if not topic["error_code"]]
         led, without = self._by_leader(self._admin, here)
         before = self._latest.extents if self._latest else {}
@@ -186,7 +194,8 @@ class Surveyor:
         self, admin: KafkaAdminClient, topics: list[dict[str, Any]]
     ) -> tuple[dict[int, list[TopicPartition]], list[TopicPartition]]:
         """The partitions of each broker that lives, and those that have no leader now."""
-        brokers = {broker["broker_id"] for broker in admin.describe_cluster()["brokers"]} if topics else set()
+        with self._watching("asking for brokers"):
+            brokers = {broker["broker_id"] for broker in admin.describe_cluster()["brokers"]} if topics else set()
         led: dict[int, list[TopicPartition]] = {}
         without: list[TopicPartition] = []
         for topic in topics:
@@ -199,7 +208,8 @@ class Surveyor:
     def _offsets(
         self, admin: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec
     ) -> dict[TopicPartition, int]:
-        answer = admin.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level="read_committed")
+        with self._watching("asking for offsets"):
+            answer = admin.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level="read_committed")
         return {partition: found.offset for partition, found in answer.items()}
 
     def _commit(self) -> None:
@@ -211,7 +221,8 @@ class Surveyor:
             return
         values = {partition: OffsetAndMetadata(offset, "", None) for partition, offset in news.items()}
         try:
-            answers = self._admin.alter_group_offsets(self._settings.group_id, values)
+            with self._watching("committing offsets"):
+                answers = self._admin.alter_group_offsets(self._settings.group_id, values)
         except Exception as trouble:
             self._refused(f"{type(trouble).__name__}: {trouble}")
             return
@@ -235,8 +246,9 @@ class Surveyor:
         admin, self._admin = self._admin, None
         if admin is not None:
             try:
-                admin.close()
-            except Exception as trouble:
+                with self._watching("closing a Kafka client"):
+                    admin.close()
+            except (Exception, Hung) as trouble:
                 log.debug("kafka.close_failed", error=str(trouble))
 
 

@@ -10,6 +10,7 @@ import ctypes
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from freshd.model.time import SECOND, Duration, Instant
@@ -25,8 +26,16 @@ class Hung(BaseException):
     """Raised in a thread whose call into the client library did not come back. No `except Exception` catches it."""
 
 
+@dataclass(slots=True)
+class _Call:
+    what: str
+    since: Instant
+    broken_off: bool = False
+    told: bool = False
+
+
 class Watchdog:
-    """Watches the calls of one thread."""
+    """Watches the calls of the threads that say so, one at a time each."""
 
     def __init__(
         self, now: Callable[[], Instant], on_hang: Callable[[str], None], after: Duration = HANG_AFTER
@@ -35,13 +44,10 @@ class Watchdog:
         self._on_hang = on_hang
         self._after = after
         self._lock = threading.Lock()
-        self._call: tuple[str, Instant, int] | None = None
-        self._broken_off = False
+        self._calls: dict[int, _Call] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka-watchdog", daemon=True)
         self.hangs = 0
-        self.stuck = ""
-        """The call that reacts to nothing; empty while there is none."""
 
     def start(self) -> None:
         """Begin to watch."""
@@ -51,40 +57,43 @@ class Watchdog:
         """Watch no longer."""
         self._stop.set()
 
-    @contextmanager
-    def watching(self, call: str) -> Iterator[None]:
-        """Around a call that must come back."""
+    @property
+    def stuck(self) -> str:
+        """A call that reacts to nothing; empty while there is none."""
         with self._lock:
-            self._call = (call, self._now(), threading.get_ident())
-            self._broken_off = False
+            return next((self._complaint(call) for call in self._calls.values() if call.told), "")
+
+    @contextmanager
+    def watching(self, what: str) -> Iterator[None]:
+        """Around a call that must come back."""
+        thread = threading.get_ident()
+        with self._lock:
+            self._calls[thread] = _Call(what, self._now())
         try:
             yield
         finally:
             with self._lock:
-                self._call = None
-                self.stuck = ""
+                self._calls.pop(thread, None)
 
     def _run(self) -> None:
         while not self._stop.wait(self._after / SECOND / LOOKS):
             with self._lock:
-                overdue = self._look()
-            if overdue:
-                self._on_hang(overdue)
+                complaints = [self._look(thread, call) for thread, call in self._calls.items()]
+            for complaint in filter(None, complaints):
+                self._on_hang(complaint)
 
-    def _look(self) -> str:
-        """Break off what is overdue; what was broken off and is still there is returned, once."""
-        if self._call is None or self.stuck:
-            return ""
-        call, since, thread = self._call
-        waited = self._now() - since
-        if waited < self._after:
-            return ""
-        if not self._broken_off:
-            self._broken_off = True
+    def _look(self, thread: int, call: _Call) -> str:
+        """Break off what is overdue; what was broken off and is still there is complained about, once."""
+        waited = self._now() - call.since
+        if waited >= self._after and not call.broken_off:
+            call.broken_off = True
             self.hangs += 1
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Hung))
-            return ""
-        if waited < 2 * self._after:
-            return ""
-        self.stuck = f"{call} did not come back for {waited // SECOND} s and cannot be broken off; restart the daemon"
-        return self.stuck
+        elif waited >= 2 * self._after and not call.told:
+            call.told = True
+            return self._complaint(call)
+        return ""
+
+    def _complaint(self, call: _Call) -> str:
+        waited_s = (self._now() - call.since) // SECOND
+        return f"{call.what} did not come back for {waited_s} s and cannot be broken off; restart the daemon"
