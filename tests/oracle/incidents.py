@@ -82,7 +82,7 @@ class Incidents:
     def member(self, pair: Pair) -> bool:
         return any(pair in incident.members for incident in self.open)
 
-    def settle(self, now: Instant, bad: Mapping[Pair, Bad]) -> None:
+    def settle(self, now: Instant, bad: Mapping[Pair, Bad], announce: bool = True) -> None:
         """Bring the incidents up to date with the pairs that are bad now (or stay, having been stale).
 
         "At every instant": what one round leads to, the next instant's would find; so rounds go on
@@ -94,7 +94,7 @@ class Incidents:
             self._move()
             self._remain(now)
             self._join(now, bad)
-        for incident in self.open:
+        for incident in self.open if announce else ():
             incident.announced = incident.announced or any(m.alerts for m in incident.members.values())
 
     def _picture(self) -> list[tuple[int, str, list[tuple[Pair, str]]]]:

@@ -85,8 +85,8 @@ def _event(rng: Random, graph: AssetGraph, n: int, base: Instant = 0) -> Event:
     if source and rng.random() < 0.12:
         return Event(EventKind.OBSERVATION, (key,), end, f"e{n}", data_time=end - rng.randint(0, 12))
     if rng.random() < 0.12:
-        return Event(EventKind.RUN_STARTED, (key,), end, f"e{n}", run_id=f"run{rng.randint(0, 3)}")
-    run_id = f"run{rng.randint(0, 3)}" if rng.random() < 0.15 else ""
+        return Event(EventKind.RUN_STARTED, (key,), end, f"e{n}", run_id=f"run{base}{rng.randint(0, 3)}")
+    run_id = f"run{base}{rng.randint(0, 3)}" if rng.random() < 0.15 else ""
     started = end - rng.choice([0, 1, rng.randint(0, 12), rng.randint(0, SPAN)]) if rng.random() < 0.7 else None
     own = end - rng.randint(-2, 15) if rng.random() < 0.25 else None
     return Event(

@@ -95,8 +95,9 @@ class Shown:
     warn_since: Instant | None = None
     stale_since: Instant | None = None
 
-    def judge(self, policy: Policy, found: list[Level], t: Instant) -> tuple[Instant, ...]:
-        """Show what holds at t; the instants after t at which it may change without news."""
+    def judge(self, policy: Policy, found: list[Level], t: Instant, held: bool = False) -> tuple[Instant, ...]:
+        """Show what holds at t (while `held`, nothing worse than before); when it may change without news."""
+        before = self.verdict
         if not found:
             self.verdict, self.measure = Verdict.UNKNOWN, None
             return ()
@@ -110,6 +111,8 @@ class Shown:
             self.verdict = Verdict.WARN
         else:
             self.verdict = Verdict.FRESH if all(level.valued for level in found) else Verdict.UNKNOWN
+        if held and WORSE[self.verdict] > WORSE[before]:
+            self.verdict = before
         bearing = [x for x in found if WORSE[x.verdict] >= WORSE[self.verdict]]
         exact = [x for x in bearing if x.verdict is self.verdict] or bearing or found
         self.measure = min((x.measure for x in exact), key=MEASURES.index)

@@ -49,6 +49,8 @@ class World:
     facts: Facts = field(init=False)
     decisions: Decisions = field(init=False)
     incidents: Incidents = field(init=False)
+    catching_up: bool = field(init=False, default=False)
+    """No verdict gets worse, nothing is launched, nothing announced."""
     shown: dict[Pair, Shown] = field(init=False, default_factory=dict)
     known: dict[AssetKey, Instant] = field(init=False)
     launched: list[OwnRun] = field(init=False, default_factory=list)
@@ -128,7 +130,7 @@ class World:
         self._judge()
 
     def _next_launch(self) -> Launch | None:
-        return self.decisions.next_launch()
+        return None if self.catching_up else self.decisions.next_launch()
 
     def _launch(self, launch: Launch) -> None:
         count = len(self.facts.own_runs(launch.asset))
@@ -176,7 +178,7 @@ class World:
                     found[key, name] = bad
         collapsed = causes.collapse({pair: bad.cause for pair, bad in found.items()})
         settled = {pair: Bad(collapsed[pair], bad.alerts) for pair, bad in found.items()}
-        self.incidents.settle(self.now, settled)
+        self.incidents.settle(self.now, settled, announce=not self.catching_up)
         self._looks = [look for look in self._looks if look > self.now]
 
     def _bad(self, causes: Causes, name: str, key: AssetKey) -> Bad | None:
@@ -188,7 +190,7 @@ class World:
             shown = self.shown.setdefault((key, name), Shown())
             was = shown.verdict
             found = levels(policy, self.fresh, key, self.known[key], self.now)
-            self._looks += shown.judge(policy, found, self.now)
+            self._looks += shown.judge(policy, found, self.now, held=self.catching_up)
             if shown.measure is not None and self._bad_by_verdict(shown.verdict, was, at, (key, name)):
                 return Bad(causes.of(key, shown.measure), policy.alert is not None)
         if "failed" in at and self.decisions.failed(key):

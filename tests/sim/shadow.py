@@ -12,7 +12,6 @@ from typing import Any
 from tests.oracle.decisions import Launch
 from tests.oracle.facts import OwnRun
 from tests.oracle.playing import asset_value
-from tests.oracle.verdicts import WORSE
 from tests.oracle.world import Behaviour, Said, World
 from tests.sim.stage import Violation
 
@@ -35,7 +34,6 @@ class Shadow(World):
 
     def __init__(self, charter: Charter, now: Instant) -> None:
         self._requested: dict[AssetKey, str] = {}
-        self._catching_up = False
         self._turned = False
         super().__init__(charter, now, _no_behaviour)
 
@@ -50,11 +48,11 @@ class Shadow(World):
             if isinstance(said, Started):
                 self._start(said)
             elif isinstance(said, CaughtUp):
-                self._catching_up = False
+                self.catching_up = False
             elif isinstance(said, RunReport):
                 self._outcome(said)
         if any(isinstance(record, DaemonCaughtUp) for record in records):
-            self._catching_up = False
+            self.catching_up = False
         heard: list[Said] = []
         for said in inputs:
             if isinstance(said, Event):
@@ -75,7 +73,7 @@ class Shadow(World):
             self.known = dict.fromkeys(self.charter.graph.assets, self.now)
         self._turned = True
         self.decisions.started = self.now
-        self._catching_up = said.catching_up
+        self.catching_up = said.catching_up
 
     def _outcome(self, told: RunReport) -> None:
         if told.phase not in (RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.LOST):
@@ -89,9 +87,6 @@ class Shadow(World):
     def _end_runs(self) -> None:
         """Outcomes are told."""
 
-    def _next_launch(self) -> Launch | None:
-        return None if self._catching_up else self.decisions.next_launch()
-
     def _launch(self, launch: Launch) -> None:
         run_id = self._requested.pop(launch.asset, None)
         if run_id is None:
@@ -100,33 +95,19 @@ class Shadow(World):
         self.facts.runs.append(run)
         self.launched.append(run)
 
-    def _judge(self) -> None:
-        """While catching up no verdict gets worse: nothing is judged, what was shown stands."""
-        if not self._catching_up:
-            super()._judge()
-
     def compare(self, engine: Engine) -> None:
         """The engine says of every asset and incident what the oracle says."""
         for key in self.charter.graph.assets:
             seen: Any = engine.assess(key, self.now)
             for word in WORDS:
-                if self._catching_up and word == "verdict":
-                    continue
                 expected = asset_value(self, key, word)
                 actual = getattr(seen, word)
                 actual = actual.value if isinstance(actual, Verdict) else actual
                 if expected != actual:
                     raise Violation(f"{key} {word}: the oracle says {expected}, the engine {actual}")
-        if self._catching_up:
-            return
         ours = sorted((x.main, x.reason, tuple(x.affects)) for x in self.incidents.open)
         theirs = sorted((x.cause, x.reason, x.affects) for x in engine.incidents())
         if ours != theirs:
             raise Violation(f"incidents: the oracle says {ours}, the engine {theirs}")
         if self.incidents.announced != engine.announced:
             raise Violation(f"announced: the oracle says {self.incidents.announced}, the engine {engine.announced}")
-
-
-def not_worse(before: Verdict | None, after: Verdict | None) -> bool:
-    """Whether a verdict did not get worse."""
-    return before is None or after is None or WORSE[after] <= WORSE[before]

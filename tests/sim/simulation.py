@@ -166,6 +166,8 @@ def _log(scenario: Scenario, rng: Random, faults: Faults) -> dict[str, list[Mess
     """The scenario's events as two topics: late, repeated, reordered, with gaps in the offsets."""
     topics: dict[str, list[Message]] = {"kafka/a/0": [], "kafka/b/0": []}
     for line in scenario.lines:
+        if line.event is None and not line.wish:
+            continue
         name = rng.choice(list(topics))
         at = line.at + (rng.randint(0, 3 * MINUTE) if rng.random() < faults.reorder else 0)
         said: Event | Wish
