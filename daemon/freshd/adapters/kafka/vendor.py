@@ -22,9 +22,7 @@ KINDS_REMEMBERED: Final = 500
 REASON_AGE_S: Final = 30.0
 """A reason older than this belongs to another trouble."""
 
-_REASON = re.compile(
-    r"(?:[Cc]onnection(?: to \S+)? failed|Connection lost): (?P<reason>.+?)(?: \(backoff .*)?$", re.DOTALL
-)
+_REASON = re.compile(r"[Cc]onnection (?:to \S+ )?(?:failed|lost): (?P<reason>.+?)(?: \(backoff .*)?$", re.DOTALL)
 _CLOSED: Final = "socket disconnected"
 _CLOSED_HINT: Final = " (brokers close connections at once if they refuse the user, the password or the protocol)"
 
@@ -37,9 +35,11 @@ class VendorLog(logging.Handler):
         self._last: dict[tuple[str, str], float] = {}
         self._reason = ""
         self._reason_at = 0.0
+        self._newest = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the reason in it, and let it through if its kind was not seen lately."""
+        self._newest = record.created
         found = _REASON.search(record.getMessage())
         if found is not None:
             self._reason, self._reason_at = found["reason"], record.created
@@ -54,8 +54,7 @@ class VendorLog(logging.Handler):
 
     def reason(self) -> str:
         """Why connections failed lately, or empty; ends in what that may mean, where it is known."""
-        newest = max(self._last.values(), default=0.0)
-        if not self._reason or newest - self._reason_at > REASON_AGE_S:
+        if not self._reason or self._newest - self._reason_at > REASON_AGE_S:
             return ""
         return self._reason + (_CLOSED_HINT if _CLOSED in self._reason else "")
 
