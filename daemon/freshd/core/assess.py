@@ -46,13 +46,18 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
         due=row.due,
         static=row.asset.static,
         last_error=work.error if work is not None else "",
-        next_launch=row.plan_at if row.due and row.plan_at < FOREVER else None,
+        next_launch=_next_launch(state, row),
         waiting_for=(waiting.key,) if waiting is not None else (),
         cause=cause,
         cause_reason=reason,
         path=path,
         own_lag=None if reached == NEVER or inherited is None else max(0, at - reached - inherited),
     )
+
+
+def _next_launch(state: State, row: Row) -> Instant | None:
+    held = row.due and not row.in_flight and not state.catching_up
+    return row.plan_at if held and row.plan_at < FOREVER else None
 
 
 def _policy_view(state: State, pair: Pair, at: Instant) -> PolicyView:

@@ -215,6 +215,7 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         if pair.policy.name in verdicts:
             verdict, pair.measure, pair.since, pair.warn_since, pair.stale_since = verdicts[pair.policy.name]
             pair.verdict = Verdict(verdict)
+            pair.take(pair.policy)
 
 
 def _restore_runs(state: State, value: list[Any]) -> None:

@@ -199,6 +199,8 @@ class Engine:
         ended, state.wishes.ended = state.wishes.ended, []
         for wish_id, reason, cause in ended:
             if wish_id in state.wishes.open:
+                if reason is records.Reason.DONE and state.charter.observe and state.wishes.open[wish_id].planned:
+                    reason = records.Reason.OBSERVE
                 self._emit(records.WishEnded(state.now, wish_id, reason, cause))
 
 

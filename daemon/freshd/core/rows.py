@@ -13,7 +13,7 @@ from freshd.core import history
 from freshd.core.history import Cells
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.inputs import Check
-from freshd.model.policy import Policy, Reaction, ReactionKind, Verdict
+from freshd.model.policy import Measure, Policy, Reaction, ReactionKind, Verdict
 from freshd.model.time import FOREVER, NEVER, Instant
 
 MANUAL = Reaction()
@@ -94,6 +94,7 @@ class Pair:
         "joined",
         "joined_at",
         "measure",
+        "minds_pending",
         "path",
         "policy",
         "reason",
@@ -108,8 +109,8 @@ class Pair:
     )
 
     def __init__(self, policy: Policy, row: Row) -> None:
-        self.policy = policy
         self.row = row
+        self.follow(policy)
         self.verdict = Verdict.UNKNOWN
         self.measure = ""
         self.since: Instant = NEVER
@@ -126,6 +127,19 @@ class Pair:
         self.state = ""
         self.joined_at: Instant = NEVER
         self.joined = 0
+
+    def take(self, policy: Policy) -> None:
+        """Its policy is now this one: of one that expects nothing there is no verdict, nothing lasts without `sustain`."""
+        self.policy = policy
+        if not policy.has_expectations:
+            self.verdict, self.measure, self.since = Verdict.UNKNOWN, "", NEVER
+        if not policy.sustain or not policy.has_expectations:
+            self.warn_since = self.stale_since = NEVER
+
+    def follow(self, policy: Policy) -> None:
+        """From now on it is this policy's view."""
+        self.policy = policy
+        self.minds_pending = any(limit.measure is Measure.BEHIND for limit in policy.limits)
 
     @property
     def key(self) -> tuple[str, AssetKey, str]:

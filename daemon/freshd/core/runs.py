@@ -67,6 +67,7 @@ def begin(state: State, record: RunRequested) -> None:
     if record.observed:
         for row in members:
             row.moving_work.withheld = changed_upstream_end(row)
+            _serve(state, record.wishes, row)
             state.touch(row)
         return
     run = OwnRun(order.run_id, order.launcher, order.assets, record.now, order.attempt, order.reason, record.wishes)
@@ -128,11 +129,7 @@ def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
         work.attempts = 0
         work.retry_at = NEVER
         take_update(state, row, at, start, data_time=told.data_time, changed=told.changed, run_id=run.run_id)
-        for wish in run.wishes:
-            state.wishes.done(wish, row)
-            for key in state.wishes.held_up(wish, row):
-                if key in state.rows:
-                    state.plan(state.rows[key])
+        _serve(state, run.wishes, row)
     elif told.phase in (RunPhase.FAILED, RunPhase.LOST):
         _failed(state, run, row, at, told.error or told.phase.value)
     else:
@@ -141,6 +138,15 @@ def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
     refresh_due(state, row)
     state.plan(row)
     state.touch(row)
+
+
+def _serve(state: State, wishes: tuple[str, ...], row: Row) -> None:
+    """What was wished of `row` is done: what waited for it is next."""
+    for wish in wishes:
+        state.wishes.done(wish, row)
+        for key in state.wishes.held_up(wish, row):
+            if key in state.rows:
+                state.plan(state.rows[key])
 
 
 def _failed(state: State, run: OwnRun, row: Row, at: Instant, error: str) -> None:

@@ -109,6 +109,15 @@ class State:
             row.judged = True
             self.to_judge.append(row)
 
+    def pending_moved(self, row: Row) -> None:
+        """What is pending at the row is another: look again at whoever minds."""
+        for pair in row.pairs:
+            if pair.minds_pending or pair.path or pair.bad:
+                self.judge(row)
+                break
+        for pair in row.watchers or ():
+            self.judge(pair.row)
+
     def plan(self, row: Row) -> None:
         """Look again in this step at whether to launch the row."""
         if not row.considered:
@@ -259,7 +268,7 @@ def _pair_up(state: State, charter: Charter) -> None:
             pair = standing.get(name)
             if pair is None:
                 pair = Pair(charter.policies[name], row)
-            pair.policy = charter.policies[name]
+            pair.take(charter.policies[name])
             pairs.append(pair)
         row.pairs = tuple(pairs)
 

@@ -267,7 +267,7 @@ def spread_missed(state: State, row: Row, end: Instant) -> None:
             if kid.asset.virtual:
                 if kid not in looked_through:
                     looked_through.add(kid)
-                    state.judge(kid)
+                    state.pending_moved(kid)
                     stack.append(kid)
                 continue
             cells = kid.cells
@@ -288,13 +288,10 @@ def _pending_again(state: State, row: Row) -> None:
     pending = pending_since(row)
     if pending != row.pending:
         row.pending = pending
-        state.judge(row)
-        for view in row.views:
-            state.judge(view)
         state.mark(row)
-        if row.watchers:
-            for pair in row.watchers:
-                state.judge(pair.row)
+        state.pending_moved(row)
+        for view in row.views:
+            state.pending_moved(view)
 
 
 def recompute_below(state: State, row: Row) -> None:
