@@ -109,6 +109,8 @@ def reasons(asset: Json) -> list[str]:
         lines.append("waits for: " + ", ".join(asset["waiting_for"]))
     if asset["next_launch"]:
         lines.append(f"a launch is considered at {asset['next_launch']}")
+    elif asset["due"] and asset["failed"]:
+        lines.append("due, but stopped: newer data above it, or `freshd materialize`, starts it again")
     elif asset["due"] and not asset["runs"]:
         lines.append("due, and nothing launches it by itself" if not asset["waiting_for"] else "due")
     return lines
@@ -168,10 +170,13 @@ def _own(asset: Json) -> str:
 
 def _history(out: Console, answer: Json) -> None:
     rows = list(answer.get("history") or [])[:5]
+    reasons_of = {run["run_id"]: _words(run.get("reason")) for run in answer.get("runs") or []}
     if rows:
         out.print("[dim]latest:[/]")
     for row in rows:
         told = [f"{key} {value}" for key, value in row.items() if key in ("ended_at", "outcome", "run_id") and value]
+        if reasons_of.get(row.get("run_id")):
+            told.append(f"launched for {reasons_of[row['run_id']]}")
         out.print("  " + escape(", ".join(told)))
 
 

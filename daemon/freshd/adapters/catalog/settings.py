@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema, model_validator
 
-from freshd.documents import Closed, DurationField
+from freshd.documents import Closed
 
 _SEGMENT: Final = r"[^\s/,\[\]{}\"'*?]+"
 _KEY = re.compile(rf"(?![+@]){_SEGMENT}(/{_SEGMENT})*(?<!\+)")
@@ -27,6 +27,13 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _refuse_poll(value: Any) -> None:
+    raise ValueError("not supported yet by this version of freshd; remove it; SIGHUP reads the manifest anew")
+
+
+NotYet = Annotated[None, BeforeValidator(_refuse_poll), WithJsonSchema({"not": {}})]
+"""A part of the language that this version refuses."""
+
 Key = Annotated[str, BeforeValidator(lambda value: check_key(value) if isinstance(value, str) else value)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 """A list of texts; one text alone is a list of one."""
@@ -42,7 +49,7 @@ class DbtEntry(Closed):
     )
     built: StrictBool = Field(False, description="take what no result tells of as materialised, instead of due")
     policies: StrictBool = Field(True, description="make policies of dbt's own freshness")
-    poll: DurationField | None = Field(None, description="how often to look whether the manifest is another one")
+    poll: NotYet = Field(None, description="not supported yet")
 
 
 class PythonEntry(Closed):
