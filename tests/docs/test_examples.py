@@ -6,11 +6,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.docs.checks import check_event, check_folder, check_yaml, promtool, rules_of
 from tests.docs.pages import ROOT, Block, anchors, blocks, links, name_of, pages, prose
 from tests.docs.shell import Shell
+
+from freshd.cli.commands import app
 
 SHOWN = {"", "text", "console", "yaml", "json", "promql", "python", "sql", "ini"}
 """Languages that blocks may have; each but the first two is tried."""
@@ -90,11 +93,13 @@ def test_targets_of_make_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_commands_exist(page: Path) -> None:
-    from freshd.cli.commands import app
-
-    known = {command.name or (command.callback.__name__ if command.callback else "") for command in app.registered_commands}
+    known = {name for command in app.registered_commands if (name := command.name or _called(command))}
     named = re.findall(r"`freshd ([a-z]+)", prose(page))
     assert set(named) <= known
+
+
+def _called(command: Any) -> str:
+    return str(command.callback.__name__)
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
