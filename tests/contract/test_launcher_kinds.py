@@ -29,6 +29,7 @@ from tests.contract.launcher_rigs import (
 
 from freshd.adapters.launch import CommandSettings, DbtSettings, PythonSettings, make_launcher, traits
 from freshd.adapters.launch.making import check_launcher
+from freshd.adapters.launch.traces import Traces
 from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.errors import ConfigError
 from freshd.model.inputs import RunPhase, RunReport
@@ -227,6 +228,25 @@ def test_a_full_disk_delays_what_is_told_of_a_run_and_loses_nothing(commands: Co
     (small_disk / "fill").unlink()
     assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
     launcher.close()
+
+
+def test_a_disk_that_does_not_answer_for_a_while_stops_nothing(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher, reports = commands.rig.launcher(), Reports()
+    launcher.launch(run_of("brief"), reports)
+    reports.wait("run-1", RunPhase.STARTED)
+    answers = iter([OSError("Input/output error")] * 3)
+    whole = Traces.news
+
+    def news(traces: Traces, now: int) -> Iterator[RunReport]:
+        for error in answers:
+            raise error
+        return whole(traces, now)
+
+    monkeypatch.setattr(Traces, "news", news)
+    assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
+    assert next(answers, None) is None
 
 
 def test_old_run_directories_are_removed(commands: Commands) -> None:

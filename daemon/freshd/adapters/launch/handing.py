@@ -127,8 +127,13 @@ class Handing(Generic[Item]):
     def _hand(self) -> None:
         if self._server is None or not self._server.ready or self._handing is not None or not self._queue:
             return
-        item = self._handing = self._queue.popleft()
-        folder, bell = self._hook(item)
+        item = self._queue.popleft()
+        try:
+            folder, bell = self._hook(item)
+        except OSError as error:  # no descriptors left
+            self._refuse(item, f"cannot start it: {error}")
+            return
+        self._handing = item
         with contextlib.suppress(OSError):  # it is gone; hearing it will say so
             self._server.hand(folder, bell)
         os.close(bell)

@@ -287,6 +287,13 @@ class ProcessLauncher:
 
     def _look(self, followed: _Followed) -> None:
         """Tell what is new of it; see whether it is over, or lost."""
+        try:
+            self._read(followed)
+        except OSError as error:  # no descriptors left, a disk that does not answer: look again
+            _log.warning("launcher.cannot_look", run=followed.run.run_id, error=str(error))
+            followed.looked_at = True
+
+    def _read(self, followed: _Followed) -> None:
         traces = followed.traces
         gone = followed.bell < 0 and not traces.are_watched()
         sealed = traces.are_sealed()  # asked before reading, so that all of a sealed run is read
