@@ -45,6 +45,13 @@ class Decisions:
         """Failed runs whose retry a wish made since does not wait for."""
         self.wishes = Wishes(charter)
 
+    def forget(self, key: AssetKey) -> None:
+        """An asset is gone."""
+        self.became_due.pop(key, None)
+        self.unblocked_at.pop(key, None)
+        self.was_blocked.discard(key)
+        self.wishes.forget(key)
+
     # -- what is asked of an asset
 
     def reaction(self, key: AssetKey) -> Reaction:

@@ -58,6 +58,11 @@ class Facts:
     completeness: Mapping[AssetKey, float] = field(default_factory=dict)
     lost_after: Duration = 6 * 3_600_000_000
 
+    def forget(self, key: AssetKey) -> None:
+        """An asset is gone: what was told of it counts no more."""
+        self.events = [event for event in self.events if event.assets != (key,)]
+        self.runs = [run for run in self.runs if run.asset != key]
+
     def of(self, key: AssetKey, *kinds: EventKind) -> list[Event]:
         """The events of some kinds that are about an asset."""
         return [event for event in self.events if key in event.assets and event.kind in kinds]

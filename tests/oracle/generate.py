@@ -63,6 +63,35 @@ def scenario_document(seed: int, flavour: Flavour = RICH, probes: int = 8) -> Do
     }
 
 
+def rewired(document: Document, rng: Random) -> Document:
+    """The same world after somebody changed its graph: assets rewired, perhaps one added, perhaps one removed."""
+    assets: list[Document] = []
+    for entry in document["assets"]:
+        above = [other["key"] for other in assets]
+        if entry.get("upstreams") and rng.random() < 0.5:
+            entry = {**entry, "upstreams": rng.sample(above, min(len(above), rng.choice([1, 2, 3])))}
+        assets.append(entry)
+    read = {up for entry in assets for up in entry.get("upstreams", ())}
+    leaves = [entry for entry in assets if entry["key"] not in read and entry.get("upstreams")]
+    if leaves and rng.random() < 0.4:
+        assets.remove(rng.choice(leaves))
+    if rng.random() < 0.4:
+        assets.append({"key": "mart/new", "upstreams": [rng.choice(assets)["key"]]})
+    ups = {entry["key"]: set(entry.get("upstreams", ())) for entry in assets}
+    return {**document, "assets": assets, "policies": [_still_valid(entry, ups) for entry in document["policies"]]}
+
+
+def _still_valid(policy: Document, ups: dict[str, set[str]]) -> Document:
+    """`updates_on` may name only upstreams that are there."""
+    react = policy.get("react")
+    named = react["eager"].get("updates_on") if isinstance(react, dict) else None
+    if not isinstance(named, list) or set(named) <= ups.get(policy["select"], set()):
+        return policy
+    assert isinstance(react, dict)
+    options = {word: value for word, value in react["eager"].items() if word != "updates_on"}
+    return {**policy, "react": {"eager": options} if options else "eager"}
+
+
 def with_expectations(document: Document) -> Document:
     """The same document, every `expect` filled in with what the oracle says."""
     scenario = read_scenario(document)

@@ -45,6 +45,7 @@ class Wishes:
     ) -> Wished:
         """Plan the named assets and every ancestor that is never updated, due, or has a planned upstream."""
         assets = self.charter.graph.assets
+        named = [key for key in named if key in assets]
         wanted = set(named)
         todo = list(named)
         while todo:
@@ -69,6 +70,12 @@ class Wishes:
         wished = Wished(len(self.all), tuple(planned), after)
         self.all.append(wished)
         return wished
+
+    def forget(self, key: AssetKey) -> None:
+        """An asset is gone: wishes plan it no more."""
+        for wished in self.all:
+            wished.planned = tuple(planned for planned in wished.planned if planned != key)
+            wished.after = {asset: above - {key} for asset, above in wished.after.items() if asset != key}
 
     def ready(self, key: AssetKey) -> tuple[int, ...]:
         """The open wishes that a run of this asset would serve now."""

@@ -62,15 +62,23 @@ class World:
 
     def __post_init__(self) -> None:
         graph = self.charter.graph
-        asked: dict[AssetKey, float] = {}
-        for name, policy in self.charter.policies.items():
-            for key in self.charter.selected.get(name, ()):
-                asked[key] = max(asked.get(key, 0.0), policy.completeness or 0.0)
-        self.facts = Facts(graph, completeness=asked, lost_after=self.charter.limits.lost_after)
+        self.facts = Facts(graph, completeness=self._completeness(), lost_after=self.charter.limits.lost_after)
         self.known = dict.fromkeys(graph.assets, self.now)
         self.decisions = Decisions(self.charter, self.facts, self.now)
         self.incidents = Incidents(self.charter.limits.reopen)
         self._begin()
+
+    def _completeness(self) -> dict[AssetKey, float]:
+        """What an update must declare at least to count, by asset: the highest that any policy asks."""
+        asked: dict[AssetKey, float] = {}
+        for name, policy in self.charter.policies.items():
+            for key in self.charter.selected.get(name, ()):
+                asked[key] = max(asked.get(key, 0.0), policy.completeness or 0.0)
+        return asked
+
+    def stale_facts(self) -> None:
+        """What was worked out from the facts is to be worked out again."""
+        self._known_facts = -1
 
     def _begin(self) -> None:
         """The daemon starts."""

@@ -7,6 +7,7 @@ ids are the engine's, since outcomes are reported by them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.oracle.decisions import Launch
@@ -20,7 +21,7 @@ from freshd.model.asset import AssetKey
 from freshd.model.inputs import CaughtUp, Event, Input, RunPhase, RunReport, Started, Wish
 from freshd.model.policy import Charter, Verdict
 from freshd.model.records import DaemonCaughtUp, Record, RunRequested
-from freshd.model.time import Instant
+from freshd.model.time import NEVER, Instant
 
 WORDS = ("updated_at", "data_time", "pending_since", "behind", "verdict", "in_flight", "failed", "blocked")
 
@@ -56,12 +57,34 @@ class Shadow(World):
         heard: list[Said] = []
         for said in inputs:
             if isinstance(said, Event):
-                heard.append(said)
+                known = tuple(key for key in said.assets if key in self.charter.graph)
+                heard.append(replace(said, assets=known))
             elif isinstance(said, Wish) and self._first_wish(said):
                 heard.append(said.assets)
         self.step(heard)
         if self._requested:
             raise Violation(f"the engine launched what the oracle does not: {sorted(self._requested)}")
+
+    def adopt(self, charter: Charter, now: Instant) -> None:
+        """From this instant on the world is this one; what is gone is forgotten."""
+        if charter is self.charter:
+            return
+        self.now = max(self.now, now)
+        before, graph = self.charter.graph, charter.graph
+        self.charter = self.decisions.charter = self.decisions.wishes.charter = charter
+        self.facts.graphs = [*(self.facts.graphs or [(NEVER, before)]), (self.now, graph)]
+        self.facts.graph = graph
+        self.facts.completeness = self._completeness()
+        for key in graph.assets:
+            self.known.setdefault(key, self.now)
+        for key in before.assets:
+            if key not in graph:
+                self.known.pop(key)
+                self.decisions.forget(key)
+                self.facts.forget(key)
+        pairs = {(key, name) for name in charter.policies for key in charter.selected.get(name, ())}
+        self.shown = {pair: shown for pair, shown in self.shown.items() if pair in pairs}
+        self.stale_facts()
 
     def _first_wish(self, wish: Wish) -> bool:
         known = ("wish", wish.id) in self._seen

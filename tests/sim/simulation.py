@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.oracle.generate import Flavour, scenario_document
+from tests.oracle.generate import Flavour, rewired, scenario_document
 from tests.oracle.reading import Scenario, read_scenario
 from tests.sim import invariants
 from tests.sim.faults import Faults, draw_faults
@@ -26,7 +26,7 @@ from tests.sim.stage import (
 from freshd.core.engine import Engine
 from freshd.core.step import Step
 from freshd.model.errors import TransientError
-from freshd.model.inputs import Event, Input, Started, Wish
+from freshd.model.inputs import CharterReplaced, Event, Input, Started, Wish
 from freshd.model.policy import Charter, Limits
 from freshd.model.records import Record
 from freshd.model.time import HOUR, MINUTE, SECOND, Duration, Instant
@@ -36,6 +36,9 @@ SMALL = Flavour(span_s=2400, events=(8, 22), derived=(2, 6), late=0.4, foreign_r
 LIMITS = Limits(lost_after=30 * MINUTE, history=64)
 QUIET: Duration = 4 * HOUR
 """How long a world goes on after its faults have stopped."""
+
+REPLACED_SHARE = 0.35
+"""Of the worlds whose graph is replaced."""
 
 FOLD_SHARE = 0.1
 """Of the steps after which the state is compared with the fold of what is durable."""
@@ -75,12 +78,21 @@ class Simulation:
         self.scenario = read_scenario(scenario_document(seed, SMALL, probes=0))
         self.charter: Charter = dataclasses.replace(self.scenario.charter, limits=LIMITS)
         drawn = draw_faults(self.rng) if faults is None else faults
+        self.replaced_at, self.later = self._replacement(seed)
         self.stage = Stage(self.rng, drawn, self.scenario.start, self.scenario.behaves)
         self.stage.log = _log(self.scenario, self.rng, drawn)
         self.shadow = Shadow(self.charter, 0)
         self.summary = Summary(seed)
         self.ledger = invariants.Ledger()
         self._turned = False
+
+    def _replacement(self, seed: int) -> tuple[Instant, Charter | None]:
+        """In some worlds the graph is replaced while the daemon runs, or while it is down."""
+        rng = Random(f"replacement {seed}")
+        if rng.random() > REPLACED_SHARE:
+            return 0, None
+        later = read_scenario(rewired(dict(self.scenario.document), rng)).charter
+        return self.scenario.start + rng.randint(0, SMALL.span_s) * SECOND, dataclasses.replace(later, limits=LIMITS)
 
     def run(self) -> Summary:
         """Faults first, then quiet; raises Violation as soon as an invariant does not hold."""
@@ -98,6 +110,8 @@ class Simulation:
         """Lives of the daemon, one after the other, until then."""
         while True:
             self.summary.lives += 1
+            if self.later is not None and self.stage.now >= self.replaced_at:
+                self.charter = self.later
             engine = self._recover()
             try:
                 self._live(engine, until)
@@ -134,6 +148,8 @@ class Simulation:
             checkpoint_records=rng.choice([1, 5, 40, 1000]),
             checkpoint_quiet=rng.choice([SECOND, 10 * MINUTE]),
         )  # fmt: skip
+        if self.later is not None and self.charter is not self.later:
+            inbox.report(self.replaced_at, CharterReplaced(self.later))
         self._turned = False
         drive(engine, world, lambda: stage.now >= until)
 
@@ -145,7 +161,9 @@ class Simulation:
         """The step counts from now on, whatever happens to the process."""
         now, inputs = engine.told
         self.ledger.note(records)
+        self.shadow.adopt(engine.charter, now)
         self.shadow.turn(now, inputs, records)
+        self.charter = engine.charter
         self._turned = True
 
     def _beat(self, engine: Watched, clock: SimClock, now: Instant) -> None:
@@ -153,6 +171,7 @@ class Simulation:
         if self.summary.turns > TURNS_LIMIT:
             raise Violation("the world does not come to rest")
         if not self._turned:
+            self.shadow.adopt(engine.charter, engine.told[0])
             self.shadow.turn(*engine.told, ())
         self._turned = False
         self.shadow.compare(engine)
