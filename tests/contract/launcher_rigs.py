@@ -6,6 +6,7 @@ An asset's name says how it behaves: `good`, `bad` (fails saying "boom"), `slow`
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -246,7 +247,9 @@ class DbtRig(_ProcessRig):
     def _parse_once(self) -> Path:
         dbt = Path(self.python).with_name("dbt")
         subprocess.run([dbt, "--quiet", "--no-write-json", "parse"], cwd=self.folder, check=True)
-        return Path(shutil.copy(self.folder / "target/partial_parse.msgpack", tempfile.mkdtemp(prefix="freshd-dbt-")))
+        kept = tempfile.mkdtemp(prefix="freshd-dbt-")
+        atexit.register(shutil.rmtree, kept, ignore_errors=True)
+        return Path(shutil.copy(self.folder / "target/partial_parse.msgpack", kept))
 
     def write(self, path: str, text: str) -> None:
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from tests.contract.launcher_rigs import (
     PythonRig,
     Reports,
     is_running,
+    need_dbt,
     run_of,
     threads_of,
     wait_until,
@@ -370,6 +371,17 @@ def test_what_cannot_be_imported_ahead_is_said_of_the_run(python: PythonRig) -> 
     outcome = _make(python.launcher(preload=["no_such_module"]), "good")
     assert outcome.phase is RunPhase.FAILED
     assert "no_such_module" in outcome.error
+
+
+@pytest.mark.dbt
+def test_another_interpreter_needs_no_freshd(python: PythonRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    function = "@asset\ndef thing():\n    log_metadata(by=sys.prefix)\n"
+    python.module("m", "import sys\nfrom freshd import asset, log_metadata\n" + function)
+    python.asset("thing", "m")
+    outcome = _make(python.launcher(python=need_dbt(), preload=[]), "thing")
+    assert outcome.phase is RunPhase.SUCCEEDED, outcome.error
+    assert outcome.metadata is not None and outcome.metadata["by"] != sys.prefix
 
 
 def test_an_interpreter_without_dbt_is_told_how_to_mend_it(commands: Commands) -> None:
