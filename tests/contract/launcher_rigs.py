@@ -91,6 +91,8 @@ class Rig(Protocol):
 
     def ran(self, name: str) -> int: ...
 
+    def stop(self) -> None: ...
+
 
 class _ProcessRig:
     def __init__(self, folder: Path) -> None:
@@ -102,6 +104,15 @@ class _ProcessRig:
 
     def ran(self, name: str) -> int:
         return len(list((self.folder / "marks").glob(f"{name}.*")))
+
+    def stop(self) -> None:
+        """Close its launchers, and end what a failed test may have left running."""
+        for launcher in self.made:
+            launcher.close()
+        for worker in self.state.glob("runs/*/worker"):
+            pid = int(worker.read_text().split()[0])
+            if is_running(pid):
+                os.killpg(pid, 9)
 
     def _make(self, settings: CommandSettings | PythonSettings | DbtSettings) -> Launcher:
         launcher = make_launcher("l", settings, self.assets.__getitem__, self.state, CLOCK, self.folder)
@@ -317,6 +328,9 @@ class FakeRig:
 
     def launcher(self, timeout_s: float = 0, limit: int = 0) -> Launcher:
         return FakeLauncher(self, timeout_s, limit)
+
+    def stop(self) -> None:
+        """Nothing of it runs."""
 
     def begin(self, run: LaunchRun) -> tuple[int, int]:
         with self._lock:

@@ -35,12 +35,7 @@ RIGS = {"fake": FakeRig, "command": CommandRig, "python": PythonRig, "dbt": DbtR
 def _rig(kind: str, folder: Path) -> Iterator[Rig]:
     made: Rig = RIGS[kind](folder)
     yield made
-    for launcher in getattr(made, "made", ()):
-        launcher.close()
-    for worker in folder.glob("state/runs/*/worker"):
-        pid = int(worker.read_text().split()[0])
-        if is_running(pid):
-            os.killpg(pid, 9)
+    made.stop()
 
 
 @pytest.fixture(params=["fake", "command", "python", pytest.param("dbt", marks=pytest.mark.dbt)])

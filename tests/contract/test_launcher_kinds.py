@@ -41,16 +41,14 @@ from freshd.ports import Launcher
 def python(tmp_path: Path) -> Iterator[PythonRig]:
     rig = PythonRig(tmp_path / "world")
     yield rig
-    for launcher in rig.made:
-        launcher.close()
+    rig.stop()
 
 
 @pytest.fixture
 def dbt(tmp_path: Path) -> Iterator[DbtRig]:
     rig = DbtRig(tmp_path / "world")
     yield rig
-    for launcher in rig.made:
-        launcher.close()
+    rig.stop()
 
 
 class Commands:
@@ -77,8 +75,7 @@ class Commands:
 def commands(tmp_path: Path) -> Iterator[Commands]:
     made = Commands(tmp_path / "world")
     yield made
-    for launcher in made.rig.made:
-        launcher.close()
+    made.rig.stop()
 
 
 SHOW = [sys.executable, "-c", "import sys; [print(repr(each)) for each in sys.argv[1:]]"]
