@@ -14,6 +14,7 @@ from typing import Any
 from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.policy import Charter
 from freshd.model.time import Instant
+from freshd.model.values import value
 
 
 class EventKind(StrEnum):
@@ -38,7 +39,7 @@ class Check:
     blocking: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Event:
     """A fact from outside, already matched to the assets it is about."""
 

@@ -16,6 +16,7 @@ from freshd.model.effects import LaunchRun, Notice
 from freshd.model.inputs import DeadLetter, Event, NoticeReport, RunReport, Unmatched, Wish
 from freshd.model.policy import Severity, Verdict
 from freshd.model.time import Instant
+from freshd.model.values import value
 
 
 class Reason(StrEnum):
@@ -45,7 +46,7 @@ class Reason(StrEnum):
     UPSTREAM_FAILED = "upstream_failed"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EventTaken:
     """An event counts from now on."""
 

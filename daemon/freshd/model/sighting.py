@@ -7,14 +7,15 @@ A decoder (adapters/formats) turns one `Message` into `Sighting`s; `model/identi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from freshd.model.inputs import Check, EventKind
 from freshd.model.time import Instant
+from freshd.model.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Message:
     """Bytes as they came, with what the transport knows of them."""
 
@@ -30,7 +31,7 @@ class Message:
     """When the transport was handed it (the Kafka record's timestamp)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Sighting:
     """One thing that happened, about names that may or may not be assets here."""
 
