@@ -290,9 +290,9 @@ class FakeLauncher:
         self._open = False
 
     def _follow(self, run: LaunchRun, report: Callable[[RunReport], None]) -> None:
-        def tell(phase: RunPhase, **more: Any) -> None:
+        def tell(phase: RunPhase, at: int | None = None, **more: Any) -> None:
             if self._open:
-                report(RunReport(run.run_id, phase, CLOCK.now(), **more))
+                report(RunReport(run.run_id, phase, CLOCK.now() if at is None else at, **more))
 
         if self._limit and self._world.running() >= self._limit:
             tell(RunPhase.QUEUED)
@@ -309,11 +309,11 @@ class FakeLauncher:
             while CLOCK.now() < min(ends_at, limit):
                 time.sleep(0.005)
             if limit < ends_at:
-                tell(RunPhase.FAILED, started_at=started_at, error="timed out")
+                tell(RunPhase.FAILED, limit, started_at=started_at, error="timed out")
             elif run.assets[0] == "bad":
-                tell(RunPhase.FAILED, started_at=started_at, error="boom")
+                tell(RunPhase.FAILED, ends_at, started_at=started_at, error="boom")
             else:
-                tell(RunPhase.SUCCEEDED, started_at=started_at)
+                tell(RunPhase.SUCCEEDED, ends_at, started_at=started_at)
         tell(RunPhase.FINISHED)
 
 
