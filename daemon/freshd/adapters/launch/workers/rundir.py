@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,16 @@ REFUSED = "refused"
 
 def write_whole(path: Path, content: bytes, durable: bool = False) -> None:
     """Put a file in place all at once; `durable`: also against a loss of power."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with draft.open("wb") as file:
-        file.write(content)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    draft.replace(path)
+    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     if durable:
         sync_folder(path.parent)
 
@@ -62,7 +66,7 @@ def read_json(path: Path) -> Any:
 
 def claim(folder: Path, who: str) -> bool:
     """Whether `who` may run it: true for the first that asks, ever."""
-    draft = folder / f"{CLAIM}.{os.getpid()}"
+    draft = folder / f"{CLAIM}.{uuid.uuid4().hex}"
     with draft.open("w", encoding="utf-8") as file:
         file.write(who)
         file.flush()
