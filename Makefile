@@ -33,6 +33,7 @@ test: setup setup-dbt components ## run every check
 	@$(PYTHON_IN) -m pytest $(PYTEST)
 
 lint: setup ## format, then check style, types and layers
+	@$(PYTHON_IN) -m tests.docs.tables
 	@$(VENV)/bin/ruff format -q .
 	@$(VENV)/bin/ruff check -q --fix .
 	@$(PYTHON_IN) -m pytest tests/tidy

@@ -1,14 +1,11 @@
-"""The table of all metrics in docs/metrics.md, made from what /metrics says: `python -m tests.docs.metrics_table`.
+"""The table of all metrics in docs/metrics.md, made from what /metrics says.
 
 Every kind of series is made to appear once, so that names, types and labels are those that a scrape shows.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prometheus_client.parser import text_string_to_metric_families
-from tests.docs.pages import ROOT
 
 from freshd.adapters.prometheus import DaemonMetrics
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
@@ -18,9 +15,6 @@ from freshd.model.inputs import Event, EventKind, NoticeReport, RunPhase, RunRep
 from freshd.model.policy import Severity, Verdict
 from freshd.model.records import EventTaken, NoticeReported, NoticeRequested, Record, RunReported, RunRequested
 from freshd.model.time import Instant
-
-PAGE = ROOT / "docs" / "metrics.md"
-BEGIN, END = "<!-- made by python -m tests.docs.metrics_table -->", "<!-- end -->"
 
 _T: Instant = 1_795_374_901_945_093
 
@@ -42,14 +36,6 @@ def table() -> str:
     for name, kind, labels, meaning in families():
         lines.append(f"| `{name}` | {kind} | {', '.join(labels)} | {meaning} |")
     return "\n".join(lines)
-
-
-def written(page: Path = PAGE) -> tuple[str, str, str]:
-    """The page before, within and after the table's marks."""
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    within, _, after = rest.partition(END)
-    return before, within.strip(), after
 
 
 def _scrape() -> str:
@@ -78,8 +64,3 @@ def _records() -> list[Record]:
         NoticeRequested(_T, notice),
         NoticeReported(_T, NoticeReport("n", _T, True)),
     ]
-
-
-if __name__ == "__main__":
-    begin, _, rest = written()
-    PAGE.write_text(f"{begin}{BEGIN}\n{table()}\n{END}{rest}", encoding="utf-8")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ import pytest
 from tests.docs.checks import check_event, check_folder, check_yaml, promtool, rules_of
 from tests.docs.pages import ROOT, Block, anchors, blocks, links, name_of, pages, prose
 from tests.docs.shell import Shell
+from tests.docs.tables import TABLES, written
 
 from freshd.cli.commands import app
 
-SHOWN = {"", "text", "console", "yaml", "json", "promql", "python", "sql", "ini"}
+SHOWN = {"", "text", "console", "yaml", "json", "promql", "python", "sql"}
 """Languages that blocks may have; each but the first two is tried."""
 
 
@@ -52,7 +55,9 @@ def _take(block: Block, shell: Shell) -> None:
     elif block.language == "python":
         assert block.name, f"{block.where}: a module needs a name, so that a catalogue reads it"
     elif block.language == "sql":
-        assert block.name, f"{block.where}: a query needs a name, so that a command runs it"
+        with closing(sqlite3.connect(f"file:{shell.folder}/freshd.db?mode=ro", uri=True)) as store:
+            for query in filter(None, map(str.strip, block.text.split(";"))):
+                store.execute(query).fetchall()
     if block.name:
         path = shell.folder / block.name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +101,11 @@ def test_commands_exist(page: Path) -> None:
     known = {name for command in app.registered_commands if (name := command.name or _called(command))}
     named = re.findall(r"`freshd ([a-z]+)", prose(page))
     assert set(named) <= known
+
+
+@pytest.mark.parametrize("page", TABLES, ids=name_of)
+def test_tables_are_current(page: Path) -> None:
+    assert written(page)[1] == TABLES[page](), "make lint writes it anew"
 
 
 def _called(command: Any) -> str:
