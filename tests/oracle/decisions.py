@@ -7,6 +7,7 @@ what people wish. Everything else is read anew from the facts at every instant.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tests.oracle.facts import Facts, OwnRun
@@ -103,7 +104,7 @@ class Decisions:
     def anew_at(self, run: OwnRun) -> Instant | None:
         """When a stopped asset starts anew: an upstream has a changed update that ends after its last run's start."""
         ends = [c for p in self.fresh.up(run.asset) for c in self.fresh.changed_ends(p, self.now)]
-        if run.end is None or not any(c > run.start for c in ends):
+        if run.end is None or not any(c > run.requested for c in ends):
             return None
         return run.end + self.reaction(run.asset).retry.max_delay
 
@@ -114,13 +115,17 @@ class Decisions:
     # -- waiting
 
     def from_(self, key: AssetKey) -> Instant:
-        """from(a), of a due asset."""
+        """from(a), of a due asset; of one that is to become due now, now."""
+        if key not in self.became_due:
+            return self.now
         ended = max((run.end for run in self.facts.own_runs(key) if run.end is not None), default=NEVER)
         return max(self.became_due[key], ended, self.unblocked_at.get(key, NEVER), self.started)
 
-    def waits(self, key: AssetKey, p: AssetKey) -> bool:
+    def waits(self, key: AssetKey, p: AssetKey, without: Collection[AssetKey] = ()) -> bool:
         """Whether a due asset waits for an upstream: for its run, for what makes it, for its checks' results."""
         asset = self.charter.graph.assets[p]
+        if p in without:
+            return False
         if self._checks_outstanding(p, self.from_(key)):
             return True
         if not asset.upstreams:
@@ -135,7 +140,7 @@ class Decisions:
             if since and min(since) <= self.from_(key):
                 return True
         through = asset.virtual or (self.automatic(p) and not self.stopped(p))
-        return through and any(self.waits(key, q) for q in self.fresh.up(p))
+        return through and any(self.waits(key, q, without) for q in self.fresh.up(p))
 
     def _checks_outstanding(self, p: AssetKey, since: Instant) -> bool:
         """Whether results of blocking checks for p's last update up to `since` have yet to come."""
@@ -220,7 +225,7 @@ class Decisions:
         if retry is not None and last is not None and last.run_id not in self.hurried:
             ready = retry if waiting is False else FOREVER
             return min(ready, max(retry, forced)), [retry, forced]
-        spaced = NEVER if last is None else last.start + reaction.min_interval
+        spaced = NEVER if last is None else last.requested + reaction.min_interval
         quiet = self.quiet_from(key) + reaction.debounce
         ready = FOREVER if waiting else quiet
         return max(spaced, min(ready, forced)), [spaced, quiet, forced]
@@ -234,6 +239,58 @@ class Decisions:
             if self.launch_at(key)[0] <= self.now:
                 return Launch(key, self._next_attempt(key))
         return None
+
+    def joins(self, key: AssetKey, run: set[AssetKey]) -> bool:
+        """Whether an asset goes with a wave: the run itself will make it due, and it waits for nothing else."""
+        launcher = self.charter.graph.assets[next(iter(run))].launcher
+        if key in run or not self.automatic(key) or self.charter.graph.assets[key].launcher != launcher:
+            return False
+        reaction, last, retry = self.reaction(key), self.last_run(key), self.retry_at(key)
+        if self.in_flight(key) or self.stopped(key) or (retry is not None and retry > self.now):
+            return False
+        if last is not None and last.requested + reaction.min_interval > self.now:
+            return False
+        if not reaction.go_on and any(self.stuck(p) for p in self.fresh.up(key)):
+            return False
+        if not self._made_due(key, run):
+            return False
+        return not any(self._waits_outside(key, p, run) for p in self.fresh.up(key))
+
+    def _shown_by(self, p: AssetKey) -> set[AssetKey]:
+        """What holds the data of an upstream: itself, or what a virtual one shows."""
+        if not self.charter.graph.assets[p].virtual:
+            return {p}
+        return {shown for q in self.fresh.up(p) for shown in self._shown_by(q)}
+
+    def _made_due(self, key: AssetKey, run: set[AssetKey]) -> bool:
+        up = self.fresh.up(key)
+        made = {p for p in up if self._shown_by(p) & run}
+        if not made:
+            return False
+        if self.fresh.updated_at(key, self.now) is None:
+            return all(p in made or self.fresh.updated_at(p, self.now) is not None for p in up)
+        unread = {p for p in up if p in made or self.fresh.unread(key, p, self.now)}
+        wanted = self.reaction(key).updates_on
+        return bool(unread) if wanted == "any" else unread >= (set(up) if wanted == "all" else set(wanted))
+
+    def _waits_outside(self, key: AssetKey, p: AssetKey, run: set[AssetKey]) -> bool:
+        """Whether it waits for something that is not in the run, or that the run will put on its way."""
+        if p in run:
+            return False
+        asset = self.charter.graph.assets[p]
+        if self.automatic(p) and self._rests_on(p, run):
+            return True
+        if not asset.virtual and self.waits(key, p, run):
+            return True
+        through = asset.virtual or (self.automatic(p) and not self.stopped(p))
+        return through and any(self._waits_outside(key, q, run) for q in self.fresh.up(p))
+
+    def _rests_on(self, p: AssetKey, run: set[AssetKey]) -> bool:
+        for q in self.fresh.up(p):
+            on = self.charter.graph.assets[q].virtual or self.automatic(q)
+            if q in run or (on and self._rests_on(q, run)):
+                return True
+        return False
 
     def _next_attempt(self, key: AssetKey) -> int:
         last = self.last_run(key)

@@ -36,14 +36,21 @@ class OwnRun:
     run_id: str
     asset: AssetKey
     attempt: int
-    start: Instant
+    requested: Instant
     wishes: tuple[int, ...] = ()
     """The people's wishes that it serves."""
+    began: Instant | None = None
+    """When its work began, if its launcher said so; else it began when it was requested."""
     end: Instant | None = None
     succeeded: bool = False
     updates_known: int = 0
     """How many updates of the asset were known when it ended."""
     changed: bool = True
+
+    @property
+    def start(self) -> Instant:
+        """s(u) of the update that it makes."""
+        return self.requested if self.began is None else self.began
 
 
 @dataclass(slots=True)
@@ -84,7 +91,7 @@ class Facts:
         found = [self._update(event, key) for event in self.of(key, EventKind.UPDATE) if self._complete(event, key)]
         for run in self.own_runs(key):
             if run.end is not None and run.succeeded:
-                found.append(Update(key, run.end, run.start, run.changed, None, run.run_id))
+                found.append(Update(key, run.end, min(run.start, run.end), run.changed, None, run.run_id))
         return sorted(found + self._telling_observations(key, found), key=lambda u: (u.end, u.start))
 
     def _update(self, event: Event, key: AssetKey) -> Update:

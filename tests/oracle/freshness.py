@@ -144,19 +144,19 @@ class Freshness:
         ]
         return min(missing, default=None)
 
-    def latest_start(self, key: AssetKey, t: Instant) -> Instant | None:
-        """The start of its latest update, by start."""
-        return max((u.start for u in self.updates(key) if u.end <= t), default=None)
+    def unread(self, key: AssetKey, p: AssetKey, t: Instant) -> bool:
+        """Whether an upstream has a changed update that ends after the asset's latest update, by start, began."""
+        latest = max((u for u in self.updates(key) if u.end <= t), key=lambda u: (u.start, u.end), default=None)
+        return latest is not None and any(c > self.read_at(latest, p) for c in self.changed_ends(p, t))
 
     def due(self, key: AssetKey, t: Instant, updates_on: str | tuple[AssetKey, ...] = "any") -> bool:
         """Whether a derived, not virtual asset is to be made anew."""
         asset = self.graph.assets[key]
         if asset.virtual or not asset.upstreams:
             return False
-        latest = max((u for u in self.updates(key) if u.end <= t), key=lambda u: (u.start, u.end), default=None)
-        if latest is None:
+        if not any(u.end <= t for u in self.updates(key)):
             return bool(self.up(key)) and all(self.updated_at(p, t) is not None for p in self.up(key))
-        unread = {p for p in self.up(key) if any(c > self.read_at(latest, p) for c in self.changed_ends(p, t))}
+        unread = {p for p in self.up(key) if self.unread(key, p, t)}
         if updates_on == "any":
             return bool(unread)
         if updates_on == "all":

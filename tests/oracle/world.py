@@ -129,13 +129,20 @@ class World:
         while True:
             self._end_runs()
             self._observe()
-            while (launch := self._next_launch()) is not None:
-                self._launch(launch)
-                self._observe()
+            self._start_runs()
             if not any(end <= self.now for end, _, _, _ in self._ends):
                 break
         self._looks = self.decisions.next_looks()
         self._judge()
+
+    def _start_runs(self) -> list[AssetKey]:
+        """Start what is to start now, one after the other, each seen by the next."""
+        started = []
+        while (launch := self._next_launch()) is not None:
+            self._launch(launch)
+            self._observe()
+            started.append(launch.asset)
+        return started
 
     def _next_launch(self) -> Launch | None:
         return None if self.catching_up else self.decisions.next_launch()

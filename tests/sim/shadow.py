@@ -99,16 +99,34 @@ class Shadow(World):
         self.catching_up = said.catching_up
 
     def _outcome(self, told: RunReport) -> None:
-        if told.phase not in (RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.LOST):
-            return
-        for run in self.facts.runs:
-            if run.run_id == told.run_id and run.asset == told.asset and run.end is None:
+        """A report counts for the members of the run that have no outcome yet."""
+        for run in list(self.facts.runs):
+            if run.run_id != told.run_id or run.end is not None or told.asset not in ("", run.asset):
+                continue
+            if told.phase is RunPhase.STARTED:
+                run.began = min(told.started_at if told.started_at is not None else told.at, self.now)
+            elif told.phase in (RunPhase.SKIPPED, RunPhase.FINISHED):
+                self.facts.runs.remove(run)
+            elif told.phase is not RunPhase.QUEUED:
+                if told.started_at is not None:
+                    run.began = told.started_at
                 run.end = min(told.at, self.now)
                 run.succeeded, run.changed = told.phase is RunPhase.SUCCEEDED, told.changed
                 run.updates_known = len(self.facts.updates(run.asset))
 
     def _end_runs(self) -> None:
         """Outcomes are told."""
+
+    def _start_runs(self) -> list[AssetKey]:
+        """With a wave launcher, what the run itself will make due goes with it."""
+        run = set(super()._start_runs())
+        if run and any(traits.wave for traits in self.charter.launchers.values()):
+            for key in self.charter.graph.assets:
+                if self.decisions.joins(key, run):
+                    run.add(key)
+                    self._launch(Launch(key, 1))
+            self._observe()
+        return sorted(run)
 
     def _launch(self, launch: Launch) -> None:
         run_id = self._requested.pop(launch.asset, None)

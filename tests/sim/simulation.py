@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from tests.oracle.generate import Flavour, rewired, scenario_document
-from tests.oracle.reading import Scenario, read_scenario
+from tests.oracle.reading import LAUNCHER, Scenario, read_scenario
 from tests.sim import invariants
 from tests.sim.faults import Faults, draw_faults
 from tests.sim.shadow import Shadow
@@ -27,15 +28,19 @@ from freshd.core.engine import Engine
 from freshd.core.step import Step
 from freshd.model.errors import TransientError
 from freshd.model.inputs import CharterReplaced, Event, Input, Started, Wish
-from freshd.model.policy import Charter, Limits
+from freshd.model.policy import Charter, LauncherTraits, Limits
 from freshd.model.records import Record
 from freshd.model.time import HOUR, MINUTE, SECOND, Duration, Instant
 from freshd.runtime.loop import World, drive
 
 SMALL = Flavour(span_s=2400, events=(8, 22), derived=(2, 6), late=0.4, foreign_runs=0.2, repeats=0)
+WAVES = dataclasses.replace(SMALL, wishes=0, derived=(3, 7))
 LIMITS = Limits(lost_after=30 * MINUTE, history=64)
 QUIET: Duration = 4 * HOUR
 """How long a world goes on after its faults have stopped."""
+
+WAVE_SHARE = 0.25
+"""Of the worlds whose launcher takes several assets in one run."""
 
 REPLACED_SHARE = 0.35
 """Of the worlds whose graph is replaced."""
@@ -75,11 +80,15 @@ class Simulation:
 
     def __init__(self, seed: int, faults: Faults | None = None) -> None:
         self.rng = Random(f"simulation {seed}")
-        self.scenario = read_scenario(scenario_document(seed, SMALL, probes=0))
-        self.charter: Charter = dataclasses.replace(self.scenario.charter, limits=LIMITS)
+        wave = Random(f"wave {seed}").random() < WAVE_SHARE
+        self.scenario = read_scenario(scenario_document(seed, WAVES if wave else SMALL, probes=0))
+        launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave)}
+        self._settings = partial(dataclasses.replace, limits=LIMITS, launchers=launchers)
+        self.charter: Charter = self._settings(self.scenario.charter)
         drawn = draw_faults(self.rng) if faults is None else faults
         self.replaced_at, self.later = self._replacement(seed)
         self.stage = Stage(self.rng, drawn, self.scenario.start, self.scenario.behaves)
+        self.stage.upstreams = {key: asset.upstreams for key, asset in self.charter.graph.assets.items()}
         self.stage.log = _log(self.scenario, self.rng, drawn)
         self.shadow = Shadow(self.charter, 0)
         self.summary = Summary(seed)
@@ -92,7 +101,7 @@ class Simulation:
         if rng.random() > REPLACED_SHARE:
             return 0, None
         later = read_scenario(rewired(dict(self.scenario.document), rng)).charter
-        return self.scenario.start + rng.randint(0, SMALL.span_s) * SECOND, dataclasses.replace(later, limits=LIMITS)
+        return self.scenario.start + rng.randint(0, SMALL.span_s) * SECOND, self._settings(later)
 
     def run(self) -> Summary:
         """Faults first, then quiet; raises Violation as soon as an invariant does not hold."""

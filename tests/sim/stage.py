@@ -54,6 +54,8 @@ class Execution:
     started: int = 0
     """How often it was really started; more than once is a violation."""
     ends: dict[str, tuple[Instant, RunPhase]] = field(default_factory=dict)
+    starts: dict[str, Instant] = field(default_factory=dict)
+    """When each member began, of a launcher that orders its own work."""
     changed: bool = True
 
 
@@ -66,6 +68,8 @@ class Stage:
     now: Instant
     behaves: Behaves
     log: dict[str, list[Message]] = field(default_factory=dict)
+    upstreams: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of every asset, for launchers that order their own work."""
     rows: dict[tuple[str, str], bytes] = field(default_factory=dict)
     records: list[bytes] = field(default_factory=list)
     """Since the last checkpoint."""
@@ -89,6 +93,17 @@ class Stage:
         """Die here, perhaps."""
         if self.chance(self.faults.crash):
             raise Crash(_where)
+
+    def members_above(self, key: str, members: Sequence[str]) -> list[str]:
+        """The members of a run that an asset rests on, at any distance."""
+        found: set[str] = set()
+        todo = [key]
+        while todo:
+            for up in self.upstreams.get(todo.pop(), ()):
+                if up not in found:
+                    found.add(up)
+                    todo.append(up)
+        return [member for member in members if member in found]
 
     def digest(self) -> str:
         """Of every byte that was ever durable."""
@@ -260,6 +275,7 @@ class SimPerformer:
     def _begin(self, run: LaunchRun) -> Execution:
         stage = self._stage
         execution = Execution(run, started=1)
+        at = stage.now
         for key in run.assets:
             nth = stage.counts.get(key, 0)
             stage.counts[key] = nth + 1
@@ -270,17 +286,26 @@ class SimPerformer:
                 phase = RunPhase.FAILED
             if stage.chance(stage.faults.hang):
                 takes, phase = stage.rng.randint(takes, stage.faults.longest_hang), RunPhase.LOST
-            execution.ends[key] = (stage.now + takes, phase)
+            above = [execution.ends[up][1] for up in stage.members_above(key, run.assets)]
+            if any(outcome is not RunPhase.SUCCEEDED for outcome in above):
+                takes, phase = 0, RunPhase.SKIPPED
+            elif len(run.assets) > 1:
+                execution.starts[key] = at
+            at += takes
+            execution.ends[key] = (at, phase)
         return execution
 
     def _promise(self, execution: Execution) -> None:
         """What this life of the daemon will hear of a run."""
         stage, run = self._stage, execution.run
-        if stage.chance(0.5):
+        if stage.chance(0.5) and not execution.starts:
             self._inbox.report(stage.now, RunReport(run.run_id, RunPhase.STARTED, run.requested_at))
         for key, (end, phase) in execution.ends.items():
-            at = max(end, stage.now)
-            report = RunReport(run.run_id, phase, end, key, error="" if phase is RunPhase.SUCCEEDED else "it failed")
+            at, began = max(end, stage.now), execution.starts.get(key)
+            if began is not None and stage.chance(0.5):
+                self._inbox.report(max(began, stage.now), RunReport(run.run_id, RunPhase.STARTED, began, key, began))
+            error = "" if phase is RunPhase.SUCCEEDED else "it failed"
+            report = RunReport(run.run_id, phase, end, key, began, error=error)
             self._inbox.report(at, report)
             if stage.chance(stage.faults.repeat_report):
                 again = replace(report, phase=stage.rng.choice([phase, RunPhase.LOST, RunPhase.SUCCEEDED]))
