@@ -105,4 +105,4 @@ def _with_feeds(graph: AssetGraph, feeds: Mapping[AssetKey, str]) -> AssetGraph:
     if not named:
         return graph
     assets = {key: replace(asset, feed=named[key]) if key in named else asset for key, asset in graph.assets.items()}
-    return AssetGraph(assets, graph.readers)
+    return AssetGraph(assets)

@@ -215,7 +215,7 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         if pair.policy.name in verdicts:
             verdict, pair.measure, pair.since, pair.warn_since, pair.stale_since = verdicts[pair.policy.name]
             pair.verdict = Verdict(verdict)
-            pair.take(pair.policy)
+            pair.follow(pair.policy)
 
 
 def _restore_runs(state: State, value: list[Any]) -> None:
@@ -257,6 +257,7 @@ def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:
         incident.channels[channel] = ChannelState(generation, notice, in_flight, handle)
         if in_flight and notice is not None:
             book.under_way[notice.notice_id] = (name, channel)
+    book.unsettled.add(name)  # the charter may be another: members may be gone
     if incident.closed_at is None:
         book.incidents[name] = incident
         book.main.setdefault(incident.cause, incident)

@@ -187,7 +187,7 @@ class Engine:
             planner.consider(state, self._emit)
             self._end_wishes()
         views = self._judging.changed_views()
-        if views:
+        if views or state.book.unsettled:
             incidents.regroup(state, views, self._emit)
         if state.book.stale and not state.catching_up:
             notices.tell(state, self._emit)

@@ -7,7 +7,7 @@ memo. "Just before c" is c - 1: instants are whole microseconds.
 from __future__ import annotations
 
 from freshd.core import history
-from freshd.core.history import LATEST, MISSED, START, TIME, WIDTH
+from freshd.core.history import MISSED, START, TIME, WIDTH
 from freshd.core.rows import Row, through_virtual
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -48,7 +48,7 @@ def _derived_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
         value = reading_time(row, start, at, memo)
         bound = cells[offset + TIME]
         best = max(best, min(value, bound))
-        if bound >= value and start == cells[offset + LATEST]:
+        if bound >= value and start >= history.latest_start(cells, offset):
             break
         offset -= WIDTH
     return best

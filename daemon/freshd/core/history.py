@@ -1,6 +1,6 @@
 """The last updates of one asset partition, as a flat array of ints.
 
-One entry per update, ordered by end: (end, start, latest start so far, flags, time, missed).
+One entry per update, ordered by end: (end, start, flags, time, missed).
 
 * `time` of a source is this update's own data time; of a derived asset, the bound on it: what the update
   declared, and what its reading of upstream entries that are gone came to.
@@ -15,15 +15,14 @@ from __future__ import annotations
 from array import array
 from typing import Final, TypeAlias
 
-from freshd.model.time import FOREVER, NEVER, Instant
+from freshd.model.time import FOREVER, Instant
 
-WIDTH: Final = 6
+WIDTH: Final = 5
 END: Final = 0
 START: Final = 1
-LATEST: Final = 2
-FLAGS: Final = 3
-TIME: Final = 4
-MISSED: Final = 5
+FLAGS: Final = 2
+TIME: Final = 3
+MISSED: Final = 4
 
 CHANGED: Final = 1
 OBSERVED: Final = 2
@@ -71,7 +70,7 @@ def place(cells: Cells, end: Instant, start: Instant, flags: int, time: Instant)
     return offset + WIDTH
 
 
-def insert(cells: Cells, offset: int, entry: tuple[int, int, int, int, int, int]) -> None:
+def insert(cells: Cells, offset: int, entry: tuple[int, int, int, int, int]) -> None:
     """Put an entry at an offset."""
     if offset == len(cells):
         cells.extend(entry)
@@ -79,12 +78,9 @@ def insert(cells: Cells, offset: int, entry: tuple[int, int, int, int, int, int]
         cells[offset:offset] = array("q", entry)
 
 
-def relatest(cells: Cells) -> None:
-    """Make the running column true again after an insertion or a change: the latest start so far."""
-    latest = NEVER
-    for offset in range(0, len(cells), WIDTH):
-        latest = max(latest, cells[offset + START])
-        cells[offset + LATEST] = latest
+def latest_start(cells: Cells, offset: int) -> Instant:
+    """The latest start of the entry at `offset` and those before it: what a reader there has read up to."""
+    return max(cells[START : offset + WIDTH : WIDTH])
 
 
 def latest_time(cells: Cells, at: Instant, base: Instant) -> Instant:

@@ -145,6 +145,8 @@ class IncidentBook:
         if told.closed_at is None:
             self.main.setdefault(incident.cause, incident)
         else:
+            for key in list(incident.members):
+                self._take_out(incident, key)
             del self.incidents[incident.id]
             self.closed[incident.id] = incident
         return incident

@@ -118,6 +118,7 @@ class Judging:
         for row in pair.path:
             if row.watchers is not None:
                 row.watchers.pop(pair, None)
+                row.watchers = row.watchers or None
         for row in path:
             if row.watchers is None:
                 row.watchers = {}

@@ -5,9 +5,10 @@ One pass in topological order over all rows; nothing else in the core is allowed
 
 from __future__ import annotations
 
+from freshd.core import history
 from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
-from freshd.core.history import CHANGED, FLAGS, LATEST, MISSED, START, TIME, WIDTH
+from freshd.core.history import CHANGED, FLAGS, MISSED, START, TIME, WIDTH
 from freshd.core.rows import Row, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER
@@ -31,6 +32,8 @@ def rebuild(state: State) -> None:
         due = is_due(row)
         if due and not row.due:
             row.moving_work.due_at = max(row.moving_work.due_at, state.now)
+        if due is not row.due:
+            state.mark(row)
         row.due = due
         state.note_due(row)
         if row.work is not None and row.work.queued:
@@ -54,7 +57,7 @@ def _history(row: Row) -> None:
     else:
         row.first = min((up.first for up in row.ups), default=FOREVER)
         for offset in range(0, len(cells), WIDTH):
-            latest = cells[offset + LATEST]
+            latest = history.latest_start(cells, offset)
             if not any(latest < floor_of(up) for up in row.ups):
                 cells[offset + MISSED] = missed_by(row, latest)
     row.pending = pending_since(row)

@@ -110,12 +110,12 @@ class Pair:
 
     def __init__(self, policy: Policy, row: Row) -> None:
         self.row = row
-        self.follow(policy)
         self.verdict = Verdict.UNKNOWN
         self.measure = ""
         self.since: Instant = NEVER
         self.warn_since: Instant = NEVER  # with `sustain`: since when it is warn or worse, whether shown or not
         self.stale_since: Instant = NEVER
+        self.follow(policy)
         self.bad = False
         self.path: tuple[Row, ...] = ()  # the rows on which its cause rests
         self.root: Row | None = None  # the asset at which the walk to its cause ended
@@ -128,18 +128,14 @@ class Pair:
         self.joined_at: Instant = NEVER
         self.joined = 0
 
-    def take(self, policy: Policy) -> None:
-        """Its policy is now this one: of one that expects nothing there is no verdict, nothing lasts without `sustain`."""
-        self.policy = policy
-        if not policy.has_expectations:
-            self.verdict, self.measure, self.since = Verdict.UNKNOWN, "", NEVER
-        if not policy.sustain or not policy.has_expectations:
-            self.warn_since = self.stale_since = NEVER
-
     def follow(self, policy: Policy) -> None:
-        """From now on it is this policy's view."""
+        """From now on it is this policy's view; where nothing is expected there is no verdict."""
         self.policy = policy
         self.minds_pending = any(limit.measure is Measure.BEHIND for limit in policy.limits)
+        if not policy.has_expectations:
+            self.verdict, self.measure, self.since = Verdict.UNKNOWN, "", NEVER
+        if not (policy.has_expectations and policy.sustain):
+            self.warn_since = self.stale_since = NEVER
 
     @property
     def key(self) -> tuple[str, AssetKey, str]:

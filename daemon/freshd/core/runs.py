@@ -33,7 +33,7 @@ from freshd.model.policy import ReactionKind, Retry
 from freshd.model.records import RunRequested
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
-ENDED_RUNS_KEPT = 16
+ENDED_RUNS_KEPT = 4
 """How many ended runs of others a row remembers, so that what is told late of them changes nothing."""
 
 STARTS_KEPT = 4
@@ -83,7 +83,7 @@ def begin(state: State, record: RunRequested) -> None:
         work.retry_at = NEVER
         if work.queued:
             work.queued = False
-            state.queued.get(run.launcher, set()).discard(row)
+            state.queued.get(row.asset.launcher, set()).discard(row)
         for wish in record.wishes:
             state.wishes.running(wish, row)
         settle(state, row)

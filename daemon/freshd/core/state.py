@@ -54,7 +54,7 @@ class State:
     )
 
     def __init__(self) -> None:
-        self.charter = Charter(AssetGraph({}, {}))
+        self.charter = Charter(AssetGraph({}))
         self.rows: dict[AssetKey, Row] = {}
         self.runs: dict[str, OwnRun] = {}
         self.others: dict[str, set[AssetKey]] = {}  # assets in flight by the run id of somebody else
@@ -190,14 +190,16 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
     rewired: list[AssetKey] = []
     static = _static_keys(charter)
     kids: dict[AssetKey, list[Row]] = {}
-    for rank, key in enumerate(sorted(rows)):
+    places = list(range(len(rows)))  # one int object per place, for both orders
+    for rank, key in zip(places, sorted(rows), strict=True):
         rows[key].rank = rank
-    for order, (key, asset) in enumerate(graph.assets.items()):
+    for order, (key, asset) in zip(places, graph.assets.items(), strict=True):
         row = rows[key]
         row.order = order
         ups = _counted(asset.virtual, asset.upstreams, static)
         if key in old and tuple(up.key for up in row.ups) != ups:
             rewired.append(key)
+            state.mark(row)
             gained = {up: now for up in ups if up not in {before.key for before in row.ups}}
             kept = {up: at for up, at in (row.joined or {}).items() if up in ups}
             row.joined = (kept | gained) or None
@@ -263,12 +265,14 @@ def _pair_up(state: State, charter: Charter) -> None:
         if names is None and not row.pairs:
             continue
         standing = {pair.policy.name: pair for pair in row.pairs}
+        if standing.keys() != set(names or ()):
+            state.mark(row)
         pairs: list[Pair] = []
         for name in names or ():
             pair = standing.get(name)
             if pair is None:
                 pair = Pair(charter.policies[name], row)
-            pair.take(charter.policies[name])
+            pair.follow(charter.policies[name])
             pairs.append(pair)
         row.pairs = tuple(pairs)
 

@@ -13,22 +13,22 @@ from freshd.model.time import FOREVER, Instant
 
 
 class Timers:
-    """A heap of (instant, rank, row)."""
+    """A heap of (instant, row); rows compare by rank."""
 
     __slots__ = ("_heap",)
 
     def __init__(self) -> None:
-        self._heap: list[tuple[Instant, int, Row]] = []
+        self._heap: list[tuple[Instant, Row]] = []
 
     def push(self, at: Instant, row: Row) -> None:
         """Look at `row` at `at`."""
         if at < FOREVER:
-            heappush(self._heap, (at, row.rank, row))
+            heappush(self._heap, (at, row))
 
     def next(self) -> Instant | None:
         """The earliest instant at which a row wants to be looked at."""
         heap = self._heap
-        while heap and heap[0][2].timer != heap[0][0]:
+        while heap and heap[0][1].timer != heap[0][0]:
             heappop(heap)
         return heap[0][0] if heap else None
 
@@ -37,7 +37,7 @@ class Timers:
         heap = self._heap
         rows: list[Row] = []
         while heap and heap[0][0] <= now and len(rows) < most:
-            at, _, row = heappop(heap)
+            at, row = heappop(heap)
             if row.timer == at:
                 row.timer = FOREVER
                 rows.append(row)
@@ -45,5 +45,5 @@ class Timers:
 
     def rebuild(self, rows: list[Row]) -> None:
         """Start anew from the rows' own instants (their ranks may have changed)."""
-        self._heap = [(row.timer, row.rank, row) for row in rows if row.timer < FOREVER]
+        self._heap = [(row.timer, row) for row in rows if row.timer < FOREVER]
         heapify(self._heap)

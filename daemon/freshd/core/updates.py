@@ -22,7 +22,7 @@ from freshd.core.freshness import (
     reach,
     start_for,
 )
-from freshd.core.history import CHANGED, FLAGS, LATEST, MISSED, NAMED, OBSERVED, START, TIME, WIDTH
+from freshd.core.history import CHANGED, FLAGS, MISSED, NAMED, OBSERVED, START, TIME, WIDTH
 from freshd.core.rows import EMPTY, Row, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
@@ -62,7 +62,7 @@ def take_update(
             return  # known already, or older than the bounded history: it adds nothing that is still told apart
     late = offset < len(cells) or end <= row.read_at
     first_update = row.updated_at == NEVER
-    _enter(row, offset, (end, start, start, flags, time, FOREVER))
+    _enter(row, offset, (end, start, flags, time, FOREVER))
     if end > row.updated_at:
         row.updated_at = end
     if changed and end > row.last_changed:
@@ -128,27 +128,26 @@ def await_checks(state: State, row: Row) -> None:
     settle(state, row)
 
 
-def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int, int]) -> None:
+def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int]) -> None:
     cells = row.cells
-    end, start, latest, flags, time, missed = entry
+    end, start, flags, time, missed = entry
     gone = not row.source and _reads_what_is_gone(row, start)
     if gone:
         time = NEVER  # nothing new was read: the entries before it say what is known
     before = cells[offset - WIDTH + MISSED] if offset else row.first
     if offset == len(cells):
-        if offset:
-            latest = max(start, cells[offset - WIDTH + LATEST])
+        if start > row.start:
+            row.start = start
         if not row.source:
-            missed = missed_by(row, latest)
+            missed = missed_by(row, row.start)
             if offset and before > missed:
                 missed = before
-        cells.extend((end, start, latest, flags, time, missed))
+        cells.extend((end, start, flags, time, missed))
     else:
-        history.insert(cells, offset, (end, start, latest, flags, time, before if gone else missed))
-        history.relatest(cells)
+        history.insert(cells, offset, (end, start, flags, time, before if gone else missed))
+        row.start = max(row.start, start)
         if not row.source:
             _recompute(row)
-    row.start = cells[len(cells) - WIDTH + LATEST]
 
 
 def _reads_what_is_gone(row: Row, start: Instant) -> bool:
@@ -176,9 +175,8 @@ def _demote_observations(row: Row) -> bool:
         newest = max(newest, cells[offset + TIME])
         offset += WIDTH
     if demoted:
-        history.relatest(cells)
         row.updated_at = cells[-WIDTH]
-        row.start = cells[len(cells) - WIDTH + LATEST]
+        row.start = history.latest_start(cells, len(cells) - WIDTH)
         changed = [cells[at] for at in range(0, len(cells), WIDTH) if cells[at + FLAGS] & CHANGED]
         row.last_changed = changed[-1] if changed else NEVER
         if row.floor == NEVER:
@@ -191,7 +189,7 @@ def _recompute(row: Row) -> bool:
     cells = row.cells
     changed = False
     for offset in range(0, len(cells), WIDTH):
-        latest = cells[offset + LATEST]
+        latest = history.latest_start(cells, offset)
         if _reads_what_is_gone(row, latest):
             continue
         missed = missed_by(row, latest)
@@ -244,8 +242,6 @@ def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) ->
         return
     cells = kid.cells
     for offset in range(0, len(cells), WIDTH):
-        if cells[offset + LATEST] < floor:
-            continue
         start = start_for(kid, up, cells[offset + START])
         if floor <= start < boundary:
             read = reach(up, start, boundary, state.memo)
@@ -273,7 +269,7 @@ def spread_missed(state: State, row: Row, end: Instant) -> None:
             cells = kid.cells
             offset = len(cells) - WIDTH
             while offset >= 0 and cells[offset + MISSED] > end:
-                latest = start_for(kid, up, cells[offset + LATEST])
+                latest = start_for(kid, up, history.latest_start(cells, offset))
                 missed = missed_at(up, latest) if up is not row else end if latest < end else FOREVER
                 if missed < cells[offset + MISSED]:
                     cells[offset + MISSED] = missed
@@ -338,8 +334,7 @@ def later_start(state: State, row: Row, end: Instant, start: Instant) -> None:
             break
     else:
         return
-    history.relatest(cells)
-    row.start = cells[len(cells) - WIDTH + LATEST]
+    row.start = history.latest_start(cells, len(cells) - WIDTH)
     state.memo.clear()
     if not row.source:
         _recompute(row)

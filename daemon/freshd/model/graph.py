@@ -8,19 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.errors import ConfigError, Problem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AssetGraph:
     """All assets by key, in topological order (upstreams first, ties by key)."""
 
     assets: Mapping[AssetKey, Asset]
-    readers: Mapping[AssetKey, tuple[AssetKey, ...]]
-    """Direct downstreams, sorted; only of those that have any."""
+
+    @cached_property
+    def readers(self) -> Mapping[AssetKey, tuple[AssetKey, ...]]:
+        """Direct downstreams, sorted; only of those that have any."""
+        found: dict[AssetKey, list[AssetKey]] = {}
+        for key, asset in self.assets.items():
+            for up in set(asset.upstreams):
+                found.setdefault(up, []).append(key)
+        return {key: tuple(sorted(below)) for key, below in found.items()}
 
     def __contains__(self, key: object) -> bool:
         return key in self.assets
@@ -85,7 +93,7 @@ def _in_order(by_key: dict[AssetKey, Asset]) -> AssetGraph:
                 heappush(ready, reader)
     if len(ordered) < len(by_key):
         raise ConfigError([_cycle(by_key, by_key.keys() - ordered.keys())])
-    return AssetGraph(ordered, {key: tuple(sorted(below)) for key, below in readers.items()})
+    return AssetGraph(ordered)
 
 
 def _cycle(by_key: Mapping[AssetKey, Asset], stuck: set[AssetKey]) -> Problem:

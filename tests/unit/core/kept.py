@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.engine import Engine
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
-from freshd.core.history import CHANGED, FLAGS, LATEST, MISSED, START, WIDTH
+from freshd.core.history import CHANGED, FLAGS, MISSED, START, WIDTH, latest_start
 from freshd.core.rows import Row, is_automatic, through_virtual
 from freshd.core.state import State
 from freshd.model.policy import Charter
@@ -77,14 +77,14 @@ def _history(row: Row) -> Iterator[str]:
     else:
         yield from _differs("first", row.first, min((up.first for up in row.ups), default=FOREVER))
         for at in range(0, 0 if row.virtual else len(cells), WIDTH):
-            if not any(cells[at + LATEST] < floor_of(up) for up in row.ups):
+            if not any(latest_start(cells, at) < floor_of(up) for up in row.ups):
                 yield from _differs(
                     f"missed by the update ended {ends[at // WIDTH]}",
                     cells[at + MISSED],
-                    missed_by(row, cells[at + LATEST]),
+                    missed_by(row, latest_start(cells, at)),
                 )
     if cells:
-        yield from _differs("start", row.start, cells[len(cells) - WIDTH + LATEST])
+        yield from _differs("start", row.start, latest_start(cells, len(cells) - WIDTH))
         yield from _differs("updated_at", row.updated_at, ends[-1])
     if not row.virtual:
         yield from _differs("pending", row.pending, pending_since(row))

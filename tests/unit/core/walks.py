@@ -25,7 +25,6 @@ from freshd.model.inputs import (
     NoticeReport,
     RunPhase,
     RunReport,
-    Started,
     Unmatched,
     Wish,
 )
@@ -217,9 +216,7 @@ class Walk:
         if share < 0.95 and self.replacing:
             self.charter = self.redraw_some()
             return CharterReplaced(self.charter)
-        if share < 0.965:
-            return Started(self.chance(0.7))
-        if share < 0.98:
+        if share < 0.97:
             return CaughtUp()
         if self._events and self.chance(0.8):
             return rng.choice(self._events)
