@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,26 +23,44 @@ SHOWN = {"", "text", "console", "yaml", "json", "promql", "python", "sql"}
 """Languages that blocks may have; each but the first two is tried."""
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
-    folder = tmp_path / "page"
-    folder.mkdir()
-    opened = Shell(folder)
-    yield opened
-    opened.kill()
+PAGES_WITH_BLOCKS = [page for page in pages() if any(blocks(page))]
+AT_ONCE = 3
+"""Pages tried at one time: what they do is mostly waiting for processes of their own."""
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if any(blocks(page))], ids=name_of)
-def test_examples_work(page: Path, shell: Shell) -> None:
+@pytest.fixture(scope="session")
+def tried(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Path, Future[None]]]:
+    """The pages that are to be tried, under way."""
+    wanted = {
+        item.callspec.params["page"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and item.name.startswith("test_examples_work")
+    }
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {page: pool.submit(_try, page, tmp_path_factory.mktemp("docs") / "page") for page in sorted(wanted)}
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_BLOCKS, ids=name_of)
+def test_examples_work(page: Path, tried: dict[Path, Future[None]]) -> None:
     """In the order of the page: a named block is a file in the page's folder, a console block runs there."""
+    tried[page].result()
+
+
+def _try(page: Path, folder: Path) -> None:
+    folder.mkdir()
     if page.parent.parent.name == "examples":
-        shutil.copytree(page.parent, shell.folder, dirs_exist_ok=True)
-    for block in blocks(page):
-        if block.excuse:
-            continue
-        _take(block, shell)
-    check_folder(shell.folder)
-    shell.close()
+        shutil.copytree(page.parent, folder, dirs_exist_ok=True)
+    shell = Shell(folder)
+    try:
+        for block in blocks(page):
+            if not block.excuse:
+                _take(block, shell)
+        check_folder(folder)
+        shell.close()
+    finally:
+        shell.kill()
 
 
 def _take(block: Block, shell: Shell) -> None:
