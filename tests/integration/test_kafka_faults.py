@@ -171,7 +171,7 @@ def test_fetches_that_fail_are_tried_again(cluster: MockCluster, listen: Any, pr
     cluster.make_topic("t")
     listener = listen("t")
     listener.until(listener.caught_up.is_set)
-    cluster.fail_next(mock.FETCH, *[error] * 4)
+    cluster.fail_next(mock.FETCH, *[error] * 2)
     produce("t", 0, 30)
     listener.until_count(30)
     assert listener.texts == texts(0, 30)

@@ -82,7 +82,7 @@ def test_a_broker_killed_in_mid_flight_loses_and_doubles_nothing(listen: Any, mo
     admin.create_topics({"t": {"num_partitions": 2, "replication_factor": 1}})
     admin.close()
     listener = listen(mortal_broker.address, "t")
-    listener.start()
+    listener.start(client={"bootstrap_timeout_ms": 1_000})
     produce_to(mortal_broker.address, "t", numbered(0, 1_000))
     listener.until_count(1_000)
     mortal_broker.kill()
