@@ -12,7 +12,7 @@ from typing import Any
 
 from freshd.core.incident_book import ChannelState, Incident
 from freshd.core.rows import OwnRun, Pair, Row, Work
-from freshd.core.state import State, take_up
+from freshd.core.state import State, retire, take_up
 from freshd.core.wishes import OpenWish, Stage
 from freshd.model.effects import Notice
 from freshd.model.inputs import Check, Wish
@@ -144,6 +144,7 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     """Take the rows of a checkpoint over into a state linked to its charter."""
     incidents: list[tuple[str, Any]] = []
     run_of: list[tuple[Row, str]] = []
+    gone: dict[str, int] = {}
     for kind, key, value in rows:
         if value is None:
             continue
@@ -152,6 +153,8 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
             _restore_asset(state, row, value)
             if value["run_of"]:
                 run_of.append((row, value["run_of"]))
+        elif kind == "asset":
+            gone[key] = value["work"][WORK_FIELDS.index("requested")] if value["work"] is not None else 0
         elif kind == "runs":
             _restore_runs(state, value)
         elif kind == "wish":
@@ -167,7 +170,9 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     for row, run_id in run_of:
         if row.work is not None:
             row.work.run = state.runs.get(run_id)
-    take_up(state, list(state.retired))
+    for key, requested in gone.items():
+        retire(state, key, requested)
+    take_up(state, state.rows)
     for name, value in sorted(incidents, key=lambda item: item[1]["closed_at"] or 0):
         _restore_incident(state, name, value)
 

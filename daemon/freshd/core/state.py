@@ -182,7 +182,8 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
     removed = sorted(key for key in old if key not in graph.assets)
     for key in removed:
         old[key].pairs = ()
-        _retire(state, old[key])
+        work = old[key].work
+        retire(state, key, 0 if work is None else work.requested)
     state.charter = charter
     state.rows = rows = {key: old.get(key) or Row(asset) for key, asset in graph.assets.items()}
     added = [key for key in rows if key not in old]
@@ -220,21 +221,24 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
     return added, removed, rewired
 
 
-def _retire(state: State, row: Row) -> None:
-    if row.work is not None and row.work.requested:
-        state.retired[row.key] = row.work.requested
+def retire(state: State, key: AssetKey, requested: int) -> None:
+    """An asset is gone for which so many runs were requested."""
+    if requested:
+        state.retired[key] = requested
         while len(state.retired) > RETIRED_KEPT:
             del state.retired[next(iter(state.retired))]
 
 
 def take_up(state: State, added: Iterable[AssetKey]) -> None:
     """Assets that were here before go on counting their runs, and have the one that is still in flight."""
-    came = [state.rows[key] for key in added if key in state.retired and key in state.rows]
-    for row in came:
-        work = row.moving_work
-        work.requested = state.retired.pop(row.key)
-        for run in state.runs.values():
-            if row.key in run.open:
+    came = {key: state.rows[key] for key in added if key in state.rows}
+    for key in [key for key in state.retired if key in came]:
+        work = came[key].moving_work
+        work.requested = max(work.requested, state.retired.pop(key))
+    for run in state.runs.values():
+        for row in (came[key] for key in run.open if key in came):
+            work = row.moving_work
+            if work.run is None:
                 work.run = run
                 work.run_start = work.last_start = run.requested_at
 

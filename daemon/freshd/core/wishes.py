@@ -54,13 +54,12 @@ class WishBook:
 
     def make(self, wish: Wish, planned: tuple[AssetKey, ...], rows: dict[AssetKey, Row]) -> None:
         """A wish was made."""
+        planned = tuple(key for key in planned if key in rows and rows[key].asset.launcher)
         self.open[wish.id] = OpenWish(wish, planned)
         self.open[wish.id].link(rows)
         self.dirty.add(wish.id)
         for key in planned:
-            row = rows.get(key)
-            if row is not None:
-                row.wishes = [*(row.wishes or []), wish.id]
+            rows[key].wishes = [*(rows[key].wishes or []), wish.id]
         if not planned:
             self.ended.append((wish.id, Reason.DONE, ""))
 
