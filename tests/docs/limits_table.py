@@ -1,7 +1,7 @@
 """The table of all named limits in docs/operations.md, made from the code: constants that say what they bound.
 
-A limit is a public number at the top of a module with a sentence below it; what has no sentence is a detail. The engine's
-limits are those of model/policy.
+A limit is a public number at the top of a module with a sentence below it; what has no sentence is a detail.
+The engine's limits are those of model/policy.
 """
 
 from __future__ import annotations
