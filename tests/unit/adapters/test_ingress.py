@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import hashlib
 import hmac
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -402,3 +405,75 @@ def test_paths_that_meet_are_problems() -> None:
 def test_secrets_are_not_shown() -> None:
     entry = IngressSettings.model_validate({"format": "fivetran", "secret": "hush"})
     assert "hush" not in repr(entry) + entry.model_dump_json()
+
+
+# -- bodies ------------------------------------------------------------------------------------------
+
+
+def _packed(value: Any, encoding: str = "gzip") -> dict[str, Any]:
+    body = json.dumps(value).encode()
+    packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
+    return {"content": packed, "headers": {"content-type": "application/json", "content-encoding": encoding}}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_packed_bodies_are_taken(daemon: Daemon, encoding: str) -> None:
+    client = daemon.client()
+    assert client.post("/events", **_packed({"asset": "a"}, encoding)).json() == {"accepted": 1}
+
+
+def test_a_signature_is_of_what_was_sent(daemon: Daemon) -> None:
+    client = daemon.client(fivetran={"format": "fivetran", "secret": "key"})
+    request = _packed(SYNC_END)
+    request["headers"] |= signed(request["content"])
+    assert client.post("/events/fivetran", **request).status_code == 202
+
+
+def test_a_body_that_grows_beyond_the_limit_is_refused(daemon: Daemon) -> None:
+    bomb = _packed({"asset": "a", "metadata": {"x": "y" * 50_000_000}})
+    assert len(bomb["content"]) < 100_000
+    assert daemon.client().post("/events", **bomb).status_code == 413
+    assert daemon.ingress._in_hand == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "status"),
+    [
+        (b"plain", "gzip", 400),
+        (gzip.compress(b'{"asset": "a"}')[:-4], "gzip", 400),
+        (b'{"asset": "a"}', "br", 415),
+        (b'{"asset": "a"}', "identity", 202),
+    ],
+)
+def test_bodies_that_are_not_what_they_say(daemon: Daemon, content: bytes, encoding: str, status: int) -> None:
+    headers = {"content-type": "application/json", "content-encoding": encoding}
+    assert daemon.client().post("/events", content=content, headers=headers).status_code == status
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(daemon: Daemon) -> None:
+    daemon.client()
+    ingress = Ingress({}, daemon.translate, daemon.put, lambda: NOW, body_within_s=0.05)
+
+    async def ask() -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            if not sent and not told:
+                told.append(True)
+                return {"type": "http.request", "body": b'{"as', "more_body": True}
+            await asyncio.sleep(60)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        told: list[bool] = []
+        headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/events", "headers": headers, "query_string": b""}
+        await Starlette(routes=ingress.routes())(
+            {**scope, "server": ("127.0.0.1", 80), "scheme": "http"}, receive, send
+        )
+        return sent
+
+    assert asyncio.run(ask())[0]["status"] == 408
+    assert ingress._in_hand == 0

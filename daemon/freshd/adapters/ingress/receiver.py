@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from freshd.adapters.ingress.body import Refused, too_large_text, unpacked
 from freshd.adapters.ingress.proof import is_bearer, is_harmless, shows_signature, shows_token
 from freshd.adapters.ingress.settings import IngressSettings
 from freshd.model.errors import TransientError
@@ -31,6 +32,9 @@ from freshd.model.time import SECOND, Instant
 
 ANSWER_WITHIN_S: Final = 10.0
 """How long a sender waits for its events to become durable; then it is asked to come again."""
+
+BODY_WITHIN_S: Final = 30.0
+"""How long a sender may take to send a body."""
 
 IN_HAND_BYTES: Final = 64 * 1024 * 1024
 """Bytes of all bodies in hand at one time; more are asked to come again."""
@@ -70,15 +74,6 @@ class IngressFigures:
     bytes: Mapping[str, int]
 
 
-class Refused(Exception):
-    """The answer to a request that is not taken."""
-
-    def __init__(self, status: int, error: str, retry_after_s: int = 0) -> None:
-        super().__init__(error)
-        self.status = status
-        self.retry_after_s = retry_after_s
-
-
 class Ingress:
     """Takes requests for all entries, and for POST /events in freshd's own format."""
 
@@ -92,6 +87,7 @@ class Ingress:
         token: str = "",
         loopback: bool = True,
         answer_within_s: float = ANSWER_WITHIN_S,
+        body_within_s: float = BODY_WITHIN_S,
     ) -> None:
         """`token` guards POST /events; empty: requests that name loopback may write there, if the server is bound to
         nothing else (`loopback`).
@@ -103,6 +99,7 @@ class Ingress:
         self._token = token
         self._loopback = loopback
         self._answer_within_s = answer_within_s
+        self._body_within_s = body_within_s
         self._life = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._in_hand = 0
@@ -158,31 +155,42 @@ class Ingress:
             if reason:
                 raise Refused(403, reason)
         body = await self._body(request, entry.max_body_bytes)
+        held = len(body)
         try:
             if not shows_signature(entry, headers, body, where):
                 raise _not_authorised()
             self._bytes[name] += len(body)
-            return await self._take(name, entry, headers, body)
+            plain = unpacked(body, headers.get("content-encoding", ""), entry.max_body_bytes)
+            if plain is not body:
+                held += len(plain)
+                self._in_hand += len(plain)
+                if self._in_hand > IN_HAND_BYTES:
+                    raise Refused(503, "too much at once", RETRY_AFTER_S)
+            return await self._take(name, entry, headers, plain)
         finally:
-            self._in_hand -= len(body)
+            self._in_hand -= held
 
     async def _body(self, request: Request, limit: int) -> bytes:
         """The body, counted as in hand; whoever gets it must count it off again."""
         declared = request.headers.get("content-length", "")
-        too_large = Refused(413, f"the body is larger than {limit} bytes; send fewer events at once")
+        too_large = Refused(413, too_large_text(limit))
         if declared.isdigit() and int(declared) > limit:
             raise too_large
         parts: list[bytes] = []
         size = 0
         try:
-            async for part in request.stream():
-                size += len(part)
-                self._in_hand += len(part)
-                if size > limit:
-                    raise too_large
-                if self._in_hand > IN_HAND_BYTES:
-                    raise Refused(503, "too much at once", RETRY_AFTER_S)
-                parts.append(part)
+            async with asyncio.timeout(self._body_within_s):
+                async for part in request.stream():
+                    size += len(part)
+                    self._in_hand += len(part)
+                    if size > limit:
+                        raise too_large
+                    if self._in_hand > IN_HAND_BYTES:
+                        raise Refused(503, "too much at once", RETRY_AFTER_S)
+                    parts.append(part)
+        except TimeoutError:
+            self._in_hand -= size
+            raise Refused(408, f"the body did not come within {self._body_within_s:g} s") from None
         except ClientDisconnect:
             self._in_hand -= size
             raise Refused(400, "the connection ended before the body did") from None
