@@ -420,6 +420,7 @@ def _packed(value: Any, encoding: str = "gzip") -> dict[str, Any]:
 def test_packed_bodies_are_taken(daemon: Daemon, encoding: str) -> None:
     client = daemon.client()
     assert client.post("/events", **_packed({"asset": "a"}, encoding)).json() == {"accepted": 1}
+    assert daemon.ingress._in_hand == 0
 
 
 def test_a_signature_is_of_what_was_sent(daemon: Daemon) -> None:
