@@ -235,9 +235,9 @@ class Decisions:
         for key in self.charter.graph.assets:
             wished = self.wishes.ready(key)
             if wished and self.wish_at(key) <= self.now:
-                return Launch(key, self._next_attempt(key), wished)
+                return Launch(key, self.next_attempt(key), wished)
             if self.launch_at(key)[0] <= self.now:
-                return Launch(key, self._next_attempt(key))
+                return Launch(key, self.next_attempt(key))
         return None
 
     def joins(self, key: AssetKey, run: set[AssetKey]) -> bool:
@@ -292,7 +292,8 @@ class Decisions:
                 return True
         return False
 
-    def _next_attempt(self, key: AssetKey) -> int:
+    def next_attempt(self, key: AssetKey) -> int:
+        """Which attempt a run started now would be."""
         last = self.last_run(key)
         return last.attempt + 1 if last is not None and self.retry_at(key) is not None else 1
 

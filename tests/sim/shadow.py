@@ -124,7 +124,7 @@ class Shadow(World):
             for key in self.charter.graph.assets:
                 if self.decisions.joins(key, run):
                     run.add(key)
-                    self._launch(Launch(key, 1))
+                    self._launch(Launch(key, self.decisions.next_attempt(key)))
             self._observe()
         return sorted(run)
 

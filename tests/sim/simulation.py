@@ -173,6 +173,7 @@ class Simulation:
         self.shadow.adopt(engine.charter, now)
         self.shadow.turn(now, inputs, records)
         self.charter = engine.charter
+        self.stage.upstreams = {key: asset.upstreams for key, asset in engine.charter.graph.assets.items()}
         self._turned = True
 
     def _beat(self, engine: Watched, clock: SimClock, now: Instant) -> None:
