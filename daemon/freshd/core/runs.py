@@ -216,6 +216,7 @@ def others_started(state: State, row: Row, run: str, start: Instant) -> None:
     if run and row.ended_runs is not None and _short(run) in row.ended_runs:
         if row.unstarted is not None and run in row.unstarted:
             later_start(state, row, row.unstarted.pop(run), start)
+        _keep_start(row, run, start)
         return
     others = row.others or {}
     if run in others:

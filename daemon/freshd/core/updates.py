@@ -57,9 +57,12 @@ def take_update(
         cells = row.cells = history.empty()
     offset = len(cells)
     if offset and end <= cells[offset - WIDTH]:
-        offset = -1 if row.floor != NEVER and end < cells[0] else history.place(cells, end, start, flags, time)
+        if row.floor != NEVER and end < cells[0]:
+            _older_than_known(state, row, end if changed else FOREVER)
+            return
+        offset = history.place(cells, end, start, flags, time)
         if offset < 0:
-            return  # known already, or older than the bounded history: it adds nothing that is still told apart
+            return
     late = offset < len(cells) or end <= row.read_at
     first_update = row.updated_at == NEVER
     _enter(row, offset, (end, start, flags, time, FOREVER))
@@ -94,6 +97,13 @@ def _tell_readers(state: State, row: Row, demoted: bool) -> None:
         if demoted:
             refresh_due(state, reader)
         news_above(state, reader)
+
+
+def _older_than_known(state: State, row: Row, changed_end: Instant) -> None:
+    """An update older than the bounded history: who began before it has missed it; nothing else is still told apart."""
+    if row.source and changed_end < FOREVER:
+        row.first = min(row.first, changed_end)
+        spread_missed(state, row, changed_end)
 
 
 def _move_pending(state: State, row: Row, changed_end: Instant, late: bool, demoted: bool) -> None:
@@ -222,9 +232,11 @@ def _trim(state: State, row: Row) -> None:
     needed = min((reader.flight_start() for reader in row.readers), default=FOREVER)
     cut, boundary = 0, row.floor
     while len(cells) - cut > bound and cells[cut + WIDTH] <= needed:
-        cut += WIDTH
         if cells[cut + FLAGS] & CHANGED:
-            boundary = cells[cut]
+            boundary = max(boundary, cells[cut])
+        cut += WIDTH
+    if cut and cells[cut + FLAGS] & CHANGED:
+        boundary = cells[cut]  # what was there just before it is gone
     if boundary > row.floor:
         for kid in row.kids:
             _fold(state, kid, row, row.floor, boundary)
