@@ -28,8 +28,10 @@ FRAME_MAX_BYTES: Final = 128 * 1024 * 1024
 POLL_MAX_RECORDS: Final = 1_000
 """Messages that one poll hands over at most: one chunk, one step of the engine."""
 
-FETCH_WAIT_MS: Final = 1_000
-"""How long a broker holds an answer that would be empty; a message that arrives is answered at once."""
+FETCH_WAIT_MS: Final = 2_000
+"""How long a broker holds an answer that would be empty; a message that arrives is answered at once.
+
+An idle daemon with many partitions pays for every fetch."""
 
 REQUEST_TIMEOUT_MS: Final = 10_000
 CONNECT_TIMEOUT_MS: Final = 10_000

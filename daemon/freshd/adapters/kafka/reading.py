@@ -79,6 +79,7 @@ class Reader:
         self._stall_after = stall_after
         self._open = open_consumer
         self._followed = 0
+        self._placed: frozenset[TopicPartition] = frozenset()
         self._damages = 0
         self._resumed_at = now()
         self._unsaid: list[Gap] = []
@@ -144,6 +145,7 @@ class Reader:
         self._follow(consumer, survey)
         now = self._now()
         with self._watching("assigning partitions"):
+            self._placed = frozenset(self._assignment.current)
             consumer.assign(self._assignment.current)
             for partition in self._assignment.current:
                 track = self._assignment.tracks[partition]
@@ -186,7 +188,7 @@ class Reader:
 
     def _standing(self, consumer: KafkaConsumer, partition: TopicPartition) -> int | None:
         """Where the consumer stands, if it reads that partition."""
-        if partition not in consumer.assignment():
+        if partition not in self._placed:
             return None
         with self._watching("asking for a position"):
             position: int | None = consumer.position(partition, timeout_ms=0)

@@ -73,6 +73,7 @@ def vendor_log() -> VendorLog:
         logger.handlers[:] = [handler]
         logger.propagate = False
         logger.setLevel(logging.WARNING)
+        logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)  # it warns of every busy moment
         return handler
 
 
