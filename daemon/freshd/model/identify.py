@@ -11,11 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from freshd.model.asset import AssetKey
+from freshd.model.asset import Asset, AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.inputs import Event, EventKind, Unmatched
 from freshd.model.names import NameIndex
-from freshd.model.rules import CompiledRule, IdentifyRule, Select, captured, compile_rules, filled, identifier, quoted
+from freshd.model.rules import (
+    CompiledRule,
+    IdentifyRule,
+    Select,
+    captured,
+    compile_rules,
+    feed_ahead,
+    filled,
+    identifier,
+    quoted,
+)
 from freshd.model.select import glob_regex
 from freshd.model.sighting import Sighting
 from freshd.model.time import Instant
@@ -48,7 +58,7 @@ class Matcher:
         """`select` answers selectors. Raises ConfigError for rules whose patterns or selectors cannot be read."""
         self._select = select
         self._rules = compile_rules(rules, select)
-        self._feeds = self._feeds_of_rules()
+        self._feeds = self._feeds_of_rules([asset for asset in graph.assets.values() if not asset.upstreams])
         self._index = NameIndex(graph.assets.values(), self._feeds)
         self._applicable: dict[tuple[str, str], tuple[tuple[CompiledRule, ...], tuple[str, ...]]] = {}
         self._outcomes: dict[tuple[object, ...], _Outcome | None] = {}
@@ -139,7 +149,7 @@ class Matcher:
             rule = compiled.rule
             if rule.ignore:
                 return _Outcome(ignored=True)
-            feed = compiled.feed or (filled(rule.feed, captures) if rule.feed else sighting.feed)
+            feed = filled(compiled.feed, captures) or sighting.feed
             if not feed:
                 named = " ".join(filled(text, captures) for text in rule.assets)
                 feed = f"{rule.format or rule.topic or sighting.format}/{named}"
@@ -163,12 +173,19 @@ class Matcher:
                 continue
         return tuple(sorted(found))
 
-    def _feeds_of_rules(self) -> Mapping[AssetKey, str]:
+    def _feeds_of_rules(self, sources: Sequence[Asset]) -> Mapping[AssetKey, str]:
+        """Those that one connector is named for first, then those whose connector is called as they are."""
         feeds: dict[AssetKey, str] = {}
         for compiled in self._rules:
-            if compiled.feed and not compiled.rule.captures:
+            if compiled.feed and not compiled.captures:
                 for key in self._selected(compiled.rule, {}):
                     feeds.setdefault(key, compiled.feed)
+        for compiled in self._rules:
+            if compiled.feed and compiled.ahead:
+                for asset in sources:
+                    feed = feed_ahead(compiled, asset) if asset.key not in feeds else ""
+                    if feed:
+                        feeds[asset.key] = feed
         return feeds
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from freshd.model.asset import AssetKey
+from freshd.model.asset import Asset, AssetKey
 from freshd.model.errors import ConfigError, Problem
+from freshd.model.names import fold
 from freshd.model.select import glob_regex
 
 _CAPTURE = re.compile(r"\{(\w+)\}")
@@ -24,6 +25,15 @@ _FEED_FIELDS: Final = (
     ("airbyte", "connection"),
     ("airbyte", "connection_name"),
 )
+_PLAIN_SELECTOR = re.compile(r"(?:(\w+):)?([^\s,+@\"']+)")
+_VALUES: Final[Mapping[str, Callable[[Asset], tuple[str, ...]]]] = {
+    "source": lambda asset: (asset.source_name, f"{asset.source_name}.{asset.name}") if asset.source_name else (),
+    "relation": lambda asset: (fold(asset.relation),),
+    "key": lambda asset: (asset.key,),
+    "name": lambda asset: (asset.name,),
+}
+"""What selectors with captures look at most."""
+
 Select = Callable[[str], tuple[AssetKey, ...]]
 """Answers a selector; raises ValueError for bad syntax."""
 
@@ -67,7 +77,14 @@ class CompiledRule:
     rule: IdentifyRule
     patterns: tuple[tuple[str, re.Pattern[str]], ...]
     feed: str
-    """What its feed is called whatever the event; empty: that depends on the event."""
+    """What its feed is called, with `{captures}`; empty: that depends on the event."""
+    ahead: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    """Of a rule with captures: what its selectors look at, and how that gives the captures."""
+
+    @property
+    def captures(self) -> bool:
+        """Whether its assets or its feed depend on the event."""
+        return self.rule.captures or _CAPTURE.search(self.feed) is not None
 
 
 def compile_rules(rules: Sequence[IdentifyRule], select: Select) -> tuple[CompiledRule, ...]:
@@ -83,7 +100,8 @@ def compile_rules(rules: Sequence[IdentifyRule], select: Select) -> tuple[Compil
         except (ValueError, re.error) as error:
             problems.append(Problem(rule.origin, f"identify: {error}"))
             continue
-        compiled.append(CompiledRule(rule, patterns, _fixed_feed(rule)))
+        ahead = tuple(found for text in rule.assets if (found := _ahead(text)) is not None)
+        compiled.append(CompiledRule(rule, patterns, _feed_text(rule), ahead))
     if problems:
         raise ConfigError(problems)
     return tuple(compiled)
@@ -110,18 +128,38 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(out) + all_below, re.DOTALL)
 
 
-def _fixed_feed(rule: IdentifyRule) -> str:
-    if rule.ignore or rule.captures or _CAPTURE.search(rule.feed):
-        return ""
-    if rule.feed:
+def _feed_text(rule: IdentifyRule) -> str:
+    """What a rule calls the feed of its assets, with `{captures}`; empty if that depends on more of the event."""
+    if rule.ignore or rule.feed:
         return rule.feed
     for format, name in _FEED_FIELDS:
         pattern = rule.match.get(name, "")
-        if rule.format == format and pattern and not _GLOB.search(pattern) and not _CAPTURE.search(pattern):
+        if rule.format == format and pattern and not _GLOB.search(pattern):
             return f"{format}/{pattern}"
-    if rule.format in ("fivetran", "airbyte"):
+    if rule.format in ("fivetran", "airbyte") or rule.captures:
         return ""
     return f"{rule.format or rule.topic or 'rule'}/{' '.join(rule.assets)}"
+
+
+def _ahead(text: str) -> tuple[str, re.Pattern[str]] | None:
+    """What a selector with captures looks at, and the pattern by which an asset's own value gives the captures."""
+    found = _PLAIN_SELECTOR.fullmatch(text)
+    if found is None or not _CAPTURE.search(text):
+        return None
+    method = found[1] or ("key" if "/" in found[2] else "name")
+    pattern = found[2].lower() if method == "relation" else found[2]
+    return (method, _pattern(pattern)) if method in _VALUES else None
+
+
+def feed_ahead(compiled: CompiledRule, asset: Asset) -> str:
+    """The feed that a rule with captures gives an asset, worked out from the asset; empty if that cannot be."""
+    for method, pattern in compiled.ahead:
+        for value in _VALUES[method](asset):
+            fits = pattern.fullmatch(value)
+            feed = filled(compiled.feed, fits.groupdict()) if fits else ""
+            if feed and not _CAPTURE.search(feed):
+                return feed
+    return ""
 
 
 def captured(compiled: CompiledRule, values: Mapping[str, str | None]) -> dict[str, str] | None:

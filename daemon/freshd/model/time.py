@@ -32,6 +32,8 @@ WEEK: Final[Duration] = 7 * DAY
 _UNITS: Final = {"ms": 1_000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final[Instant] = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST: Final[Instant] = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?\s*([Zz]|[+-]\d\d:?\d\d)?")
 
 
@@ -89,6 +91,8 @@ def parse_instant(text: str) -> Instant:
     if zone and zone not in "Zz":
         minutes = int(zone[1:3]) * 60 + int(zone[-2:])
         instant -= (minutes if zone[0] == "+" else -minutes) * MINUTE
+    if not _FIRST <= instant <= _LAST:
+        raise ValueError(f"{text!r} lies outside of the years 1 to 9999 in UTC")
     return instant
 
 

@@ -254,6 +254,38 @@ def test_feeds_that_rules_tell_ahead() -> None:
     }
 
 
+def test_a_feed_that_depends_on_the_event_is_worked_out_from_the_assets() -> None:
+    """Else twenty tables behind one silent connector were twenty causes."""
+    by_schema = matcher(rule({"connector_name": "{schema}"}, "relation:raw.{schema}.*", format="fivetran"))
+    assert by_schema.feeds() == {
+        "raw/stripe/charges": "fivetran/stripe",
+        "raw/stripe/refunds": "fivetran/stripe",
+        "raw/google_ads/clicks": "fivetran/google_ads",
+    }
+    by_source = matcher(
+        rule({"connection_name": "{src} → Postgres"}, "source:{src}", format="airbyte"),
+        rule({"connector": "rainy_dental"}, "source:stripe", format="fivetran"),
+    )
+    assert by_source.feeds() == {
+        "raw/stripe/charges": "fivetran/rainy_dental",
+        "raw/stripe/refunds": "fivetran/rainy_dental",
+        "raw/google_ads/clicks": "airbyte/google_ads → Postgres",
+        "src/countries": "airbyte/src → Postgres",
+    }
+    named = matcher(
+        rule({"namespace": "s3://lake", "name": "{layer}/{table}"}, "lake/{layer}/{table}", feed="lake/{layer}")
+    )
+    assert named.feeds() == {"lake/raw/orders": "lake/raw"}
+    assert matcher(rule({"connector_name": "{a}_*"}, "source:{a}", format="fivetran")).feeds() == {}
+    assert matcher(rule({"connector_name": "{a}"}, "source:{a}+", format="fivetran")).feeds() == {}
+
+
+def test_an_event_and_its_assets_call_their_feed_the_same() -> None:
+    each = matcher(rule({"connector_name": "{schema}"}, "relation:raw.{schema}.*", format="fivetran"))
+    [event] = each.match(sync("rainy_dental", connector_name="stripe"), 5)
+    assert isinstance(event, Event) and event.feed == each.feeds()["raw/stripe/charges"] == "fivetran/stripe"
+
+
 def test_outcomes_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 

@@ -23,6 +23,8 @@ SHOWN: Final = 60
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAYS: Final = ((datetime.min.replace(tzinfo=UTC) - _EPOCH).days, (datetime.max.replace(tzinfo=UTC) - _EPOCH).days)
+"""A zone's offset may lead out of the years that can be shown."""
 _NAMES: Final = {
     dict: "an object",
     list: "an array",
@@ -125,6 +127,8 @@ def read_instant(value: Any, name: str, origin: str) -> Instant:
         if len(value) >= 19 and value[4] == "-" and value[10] in "Tt " and value[13] == ":":
             moment = datetime.fromisoformat(value)
             delta = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+            if not _DAYS[0] <= delta.days <= _DAYS[1]:
+                raise unfit(origin, name, "an instant of the years 1 to 9999 in UTC", value)
             return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
     except (ValueError, OverflowError):
         pass
