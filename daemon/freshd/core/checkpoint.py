@@ -17,6 +17,7 @@ from freshd.core.wishes import OpenWish, Stage
 from freshd.model.effects import Notice
 from freshd.model.inputs import Check, Wish
 from freshd.model.policy import Severity, Verdict
+from freshd.model.time import FOREVER
 
 WORK_FIELDS = tuple(slot for slot in sorted(Work.__slots__) if slot != "run")
 NOTICE_FIELDS = tuple(Notice.__dataclass_fields__)
@@ -197,8 +198,8 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         row.first = value["first"]
     row.joined = value["joined"]
     gained = [up.key for up in row.ups if up.key not in value["ups"]]
-    if gained and row.cells:
-        row.joined = {**(row.joined or {}), **dict.fromkeys(gained, row.start + 1)}
+    if gained:
+        row.joined = {**(row.joined or {}), **dict.fromkeys(gained, FOREVER)}  # until the daemon's next start says when
     row.outcome_at, row.outcome_failed = value["outcome"]
     row.ended_at = value["ended"]
     row.due = value["due"]

@@ -110,10 +110,10 @@ class Engine:
         state = self._state
         if self._more or state.to_judge or state.to_plan:
             return state.now
+        instants = [state.timers.next()]
         if state.catching_up:
-            timer = state.timers.next()
-            return state.catching_up_until if timer is None else min(timer, state.catching_up_until)
-        return state.timers.next()
+            instants.append(state.catching_up_until)
+        return min((at for at in instants if at is not None), default=None)
 
     def assess(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Assessment:
         """Everything there is to say of one asset partition at `now`. Raises KeyError for an unknown asset."""
@@ -184,8 +184,8 @@ class Engine:
         state = self._state
         while state.to_judge or state.to_plan or state.wishes.ended:
             self._judging.judge_queued(self._emit)
-            planner.consider(state, self._emit)
             self._end_wishes()
+            planner.consider(state, self._emit)
         views = self._judging.changed_views()
         if views or state.book.unsettled:
             incidents.regroup(state, views, self._emit)

@@ -178,6 +178,12 @@ def _wished(state: State, row: Row | None) -> None:
 def _started(state: State, catching_up: bool) -> None:
     state.started_at = state.now
     state.catching_up_until = state.now + state.charter.limits.catch_up if catching_up else NEVER
+    rewired = [row for row in state.rows.values() if row.joined is not None and FOREVER in row.joined.values()]
+    for row in rewired:
+        row.joined = {up: min(at, state.now) for up, at in (row.joined or {}).items()}
+        state.mark(row)
+    if rewired:
+        rebuild(state)
     for row in state.rows.values():
         if row.known_since == FOREVER:
             row.known_since = state.now

@@ -3,8 +3,8 @@
 1. members that are no longer bad leave, and an incident without members closes; 2. a member whose cause
 is the main cause of another open incident moves there; 3. an incident emptied by this closes, a main
 cause that no member has gives way to the one that most have, incidents of one main cause merge; 4. new
-members join, reopen or open one. Rules run again until nothing changes, since a main cause that gave
-way may draw members in. Only records change anything; nothing here tells anybody (notices.py does).
+members join, reopen or open one. A main cause that gave way draws members in by rule 2 at once.
+Only records change anything; nothing here tells anybody (notices.py does).
 """
 
 from __future__ import annotations
@@ -91,20 +91,18 @@ def _settle(state: State, emit: Emit) -> None:
         if not todo:
             book.unsettled.clear()
             return
+        settled: list[Incident] = []
         for incident in sorted(todo, key=Incident.sort_key):
-            if incident.id not in book.incidents or incident.causes.get(incident.cause):
-                continue
-            if not incident.members:
-                _emit(state, incident, emit, closed_at=state.now)
-                continue
-            cause = _heaviest(incident)
-            standing = book.main.get(cause)
-            if standing is None or standing is incident:
-                _emit(state, incident, emit, cause=cause)
-                _draw_in(state, incident, emit)
+            if incident.members:
+                _emit(state, incident, emit, cause=_heaviest(incident))
+                settled.append(incident)
             else:
-                keeper, other = sorted((standing, incident), key=Incident.sort_key)
-                _merge(state, keeper, other, cause, emit)
+                _emit(state, incident, emit, closed_at=state.now)
+        for cause in sorted({incident.cause for incident in settled}):
+            same = sorted((one for one in book.incidents.values() if one.cause == cause), key=Incident.sort_key)
+            for other in same[1:]:
+                _merge(state, same[0], other, emit)
+            _draw_in(state, same[0], emit)
 
 
 def _heaviest(incident: Incident) -> str:
@@ -121,21 +119,20 @@ def _heaviest(incident: Incident) -> str:
 
 
 def _draw_in(state: State, incident: Incident, emit: Emit) -> None:
-    """Members of other incidents whose cause this incident's main cause now is move here."""
+    """Members of other incidents whose cause is now this incident's main cause move here, as rule 2 would have it."""
     for other in state.book.holding(incident.cause):
-        if other is incident:
-            continue
         members = [_as_is(pair) for pair in other.members.values() if pair.cause == incident.cause]
-        if members:
+        if other is not incident and members:
             _emit(state, incident, emit, put=members)
-            _emit(state, other, emit, closed_at=None if other.members else state.now)
+            if other.members and other.causes.get(other.cause):
+                _emit(state, other, emit)
 
 
-def _merge(state: State, keeper: Incident, other: Incident, cause: str, emit: Emit) -> None:
+def _merge(state: State, keeper: Incident, other: Incident, emit: Emit) -> None:
     members = [_as_is(pair) for pair in other.members.values()]
-    _emit(state, keeper, emit, put=members, cause=cause)
+    _emit(state, keeper, emit, put=members)
     _emit(state, other, emit, closed_at=state.now, merged_into=keeper.id)
-    state.book.main[cause] = keeper
+    state.book.main[keeper.cause] = keeper
 
 
 def _join(state: State, pairs: list[Pair], views: dict[Pair, View], emit: Emit) -> None:

@@ -31,6 +31,9 @@ def consider(state: State, emit: Emit) -> None:
         state.to_plan = []
         for row in batch:
             row.considered = False
+            work = row.work
+            if work is not None and work.stopped and work.stop_release <= state.now:
+                emit(StopEnded(state.now, row.key))
         for row in batch:
             _consider(state, row, emit)
 
@@ -44,11 +47,8 @@ def _consider(state: State, row: Row, emit: Emit) -> None:
             emit(CheckWaitEnded(state.now, row.key))
         else:
             row.plan_at = min(row.plan_at, row.checked_by)
-    work = row.work
-    if work is not None and work.stopped and work.stop_release <= state.now:
-        emit(StopEnded(state.now, row.key))
-    elif work is not None and work.stopped and work.stop_release < FOREVER:
-        row.plan_at = min(row.plan_at, work.stop_release)
+    if row.work is not None and row.work.stopped:
+        row.plan_at = min(row.plan_at, row.work.stop_release)
     if row.asset.launcher and not state.catching_up and not row.in_flight and not is_blocked(row):
         wishes = state.wishes.ready(row) if row.wishes else ()
         if wishes:

@@ -11,6 +11,7 @@ from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, START, TIME, WIDTH
 from freshd.core.rows import Row, through_virtual
 from freshd.core.state import State
+from freshd.core.updates import release_stop
 from freshd.model.time import FOREVER, NEVER
 
 
@@ -47,6 +48,8 @@ def rebuild(state: State) -> None:
         row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
         row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.asset.virtual))
     state.wishes.relink(state.rows)
+    for row in rows:
+        release_stop(state, row)
     _look_again(state, rows)
 
 

@@ -59,6 +59,7 @@ class Work:
         "retry_at",
         "run",
         "run_start",
+        "start_before",
         "stop_release",
         "stopped",
         "unblocked_at",
@@ -72,6 +73,7 @@ class Work:
         self.run_start: Instant = NEVER  # when the run in flight began reading
         self.attempts = 0  # failed attempts of the present series
         self.last_start: Instant = NEVER  # of the daemon's last run
+        self.start_before: Instant = NEVER  # of the run before that
         self.last_end: Instant = NEVER
         self.retry_at: Instant = NEVER  # a retry waits until then; NEVER: none is owed
         self.stopped = False

@@ -26,7 +26,7 @@ from freshd.core.freshness import changed_upstream_end
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
 from freshd.core.rows import OwnRun, Row
 from freshd.core.state import State
-from freshd.core.updates import await_checks, later_start, refresh_due, take_update
+from freshd.core.updates import await_checks, later_start, refresh_due, release_stop, take_update
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Check, RunPhase, RunReport
 from freshd.model.policy import ReactionKind, Retry
@@ -79,6 +79,7 @@ def begin(state: State, record: RunRequested) -> None:
             work.stopped, work.stop_release, work.attempts = False, FOREVER, 0
             state.judge(row)
         work.run = run
+        work.start_before = work.last_start
         work.run_start = work.last_start = record.now
         work.retry_at = NEVER
         if work.queued:
@@ -120,7 +121,10 @@ def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
         return
     run.open.discard(row.key)
     work.run = None
-    work.last_end = at
+    if told.phase is RunPhase.SKIPPED or told.phase is RunPhase.FINISHED:
+        work.last_start = work.start_before  # it counts as not run
+    else:
+        work.last_end = at
     for check in told.checks:
         take_check(state, row, at, check)
     if told.phase is RunPhase.SUCCEEDED:
@@ -165,10 +169,7 @@ def _failed(state: State, run: OwnRun, row: Row, at: Instant, error: str) -> Non
         work.stopped = True
         work.retry_at = NEVER
         work.stop_release = FOREVER
-        if changed_upstream_end(row) > work.last_start:
-            work.stop_release = max(state.now, at + row.reaction.retry.max_delay)
-            row.plan_at = min(row.plan_at, work.stop_release)
-            state.arm(row)
+        release_stop(state, row)
         for wish in run.wishes:
             state.wishes.failed(wish, row)
     state.judge(row)

@@ -204,6 +204,7 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
             gained = {up: now for up in ups if up not in {before.key for before in row.ups}}
             kept = {up: at for up, at in (row.joined or {}).items() if up in ups}
             row.joined = (kept | gained) or None
+            state.mark(row)
         row.asset = asset
         row.source = not asset.upstreams
         row.ups = tuple(rows[up] for up in ups)

@@ -376,19 +376,27 @@ def refresh_due(state: State, row: Row) -> None:
 
 def news_above(state: State, row: Row) -> None:
     """An upstream of `row` was updated: it may be due now, or its stop may end."""
-    work = row.work
-    if (
-        work is not None
-        and work.stopped
-        and work.stop_release == FOREVER
-        and changed_upstream_end(row) > work.last_start
-    ):
-        work.stop_release = max(state.now, work.last_end + row.reaction.retry.max_delay)
-        row.plan_at = min(row.plan_at, work.stop_release)
-        state.arm(row)
-        state.mark(row)
+    release_stop(state, row)
     if row.due and row.cells and row.reaction.updates_on == "any":
         if row.automatic:
             state.plan(row)
         return
     refresh_due(state, row)
+
+
+def release_stop(state: State, row: Row) -> None:
+    """A stop ends some time after the last run, if an upstream has changed since that run started."""
+    work = row.work
+    if work is None or not work.stopped:
+        return
+    if changed_upstream_end(row) <= work.last_start:
+        release = FOREVER
+    elif work.stop_release == FOREVER:
+        release = max(state.now, work.last_end + row.reaction.retry.max_delay)
+    else:
+        return
+    if release != work.stop_release:
+        work.stop_release = release
+        row.plan_at = min(row.plan_at, release)
+        state.arm(row)
+        state.mark(row)

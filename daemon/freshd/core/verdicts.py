@@ -27,24 +27,24 @@ class Judgement:
     verdict: Verdict
     measure: Measure | None
     until: Instant
-    unknown: bool = False
-    """Some expectation has no value."""
+    unknown: Measure | None = None
+    """The first measure that has no value, if any."""
 
 
 def judge(policy: Policy, row: Row, now: Instant, memo: Memo) -> Judgement:
     """The worst of the policy's expectations; of equals the first by lag, deadline, behind, age."""
     worst: Judgement | None = None
     until = FOREVER
-    unknown = False
+    unknown: Measure | None = None
     for limit in policy.limits:
         found = _judge_limit(policy, limit, row, now, memo)
         until = min(until, found.until)
-        unknown = unknown or found.unknown
+        unknown = _first(unknown, found.unknown)
         worst = _worse(worst, found)
     for deadline in policy.deadlines:
         found = _judge_deadline(policy, deadline, row, now, memo)
         until = min(until, found.until)
-        unknown = unknown or found.unknown
+        unknown = _first(unknown, found.unknown)
         worst = _worse(worst, found)
     if worst is None:
         return Judgement(Verdict.FRESH, None, FOREVER)
@@ -59,9 +59,17 @@ def sustained(
         if since != NEVER and now >= since + sustain:
             later = stale_since + sustain if level is Verdict.WARN and stale_since != NEVER else FOREVER
             return Judgement(level, found.measure, min(found.until, later))
-    shown = Verdict.UNKNOWN if found.unknown else Verdict.FRESH
     coming = [since + sustain for since in (warn_since, stale_since) if since != NEVER]
-    return Judgement(shown, found.measure, min([found.until, *coming]))
+    until = min([found.until, *coming])
+    if found.unknown is not None:
+        return Judgement(Verdict.UNKNOWN, found.unknown, until)
+    return Judgement(Verdict.FRESH, found.measure, until)
+
+
+def _first(one: Measure | None, other: Measure | None) -> Measure | None:
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=MEASURE_ORDER.__getitem__)
 
 
 def _worse(one: Judgement | None, other: Judgement) -> Judgement:
@@ -106,11 +114,11 @@ def limit_instants(limit: Limit, since: Instant) -> tuple[Instant, Instant]:
 
 def _without_value(policy: Policy, measure: Measure, row: Row, now: Instant) -> Judgement:
     if policy.never_updated is None or row.known_since == FOREVER:
-        return Judgement(Verdict.UNKNOWN, measure, FOREVER, unknown=True)
+        return Judgement(Verdict.UNKNOWN, measure, FOREVER, unknown=measure)
     stale_at = row.known_since + policy.never_updated
     if now >= stale_at:
-        return Judgement(Verdict.STALE, measure, FOREVER, unknown=True)
-    return Judgement(Verdict.UNKNOWN, measure, stale_at, unknown=True)
+        return Judgement(Verdict.STALE, measure, FOREVER, unknown=measure)
+    return Judgement(Verdict.UNKNOWN, measure, stale_at, unknown=measure)
 
 
 def _judge_deadline(policy: Policy, deadline: Deadline, row: Row, now: Instant, memo: Memo) -> Judgement:
