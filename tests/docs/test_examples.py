@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sqlite3
@@ -24,6 +25,8 @@ SHOWN = {"", "text", "console", "yaml", "json", "promql", "python", "sql"}
 
 
 PAGES_WITH_BLOCKS = [page for page in pages() if any(blocks(page))]
+PROGRAMS = ("curl", "openssl")
+"""What examples use that a machine may not have."""
 AT_ONCE = 3
 """Pages tried at one time: what they do is mostly waiting for processes of their own."""
 
@@ -52,6 +55,12 @@ def _try(page: Path, folder: Path) -> None:
     folder.mkdir()
     if page.parent.parent.name == "examples":
         shutil.copytree(page.parent, folder, dirs_exist_ok=True)
+    missing = [
+        name for name in PROGRAMS if not shutil.which(name) and any(name in block.text for block in blocks(page))
+    ]
+    if missing:
+        assert not os.environ.get("CI"), f"{missing} are missing; make components installs them"
+        pytest.skip(f"not installed: {missing}")
     shell = Shell(folder)
     try:
         for block in blocks(page):
