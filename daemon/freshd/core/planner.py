@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from freshd.core import runs
 from freshd.core.busy import is_blocked, launchable_from, waits_for
-from freshd.core.freshness import changed_upstream_end, has_news, newest_upstream_end, updated_at
+from freshd.core.freshness import changed_upstream_end, has_news, newest_upstream_end
 from freshd.core.rows import Row, through_virtual
 from freshd.core.state import State
 from freshd.model.asset import AssetKey
@@ -210,7 +210,8 @@ def _made_due(row: Row, members: set[Row]) -> bool:
         return any(read in members for read in through_virtual(up))
 
     if not row.cells:
-        return all(moved(up) or updated_at(up) != NEVER for up in row.ups)
+        reads = (read for up in row.ups for read in through_virtual(up))
+        return all(read in members or read.updated_at != NEVER for read in reads)
     needed = row.reaction.updates_on
     news = {up.key for up in row.ups if moved(up) or has_news(row, up)}
     if needed == "any":
