@@ -409,3 +409,21 @@ def test_a_survey_that_spins_is_broken_off_and_does_not_disturb_reading(
         listener.until(lambda: listener.intake.figures().hangs)
     listener.until(lambda: listener.intake.health().ok)
     listener.until(lambda: listener.intake.figures().lag == {(name, 0): 0})
+
+
+def test_an_error_where_none_was_thought_of_does_not_end_reading(
+    listen: Any, kafka: str, topic: Topic, produce: Produce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = topic()
+    listener = listen(kafka, name)
+    listener.start()
+    listener.until(listener.caught_up.is_set)
+    reader = listener.intake._reader
+    with monkeypatch.context() as patched:
+        failed: list[int] = []
+        patched.setattr(reader, "_read", _raising(SystemExit("a Hung that came too late")))
+        patched.setattr(reader, "_poll", lambda *_: failed.append(1) or _raising(SystemExit("x"))())
+        listener.until(lambda: failed)
+    produce(name, numbered(0, 10))
+    listener.until_count(10)
+    assert listener.texts == texts(0, 10)

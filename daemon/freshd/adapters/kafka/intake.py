@@ -79,9 +79,7 @@ class KafkaIntake:
         )
         self._stopping = threading.Event()
         self._state = (KafkaState.STARTING, now())
-        self._thread = threading.Thread(
-            target=self._reader.run, args=(self._stopping,), name="kafka-intake", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="kafka-intake", daemon=True)
 
     def start(self) -> None:
         """Begin to read; returns at once, also when no broker answers."""
@@ -118,6 +116,14 @@ class KafkaIntake:
             missing_topics=tuple(sorted(survey.missing)) if survey else (),
             silent_topics=self._silent(),
         )
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._reader.run(self._stopping)
+            except BaseException:  # a Hung that came a moment too late, or a bug: reading must go on
+                log.exception("kafka.reader_failed")
+                self._stopping.wait(1.0)
 
     def _judge(self) -> tuple[KafkaState, str]:
         if self._stopping.is_set():

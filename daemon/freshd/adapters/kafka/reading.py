@@ -71,6 +71,7 @@ class Reader:
         self._assignment = assignment
         self._surveyor = surveyor
         self._watching = watchdog.watching
+        self._forget_call = watchdog.forget
         self._counts = counts
         self._translate = translate
         self._put = put
@@ -104,6 +105,7 @@ class Reader:
                 self._read(stopping)
             except (Exception, Hung) as raised:
                 error = raised
+                self._forget_call()
                 self._counts.rebuilds += 1
                 progressed = self._counts.messages.total() > before
                 backoff = FIRST_BACKOFF_S if progressed else min(2 * backoff, LONGEST_BACKOFF_S)

@@ -76,6 +76,7 @@ class Surveyor:
         self._settings = settings
         self._now = now
         self._watching = watchdog.watching
+        self._forget_call = watchdog.forget
         self._every_s = every_s
         self._client = client
         self._admin: KafkaAdminClient | None = None
@@ -137,6 +138,7 @@ class Surveyor:
                 if survey.unreachable or survey.missing:
                     pause = min(RETRY_EVERY_S, pause)
             except (Exception, Hung) as trouble:
+                self._forget_call()
                 self._close()
                 survey, pause, error = None, min(RETRY_EVERY_S, self._every_s), told(trouble)
                 if not self.error:

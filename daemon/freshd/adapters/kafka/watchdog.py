@@ -75,6 +75,11 @@ class Watchdog:
             with self._lock:
                 self._calls.pop(thread, None)
 
+    def forget(self) -> None:
+        """The calling thread is in no call: for after a Hung that broke off the leaving of one."""
+        with self._lock:
+            self._calls.pop(threading.get_ident(), None)
+
     def _run(self) -> None:
         while not self._stop.wait(self._after / SECOND / LOOKS):
             with self._lock:
