@@ -45,7 +45,8 @@ class Flavour:
 PLAIN = Flavour(wishes=0, checks=0, observations=0, foreign_runs=0, repeats=0)
 RICH = Flavour()
 CROWDED = Flavour(span_s=2400, events=(15, 40), derived=(4, 9), late=0.5, foreign_runs=0.25)
-FLAVOURS = {"plain": PLAIN, "rich": RICH, "crowded": CROWDED}
+MEETING = Flavour(span_s=1800, grid_s=20, events=(10, 30), derived=(2, 6))
+FLAVOURS = {"plain": PLAIN, "rich": RICH, "crowded": CROWDED, "meeting": MEETING}
 
 
 def scenario_document(seed: int, flavour: Flavour = RICH, probes: int = 8) -> Document:
@@ -259,7 +260,8 @@ class _Draw:
         return found
 
     def _way(self) -> Document:
-        way: Document = {"takes": f"{self.rng.choice([11, 23, 47, 95, 200])}s"}
+        takes = self.rng.choice([11, 23, 47, 95, 200])
+        way: Document = {"takes": f"{max(1, takes // self.flavour.grid_s) * self.flavour.grid_s}s"}
         if self.chance(self.flavour.failures):
             way["outcome"] = "failed"
         return way

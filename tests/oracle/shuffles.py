@@ -81,12 +81,15 @@ def _event(rng: Random, graph: AssetGraph, n: int, base: Instant = 0) -> Event:
     solid = [key for key, asset in graph.assets.items() if not asset.virtual]
     key = rng.choice(solid)
     end = base + rng.randint(1, SPAN)
-    source = not graph.assets[key].upstreams
-    if source and rng.random() < 0.12:
+    kind = rng.random()
+    if not graph.assets[key].upstreams and key != "s0" and kind < 0.2:
         return Event(EventKind.OBSERVATION, (key,), end, f"e{n}", data_time=end - rng.randint(0, 12))
-    if rng.random() < 0.12:
-        return Event(EventKind.RUN_STARTED, (key,), end, f"e{n}", run_id=f"run{base}{rng.randint(0, 3)}")
-    run_id = f"run{base}{rng.randint(0, 3)}" if rng.random() < 0.15 else ""
+    run_id = ""
+    if kind > 0.75:  # events 2k and 2k + 1 tell of one run, if both turn out to tell of a run
+        made = [other for other in solid if other == "s0" or graph.assets[other].upstreams]
+        key, run_id = made[n // 2 % len(made)], f"run{n // 2}"
+        if n % 2:
+            return Event(EventKind.RUN_STARTED, (key,), end, f"e{n}", run_id=run_id)
     started = end - rng.choice([0, 1, rng.randint(0, 12), rng.randint(0, SPAN)]) if rng.random() < 0.7 else None
     own = end - rng.randint(-2, 15) if rng.random() < 0.25 else None
     return Event(

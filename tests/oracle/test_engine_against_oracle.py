@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from tests.oracle import shuffles
 from tests.oracle.comparing import disagreements
-from tests.oracle.generate import FLAVOURS, scenario_document
+from tests.oracle.generate import FLAVOURS, scenario_document, with_expectations
 from tests.oracle.reading import read_scenario
+
+from freshd.scenarios import run_files
 
 CHUNK = 250
 
@@ -36,11 +41,23 @@ def test_bounded_histories_are_never_fresher_than_the_truth() -> None:
             assert shuffles.not_fresher(row, truth[key]), f"history({seed}, events=(20, 40)): {key} {row} {truth[key]}"
 
 
-@pytest.mark.parametrize("flavour", ["plain", "rich", "crowded"])
+@pytest.mark.parametrize("flavour", sorted(FLAVOURS))
 @pytest.mark.parametrize("chunk", range(4))
 def test_whole_worlds(flavour: str, chunk: int) -> None:
     """Launches, verdicts, causes and incidents of random scenarios, at every instant asked for."""
-    size = 8 if flavour == "crowded" else 20
+    size = 10 if flavour == "crowded" else 25
     for seed in range(chunk * size, (chunk + 1) * size):
         document = scenario_document(seed, FLAVOURS[flavour])
         assert disagreements(read_scenario(document)) == [], f"scenario_document({seed}, {flavour.upper()})"
+
+
+@pytest.mark.parametrize("flavour", sorted(FLAVOURS))
+def test_scenario_files(flavour: str, tmp_path: Path) -> None:
+    """What the generator writes with the oracle's expectations is a scenario file that `freshd test` passes."""
+    documents = [with_expectations(scenario_document(seed, FLAVOURS[flavour])) for seed in range(1000, 1008)]
+    path = tmp_path / "generated.yaml"
+    path.write_text(yaml.safe_dump_all(documents, sort_keys=False), encoding="utf-8")
+    report = run_files([path])
+    assert not report.problems
+    assert [str(failure) for result in report.results for failure in result.failures] == []
+    assert len(report.results) == len(documents)

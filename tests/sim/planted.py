@@ -19,6 +19,7 @@ from freshd.core import (
     checkpoint,
     engine,
     facts,
+    freshness,
     incident_book,
     incidents,
     judging,
@@ -44,6 +45,8 @@ class Planted:
     name: str
     why: str
     plant: Callable[[], AbstractContextManager[Any]]
+    shown_by: int = 0
+    """A seed that showed it when it was planted: tried first."""
 
 
 def _perform_first() -> AbstractContextManager[Any]:
@@ -218,15 +221,15 @@ PLANTED = (
     Planted("the checkpoint leaves assets out", "a restart forgets what was updated", _forgets_records),
     Planted("the checkpoint leaves runs out", "a restart forgets what is in flight", _rows_left_out("runs")),
     Planted("the checkpoint leaves incidents out", "a restart forgets open incidents", _rows_left_out("incident")),
-    Planted("the checkpoint leaves wishes out", "a restart forgets what people asked for", _rows_left_out("wish")),
-    Planted("the checkpoint leaves ids out", "a repeated event counts again after a restart", _rows_left_out("seen")),
+    Planted("the checkpoint leaves wishes out", "a restart forgets what people asked for", _rows_left_out("wish"), 34),
+    Planted("the checkpoint leaves ids out", "a repetition counts again after a restart", _rows_left_out("seen"), 7),
     Planted("the outbox is lost", "a run requested just before a crash never starts", _outbox_lost),
     Planted("one run id for all runs", "the launcher takes the second run for the first", _same_run_id),
-    Planted("the clock goes back", "a restart on a host whose clock is behind rewrites the past", _clock_back),
+    Planted("the clock goes back", "a restart on a host whose clock is behind rewrites the past", _clock_back, 72),
     Planted("outcomes count twice", "an asset is newer than its run", _late_report_counts),
     Planted("a run reads up to its end", "what arrives during a run is lost sight of", _starts_ignored),
     Planted("duplicates count", "one sync is two", _duplicates_count),
-    Planted("the tail of a batch is dropped", "events are lost under load", _input_dropped),
+    Planted("the tail of a batch is dropped", "events are lost under load", _input_dropped, 18),
     Planted("nobody waits", "a diamond is built twice", lambda: patch.object(planner, "waits_for", lambda *_: None)),
     Planted(
         "nothing is blocked",
@@ -293,6 +296,16 @@ PLANTED = (
         "repeated events count after a while",
         lambda: patch.object(state.State, "knows", lambda *_: False),
     ),
+    Planted(
+        "a wave takes all below it",
+        "a model is built before its other input is there",
+        lambda: patch.object(planner, "_joins", _joins_always),
+    ),
+    Planted(
+        "an added upstream counts as read",
+        "a model that never read it shows it as current",
+        lambda: patch.object(freshness, "start_for", lambda row, up, start: start),
+    ),
     Planted("a stuck clock", "deadlines pass unseen", lambda: patch.object(Engine, "next_wake", lambda self: None)),
     Planted(
         "time stands still",
@@ -300,6 +313,10 @@ PLANTED = (
         lambda: patch.object(SimClock, "now", lambda self: self._last or self._stage.now),
     ),
 )
+
+
+def _joins_always(known: Any, row: Any, launcher: str, members: Any) -> bool:
+    return bool(row.automatic and row.asset.launcher == launcher and not row.in_flight)
 
 
 _tell = notices.tell
