@@ -172,6 +172,10 @@ def test_its_files_can_change_while_it_runs(shop: Path, daemon: RunningDaemon) -
     daemon.eventually(lambda: "shop/extract" in [asset for _, asset in runs(shop)])
     daemon.eventually(lambda: current(daemon))
     assert len(runs(shop)) == 4
+    settings = (shop / "freshd.yaml").read_text()
+    (shop / "freshd.yaml").write_text(settings + 'slack: {channel: "#elsewhere"}\n')
+    daemon.signal(signal.SIGHUP)
+    daemon.eventually(lambda: "reload.partial" in daemon.said() and "settings=slack" in daemon.said())
     (shop / "policies.yaml").write_text("policies: [{name: x, select: 1, colour: red}]")
     daemon.signal(signal.SIGHUP)
     daemon.eventually(lambda: "reload.refused" in daemon.said())

@@ -52,6 +52,9 @@ JOIN_S: Final = 30.0
 RESULTS_READ: Final = "catalog/results"
 """The read position that says that the catalogue's results have been taken in."""
 
+AT_START: Final = ("store", "listen", "metrics", "api", "kafka", "ingress", "slack", "log")
+"""Settings that are looked at when the daemon starts, and not by a reload."""
+
 log = structlog.get_logger("freshd.daemon")
 
 
@@ -67,7 +70,7 @@ class Daemon:
 
     def __init__(self, project: Project, clock: Clock, tell: Callable[[str], None] = print) -> None:
         """`tell` takes alerts as text when no Slack token is set."""
-        self.project = project
+        self.project = self._began = self._read = project
         self._clock = clock
         self._tell = tell
         self._orders: SimpleQueue[Order] = SimpleQueue()
@@ -109,7 +112,8 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the files anew and go by them, without losing state. Raises ConfigError; then nothing changes."""
-        self.replace(load_project(self.project.path))
+        self._read = load_project(self.project.path)
+        self.replace(self._read)
 
     def replace(self, project: Project) -> None:
         """Go by another reading of the files: assets, policies, rules and launchers; sockets and store stay."""
@@ -229,6 +233,15 @@ class Daemon:
             log.error("reload.refused", problem=str(error))
         else:
             log.info("reloaded", assets=len(self.project.graph))
+            self._tell_of_restart()
+
+    def _tell_of_restart(self) -> None:
+        """Say which of the settings in the files the daemon does not go by yet."""
+        waiting = [
+            name for name in AT_START if getattr(self._began.settings, name) != getattr(self._read.settings, name)
+        ]
+        if waiting:
+            log.warning("reload.partial", settings=", ".join(waiting), note="they count after a restart")
 
     def _may_end(self) -> bool:
         return self._stopping.is_set() and (self.inbox.empty or self._clock.now() >= self._drained_by)
