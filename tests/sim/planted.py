@@ -305,6 +305,7 @@ PLANTED = (
         "an added upstream counts as read",
         "a model that never read it shows it as current",
         lambda: patch.object(freshness, "start_for", lambda row, up, start: start),
+        34,
     ),
     Planted("a stuck clock", "deadlines pass unseen", lambda: patch.object(Engine, "next_wake", lambda self: None)),
     Planted(
