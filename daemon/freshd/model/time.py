@@ -97,8 +97,8 @@ def parse_instant(text: str) -> Instant:
 
 
 def format_instant(instant: Instant) -> str:
-    """RFC 3339 in UTC, with as many decimals (0, 3 or 6) as the instant needs."""
-    moment = _EPOCH + timedelta(microseconds=instant)
+    """RFC 3339 in UTC, with as many decimals (0, 3 or 6) as the instant needs; beyond the years 1 to 9999 their ends."""
+    moment = _EPOCH + timedelta(microseconds=min(max(instant, _FIRST), _LAST))
     micros = instant % SECOND
     spec = "seconds" if not micros else "milliseconds" if micros % 1_000 == 0 else "microseconds"
     return moment.isoformat(timespec=spec).replace("+00:00", "Z")
