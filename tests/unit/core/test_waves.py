@@ -59,25 +59,63 @@ LINES = [
     Line("08 its diamond half goes, the join waits", "r; a < r; b < r; d < a b", "a | b", by={"b": "other"}),
     Line("09 not a manual one, but what else there is", "r; a < r; b < a; c < a", "a c", {"b": MANUAL}),
     Line("10 below a manual one nothing is made due", "r; a < r; b < a; c < b", "a", {"b": MANUAL}),
-    Line("11 updates_on all: both members", "r; a < r; b < r; d < a b", "a b d", {"d": replace(EAGER, updates_on="all")}),
-    Line("12 updates_on all: one has nothing new", "r; q; a < r; b < q; d < a b", "a",
-         {"d": replace(EAGER, updates_on="all")}),
-    Line("13 updates_on all: the other has news that it has not read", "r; q; a < r; b < q; d < a b", "a d",
-         {"d": replace(EAGER, updates_on="all")}, before=(update("b", 80),)),
+    Line(
+        "11 updates_on all: both members", "r; a < r; b < r; d < a b", "a b d", {"d": replace(EAGER, updates_on="all")}
+    ),
+    Line(
+        "12 updates_on all: one has nothing new",
+        "r; q; a < r; b < q; d < a b",
+        "a",
+        {"d": replace(EAGER, updates_on="all")},
+    ),
+    Line(
+        "13 updates_on all: the other has news that it has not read",
+        "r; q; a < r; b < q; d < a b",
+        "a d",
+        {"d": replace(EAGER, updates_on="all")},
+        before=(update("b", 80),),
+    ),
     Line("14 updates_on named ones", "r; q; a < r; b < q; d < a b", "a", {"d": replace(EAGER, updates_on=("b",))}),
     Line("15 not inside its min_interval", "r; a < r; b < a", "a", {"b": replace(EAGER, min_interval=200 * M)}),
-    Line("16 debounce is not asked of what goes with it", "r; a < r; b < a", "a b", {"b": replace(EAGER, debounce=30 * M)}),
-    Line("17 not what is in flight", "r; a < r; b < a", "a", before=(event(EventKind.RUN_STARTED, "b", 90, run_id="x"),)),
-    Line("18 not what waits for a run outside", "r; q; a < r; x < q; d < a x", "a", {"x": MANUAL}, {"x": "other"},
-         (event(EventKind.RUN_STARTED, "x", 90, run_id="x"),)),
-    Line("19 a source in flight is waited for by nobody", "r; q; a < r; d < a q", "a d",
-         before=(event(EventKind.RUN_STARTED, "q", 90, run_id="x"),)),
-    Line("20 not below a failed blocking check outside", "r; q; a < r; d < a q", "a", before=(check("q", 90, False, True),)),
-    Line("21 unless it goes on regardless", "r; q; a < r; d < a q", "a d", {"d": replace(EAGER, go_on=True)},
-         before=(check("q", 90, False, True),)),
+    Line(
+        "16 debounce is not asked of what goes with it",
+        "r; a < r; b < a",
+        "a b",
+        {"b": replace(EAGER, debounce=30 * M)},
+    ),
+    Line(
+        "17 not what is in flight", "r; a < r; b < a", "a", before=(event(EventKind.RUN_STARTED, "b", 90, run_id="x"),)
+    ),
+    Line(
+        "18 not what waits for a run outside",
+        "r; q; a < r; x < q; d < a x",
+        "a",
+        {"x": MANUAL},
+        {"x": "other"},
+        (event(EventKind.RUN_STARTED, "x", 90, run_id="x"),),
+    ),
+    Line(
+        "19 a source in flight is waited for by nobody",
+        "r; q; a < r; d < a q",
+        "a d",
+        before=(event(EventKind.RUN_STARTED, "q", 90, run_id="x"),),
+    ),
+    Line(
+        "20 not below a failed blocking check outside",
+        "r; q; a < r; d < a q",
+        "a",
+        before=(check("q", 90, False, True),),
+    ),
+    Line(
+        "21 unless it goes on regardless",
+        "r; q; a < r; d < a q",
+        "a d",
+        {"d": replace(EAGER, go_on=True)},
+        before=(check("q", 90, False, True),),
+    ),
     Line("22 a static one in between carries nothing", "r; a < r; s =< a; d < s", "a", {"s": MANUAL}),
     Line("23 what it makes due twice over goes once", "r; a < r; b < a; c < a b; d < a b c", "a b c d"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.number)
