@@ -28,6 +28,8 @@ CHANGED: Final = 1
 OBSERVED: Final = 2
 NAMED: Final = 4
 """The update carried a run id."""
+OWN_TIME: Final = 8
+"""The update said itself how far its data reaches."""
 
 Cells: TypeAlias = "array[int]"
 

@@ -22,7 +22,7 @@ from freshd.core.freshness import (
     reach,
     start_for,
 )
-from freshd.core.history import CHANGED, FLAGS, MISSED, NAMED, OBSERVED, START, TIME, WIDTH
+from freshd.core.history import CHANGED, FLAGS, MISSED, NAMED, OBSERVED, OWN_TIME, START, TIME, WIDTH
 from freshd.core.rows import EMPTY, Row, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
@@ -52,6 +52,8 @@ def take_update(
     else:
         time = FOREVER
     flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
+    if data_time is not None:
+        flags |= OWN_TIME
     cells = row.cells
     if cells is EMPTY:
         cells = row.cells = history.empty()
@@ -268,6 +270,8 @@ def spread_missed(state: State, row: Row, end: Instant) -> None:
     looked_through: set[Row] = set()
     while stack:
         up = stack.pop()
+        if not up.asset.virtual:
+            looked_through.clear()  # what shows `up` has to be looked through anew
         for kid in up.kids:
             lowered = kid.first > end
             if lowered:
@@ -340,7 +344,7 @@ def later_start(state: State, row: Row, end: Instant, start: Instant) -> None:
     cells = row.cells
     for offset in range(0, len(cells), WIDTH):
         if cells[offset] == end and cells[offset + START] > start and cells[offset + FLAGS] & NAMED:
-            if row.source and not row.asset.watermark_only and cells[offset + TIME] == cells[offset + START]:
+            if row.source and not row.asset.watermark_only and not cells[offset + FLAGS] & OWN_TIME:
                 cells[offset + TIME] = start
             cells[offset + START] = start
             break
