@@ -40,9 +40,9 @@ class Decisions:
         self.became_due: dict[AssetKey, Instant] = {}
         self.was_blocked: set[AssetKey] = set()
         self.unblocked_at: dict[AssetKey, Instant] = {}
-        self.dropped_retry: set[str] = set()
-        self.stop_ended: set[str] = set()
-        self.hurried: set[str] = set()
+        self.dropped_retry: set[tuple[str, AssetKey]] = set()
+        self.stop_ended: set[tuple[str, AssetKey]] = set()
+        self.hurried: set[tuple[str, AssetKey]] = set()
         """Failed runs whose retry a wish made since does not wait for."""
         self.wishes = Wishes(charter)
 
@@ -84,7 +84,7 @@ class Decisions:
     def retry_at(self, key: AssetKey) -> Instant | None:
         """When the failed last run is tried again; None if no retry is pending."""
         run = self.last_run(key)
-        if run is None or run.end is None or run.succeeded or run.run_id in self.dropped_retry:
+        if run is None or run.end is None or run.succeeded or run.name in self.dropped_retry:
             return None
         if run.attempt >= self.attempts(run):
             return None
@@ -94,9 +94,9 @@ class Decisions:
     def exhausted(self, key: AssetKey) -> OwnRun | None:
         """The last run, if it used up the attempts and nothing has ended the stop since."""
         run = self.last_run(key)
-        if run is None or run.end is None or run.succeeded or run.run_id in self.stop_ended:
+        if run is None or run.end is None or run.succeeded or run.name in self.stop_ended:
             return None
-        return run if run.attempt >= self.attempts(run) and run.run_id not in self.dropped_retry else None
+        return run if run.attempt >= self.attempts(run) and run.name not in self.dropped_retry else None
 
     def stopped(self, key: AssetKey) -> bool:
         return self.exhausted(key) is not None
@@ -170,7 +170,7 @@ class Decisions:
         for key in self.charter.graph.assets:
             run = self.exhausted(key)
             if run is not None and self._stop_over(run):
-                self.stop_ended.add(run.run_id)
+                self.stop_ended.add(run.name)
             self.wishes.take_outcomes(self.facts.own_runs(key), self.attempts)
             due, was_due = self.due(key), key in self.became_due
             if due:
@@ -180,7 +180,7 @@ class Decisions:
             last = self.last_run(key)
             held = last is not None and self.wishes.served_by(last) and not was_due
             if last is not None and self.retry_at(key) is not None and not due and not held:
-                self.dropped_retry.add(last.run_id)
+                self.dropped_retry.add(last.name)
         for key in self.charter.graph.assets:
             if self.blocked(key):
                 self.was_blocked.add(key)
@@ -199,10 +199,10 @@ class Decisions:
         for key in planned.planned:
             stopped = self.exhausted(key)
             if stopped is not None:
-                self.stop_ended.add(stopped.run_id)
+                self.stop_ended.add(stopped.name)
             last = self.last_run(key)
             if last is not None and self.retry_at(key) is not None:
-                self.hurried.add(last.run_id)
+                self.hurried.add(last.name)
 
     # -- launching
 
@@ -222,7 +222,7 @@ class Decisions:
         forced = self.from_(key) + reaction.max_wait
         waiting = any(self.waits(key, p) for p in self.fresh.up(key))
         last, retry = self.last_run(key), self.retry_at(key)
-        if retry is not None and last is not None and last.run_id not in self.hurried:
+        if retry is not None and last is not None and last.name not in self.hurried:
             ready = retry if waiting is False else FOREVER
             return min(ready, max(retry, forced)), [retry, forced]
         spaced = NEVER if last is None else last.requested + reaction.min_interval
@@ -268,10 +268,17 @@ class Decisions:
         if not made:
             return False
         if self.fresh.updated_at(key, self.now) is None:
-            return all(p in made or self.fresh.updated_at(p, self.now) is not None for p in up)
+            return all(self._will_have(p, run) for p in up)
         unread = {p for p in up if p in made or self.fresh.unread(key, p, self.now)}
         wanted = self.reaction(key).updates_on
         return bool(unread) if wanted == "any" else unread >= (set(up) if wanted == "all" else set(wanted))
+
+    def _will_have(self, p: AssetKey, run: set[AssetKey]) -> bool:
+        """Whether an upstream has an update, or will have once the run is over."""
+        if p in run or self.fresh.updated_at(p, self.now) is not None:
+            return True
+        up = self.fresh.up(p)
+        return self.charter.graph.assets[p].virtual and bool(up) and all(self._will_have(q, run) for q in up)
 
     def _waits_outside(self, key: AssetKey, p: AssetKey, run: set[AssetKey]) -> bool:
         """Whether it waits for something that is not in the run, or that the run will put on its way."""
@@ -302,7 +309,7 @@ class Decisions:
         if self.in_flight(key) or self.blocked(key):
             return FOREVER
         last, retry = self.last_run(key), self.retry_at(key)
-        return NEVER if last is None or retry is None or last.run_id in self.hurried else retry
+        return NEVER if last is None or retry is None or last.name in self.hurried else retry
 
     def next_looks(self) -> list[Instant]:
         """Instants after now at which something may be decided without news."""

@@ -48,6 +48,11 @@ class OwnRun:
     changed: bool = True
 
     @property
+    def name(self) -> tuple[str, AssetKey]:
+        """It alone: several assets of a wave share a run id."""
+        return self.run_id, self.asset
+
+    @property
     def start(self) -> Instant:
         """s(u) of the update that it makes."""
         return self.requested if self.began is None else self.began

@@ -124,6 +124,9 @@ class _Draw:
         self.flavour = flavour
         self._ids = 0
         self._static: set[str] = set()
+        self._looked_at: set[str] = set()
+        self._run_by_others: set[str] = set()
+        """Not both for one asset: a start told late could make an old look at the data tell something after all."""
         self._unnamed: set[str] = set()
         """Assets with a run of others that has no id: a second one could not be told from it."""
 
@@ -353,9 +356,13 @@ class _Draw:
 
     def _observation(self, at: int, assets: list[Document]) -> list[Document]:
         sources = [entry["key"] for entry in assets if not entry.get("upstreams")]
+        key = self.rng.choice(sources)
+        if key in self._run_by_others:
+            return [self._update(at, key)]
+        self._looked_at.add(key)
         line: Document = {
             "at": f"{at}s",
-            "observation": self.rng.choice(sources),
+            "observation": key,
             "id": self._id(),
             "data_time": f"{max(0, at - self.seconds(0, 600))}s",
         }
@@ -364,6 +371,9 @@ class _Draw:
     def _foreign_run(self, at: int, assets: list[Document]) -> list[Document]:
         """A run of others: its start, and often its end, in any order of arrival."""
         key = self._updatable(assets)
+        if key in self._looked_at:
+            return [self._update(at, key)]
+        self._run_by_others.add(key)
         end = at + self.seconds(5, 400)
         run = {} if key not in self._unnamed and self.chance(0.2) else {"run_id": f"job-{self._id()}"}
         if not run:

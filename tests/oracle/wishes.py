@@ -21,8 +21,6 @@ class Wished:
     number: int
     planned: tuple[AssetKey, ...]
     """In topological order."""
-    after: dict[AssetKey, frozenset[AssetKey]]
-    """The planned upstreams of each, virtual ones read through."""
     done: set[AssetKey] = field(default_factory=set)
     failed: AssetKey = ""
 
@@ -38,7 +36,7 @@ class Wishes:
     def __init__(self, charter: Charter) -> None:
         self.charter = charter
         self.all: list[Wished] = []
-        self._told: set[str] = set()
+        self._told: set[tuple[str, AssetKey]] = set()
 
     def plan(
         self, named: Sequence[AssetKey], due: Callable[[AssetKey], bool], never: Callable[[AssetKey], bool]
@@ -55,7 +53,6 @@ class Wishes:
                     todo.append(up)
         planned: list[AssetKey] = []
         shown: dict[AssetKey, frozenset[AssetKey]] = {}
-        after: dict[AssetKey, frozenset[AssetKey]] = {}
         for key, asset in assets.items():
             if key not in wanted:
                 continue
@@ -63,11 +60,10 @@ class Wishes:
             through = asset.virtual and key not in named
             if asset.launcher and not through and (key in named or never(key) or due(key) or above):
                 planned.append(key)
-                after[key] = above
                 shown[key] = frozenset({key})
             else:
                 shown[key] = above
-        wished = Wished(len(self.all), tuple(planned), after)
+        wished = Wished(len(self.all), tuple(planned))
         self.all.append(wished)
         return wished
 
@@ -75,13 +71,24 @@ class Wishes:
         """An asset is gone: wishes plan it no more."""
         for wished in self.all:
             wished.planned = tuple(planned for planned in wished.planned if planned != key)
-            wished.after = {asset: above - {key} for asset, above in wished.after.items() if asset != key}
 
     def ready(self, key: AssetKey) -> tuple[int, ...]:
         """The open wishes that a run of this asset would serve now."""
         return tuple(
-            w.number for w in self.all if w.open and key in w.after and key not in w.done and w.after[key] <= w.done
+            w.number
+            for w in self.all
+            if w.open and key in w.planned and key not in w.done and self._planned_above(w, key) <= w.done
         )
+
+    def _planned_above(self, wished: Wished, key: AssetKey) -> set[AssetKey]:
+        """The planned upstreams of an asset, virtual ones that are not planned read through."""
+        above: set[AssetKey] = set()
+        for up in self.charter.graph.assets[key].upstreams:
+            if up in wished.planned:
+                above.add(up)
+            elif self.charter.graph.assets[up].virtual:
+                above |= self._planned_above(wished, up)
+        return above
 
     def served_by(self, run: OwnRun) -> bool:
         """Whether a run serves a wish that is still open."""
@@ -90,9 +97,9 @@ class Wishes:
     def take_outcomes(self, runs: Sequence[OwnRun], attempts: Callable[[OwnRun], int]) -> None:
         """What has ended counts, once."""
         for run in runs:
-            if run.end is None or run.run_id in self._told:
+            if run.end is None or run.name in self._told:
                 continue
-            self._told.add(run.run_id)
+            self._told.add(run.name)
             for number in run.wishes:
                 if run.succeeded:
                     self.all[number].done.add(run.asset)
