@@ -176,6 +176,7 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     take_up(state, state.rows)
     for name, value in sorted(incidents, key=lambda item: item[1]["closed_at"] or 0):
         _restore_incident(state, name, value)
+    state.book.look_again()
 
 
 def _restore_engine(state: State, value: dict[str, Any]) -> None:
@@ -263,7 +264,6 @@ def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:
         incident.channels[channel] = ChannelState(generation, notice, in_flight, handle)
         if in_flight and notice is not None:
             book.under_way[notice.notice_id] = (name, channel)
-    book.unsettled.add(name)  # the charter may be another: members may be gone
     if incident.closed_at is None:
         book.incidents[name] = incident
         book.main.setdefault(incident.cause, incident)

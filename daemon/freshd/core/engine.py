@@ -164,6 +164,7 @@ class Engine:
         before = self._judging.watched_pairs()
         added, removed, rewired = link(state, charter, state.now)
         self._judging.forget_gone(before)
+        state.book.look_again()
         for key in added:
             state.rows[key].known_since = state.now
             state.mark(state.rows[key])

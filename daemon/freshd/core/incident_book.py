@@ -151,6 +151,11 @@ class IncidentBook:
             self.closed[incident.id] = incident
         return incident
 
+    def look_again(self) -> None:
+        """The charter may be another: every incident's members, severity and channels are looked at again."""
+        self.unsettled.update(self.incidents)
+        self.stale.update(self.incidents)
+
     def _take_out(self, incident: Incident, key: tuple[str, str, str]) -> None:
         pair = incident.members.pop(key, None)
         if pair is not None:

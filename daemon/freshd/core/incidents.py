@@ -10,7 +10,7 @@ Only records change anything; nothing here tells anybody (notices.py does).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from freshd.core.incident_book import Incident, IncidentBook
@@ -89,6 +89,7 @@ def _settle(state: State, emit: Emit) -> None:
             if name in book.incidents and not book.incidents[name].causes.get(book.incidents[name].cause)
         ]
         if not todo:
+            _grade(state, emit)
             book.unsettled.clear()
             return
         settled: list[Incident] = []
@@ -103,6 +104,26 @@ def _settle(state: State, emit: Emit) -> None:
             for other in same[1:]:
                 _merge(state, same[0], other, emit)
             _draw_in(state, same[0], emit)
+
+
+def _grade(state: State, emit: Emit) -> None:
+    """What an incident's policies say of its severity may be another since the charter was replaced."""
+    book = state.book
+    for name in sorted(book.unsettled & book.incidents.keys()):
+        incident = book.incidents[name]
+        if incident.members and incident.severity is not _severity(state, incident.by_policy):
+            _emit(state, incident, emit)
+
+
+def _severity(state: State, members: Mapping[str, int]) -> Severity | None:
+    """The worst of the policies with members that alert; None: none does."""
+    known = state.charter.policies
+    severities = [
+        policy.alert.severity
+        for name, count in members.items()
+        if count > 0 and (policy := known.get(name)) is not None and policy.alert is not None
+    ]
+    return max(severities, key=SEVERITIES.index, default=None)
 
 
 def _heaviest(incident: Incident) -> str:
@@ -203,18 +224,13 @@ def _emit(
     count = len(incident.members) - len(gone)
     count += sum((m.policy, m.asset, m.partition) not in incident.members for m in came)
     first = _first(incident, main, gone, came)
-    severities = [
-        policy.alert.severity
-        for name, members in policies.items()
-        if members > 0 and (policy := state.charter.policies.get(name)) is not None and policy.alert is not None
-    ]
     emit(
         IncidentChanged(
             now=state.now,
             incident=incident.id,
             cause=main,
             reason=first[3] if first is not None else incident.reason,
-            severity=max(severities, key=SEVERITIES.index, default=None) if count else incident.severity,
+            severity=_severity(state, policies) if count else incident.severity,
             opened_at=incident.opened_at,
             closed_at=None if count else closed_at or state.now,
             reopened=incident.reopened,
