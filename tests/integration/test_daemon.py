@@ -229,6 +229,7 @@ def test_while_the_store_is_locked_nothing_is_lost_and_nobody_is_told_a_lie(shop
             assert {answer.result().status_code for answer in asked} == {503}
         assert runs(shop) == []
         other.execute("ROLLBACK")
+    daemon.eventually(lambda: httpx.get(f"{daemon.url}/api/assets", timeout=60).is_success)
     daemon.eventually(lambda: current(daemon))
     assert len(runs(shop)) == 3
     assert daemon.get("/readyz")["ok"]
