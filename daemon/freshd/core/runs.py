@@ -224,6 +224,7 @@ def others_started(state: State, row: Row, run: str, start: Instant) -> None:
         others[run] = min(others[run], start)
     elif row.ended_at > start or _updated_without_id_after(row, start):
         _keep_start(row, run, start)
+        state.mark(row)
         return
     else:
         row.others = {**others, run: start}

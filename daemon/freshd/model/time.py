@@ -97,7 +97,7 @@ def parse_instant(text: str) -> Instant:
 
 
 def format_instant(instant: Instant) -> str:
-    """RFC 3339 in UTC, with as many decimals (0, 3 or 6) as needed; what lies beyond the years 1 to 9999 as their ends."""
+    """RFC 3339 in UTC, with 0, 3 or 6 decimals as needed; what lies beyond the years 1 to 9999 as their ends."""
     moment = _EPOCH + timedelta(microseconds=min(max(instant, _FIRST), _LAST))
     micros = instant % SECOND
     spec = "seconds" if not micros else "milliseconds" if micros % 1_000 == 0 else "microseconds"
