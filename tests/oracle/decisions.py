@@ -44,6 +44,9 @@ class Decisions:
         self.stop_ended: set[tuple[str, AssetKey]] = set()
         self.hurried: set[tuple[str, AssetKey]] = set()
         """Failed runs whose retry a wish made since does not wait for."""
+        self.queued: set[AssetKey] = set()
+        self.unqueued_at: dict[AssetKey, Instant] = {}
+        self._running: set[str] = set()
         self.wishes = Wishes(charter)
 
     def forget(self, key: AssetKey) -> None:
@@ -51,6 +54,8 @@ class Decisions:
         self.became_due.pop(key, None)
         self.unblocked_at.pop(key, None)
         self.was_blocked.discard(key)
+        self.queued.discard(key)
+        self.unqueued_at.pop(key, None)
         self.wishes.forget(key)
 
     # -- what is asked of an asset
@@ -119,7 +124,13 @@ class Decisions:
         if key not in self.became_due:
             return self.now
         ended = max((run.end for run in self.facts.own_runs(key) if run.end is not None), default=NEVER)
-        return max(self.became_due[key], ended, self.unblocked_at.get(key, NEVER), self.started)
+        return max(
+            self.became_due[key],
+            ended,
+            self.unblocked_at.get(key, NEVER),
+            self.unqueued_at.get(key, NEVER),
+            self.started,
+        )
 
     def waits(self, key: AssetKey, p: AssetKey, without: Collection[AssetKey] = ()) -> bool:
         """Whether a due asset waits for an upstream: for its run, for what makes it, for its checks' results."""
@@ -167,6 +178,11 @@ class Decisions:
     def observe(self, now: Instant, fresh: Freshness) -> None:
         """Take note of what is recorded by the daemon's clock, once everything of this instant is known."""
         self.now, self.fresh = now, fresh
+        running = {run.run_id for run in self.facts.runs if run.end is None}
+        if self._running - running:  # a launcher has a place again: all who queue for it look again
+            self.unqueued_at.update(dict.fromkeys(self.queued, now))
+            self.queued.clear()
+        self._running = running
         for key in self.charter.graph.assets:
             run = self.exhausted(key)
             if run is not None and self._stop_over(run):
@@ -234,11 +250,20 @@ class Decisions:
         """The first run to start now, upstreams first; what is wished for needs no other ground."""
         for key in self.charter.graph.assets:
             wished = self.wishes.ready(key)
-            if wished and self.wish_at(key) <= self.now:
-                return Launch(key, self.next_attempt(key), wished)
-            if self.launch_at(key)[0] <= self.now:
-                return Launch(key, self.next_attempt(key))
+            by_wish = bool(wished) and self.wish_at(key) <= self.now
+            if not by_wish and self.launch_at(key)[0] > self.now:
+                continue
+            if self._has_place(key):
+                self.queued.discard(key)
+                return Launch(key, self.next_attempt(key), wished if by_wish else ())
+            self.queued.add(key)
         return None
+
+    def _has_place(self, key: AssetKey) -> bool:
+        """Whether its launcher takes one more run."""
+        traits = self.charter.launchers.get(self.charter.graph.assets[key].launcher)
+        running = {run.run_id for run in self.facts.runs if run.end is None}
+        return traits is None or not traits.limit or len(running) < traits.limit
 
     def joins(self, key: AssetKey, run: set[AssetKey]) -> bool:
         """Whether an asset goes with a wave: the run itself will make it due, and it waits for nothing else."""

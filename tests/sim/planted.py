@@ -297,6 +297,11 @@ PLANTED = (
         lambda: patch.object(state.State, "knows", lambda *_: False),
     ),
     Planted(
+        "a launcher's limit is forgotten",
+        "forty models hit the warehouse at once",
+        lambda: patch.object(planner, "_has_place", lambda *_: True),
+    ),
+    Planted(
         "a wave takes all below it",
         "a model is built before its other input is there",
         lambda: patch.object(planner, "_joins", _joins_always),

@@ -82,7 +82,8 @@ class Simulation:
         self.rng = Random(f"simulation {seed}")
         wave = Random(f"wave {seed}").random() < WAVE_SHARE
         self.scenario = read_scenario(scenario_document(seed, WAVES if wave else SMALL, probes=0))
-        launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave)}
+        limit = Random(f"limit {seed}").choice([0, 0, 0, 0, 1, 2])
+        launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave, limit=0 if wave else limit)}
         self._settings = partial(dataclasses.replace, limits=LIMITS, launchers=launchers)
         self.charter: Charter = self._settings(self.scenario.charter)
         drawn = draw_faults(self.rng) if faults is None else faults
