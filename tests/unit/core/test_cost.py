@@ -1,0 +1,115 @@
+"""What a step costs, counted in rows looked at: by what an event changes, never by how many assets there are."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from tests.unit.core.play import update
+
+from freshd.core import engine as engine_module
+from freshd.core.engine import TIMERS_PER_STEP, Engine
+from freshd.model.asset import Asset
+from freshd.model.effects import LaunchRun
+from freshd.model.graph import build_graph
+from freshd.model.inputs import Input, RunPhase, RunReport, Started
+from freshd.model.policy import Alert, Charter, Limit, Measure, Policy, Reaction, ReactionKind
+from freshd.model.time import MINUTE
+
+M = MINUTE
+SMALL, LARGE = 60, 20_000
+CORE = str(Path(engine_module.__file__).parent)
+
+
+def world(sources: int, everywhere: bool = True) -> Engine:
+    """Sources with a chain of three eager assets each, all under one policy."""
+    assets = []
+    for number in range(sources):
+        assets += [
+            Asset(f"r{number}"),
+            Asset(f"a{number}", (f"r{number}",), launcher="go"),
+            Asset(f"b{number}", (f"a{number}",), launcher="go"),
+            Asset(f"c{number}", (f"b{number}",), launcher="go"),
+        ]
+    graph = build_graph(assets)
+    policy = Policy("p", (Limit(Measure.LAG, 10 * M, 20 * M), Limit(Measure.BEHIND, None, 20 * M)), alert=Alert())
+    eager = Reaction(ReactionKind.EAGER)
+    engine = Engine(
+        Charter(
+            graph,
+            {"p": policy},
+            {"p": tuple(sorted(graph.assets))},
+            {key: eager for key in graph.assets if key[0] != "r"},
+        )
+    )
+    engine.step(0, [Started(False)])
+    now = M
+    inputs: Sequence[Input] = [update(f"r{number}", 1) for number in range(sources)]
+    while inputs:
+        runs = [effect for effect in engine.step(now, inputs).effects if isinstance(effect, LaunchRun)]
+        now += 1
+        inputs = [
+            RunReport(run.run_id, phase, now) for run in runs for phase in (RunPhase.SUCCEEDED, RunPhase.FINISHED)
+        ]
+    list(engine.changed_state())
+    return engine
+
+
+def spent(engine: Engine, minute: float, *inputs: Input) -> tuple[Counter[str], int]:
+    """Calls of the core's functions in one step, and the rows that the next checkpoint writes."""
+    calls: Counter[str] = Counter()
+
+    def count(frame: FrameType, what: str, _: object) -> None:
+        if what == "call" and CORE in frame.f_code.co_filename:
+            calls[frame.f_code.co_qualname] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        engine.step(round(minute * M), inputs)
+    finally:
+        sys.setprofile(before)
+    return calls, sum(kind == "asset" for kind, _, _ in engine.changed_state())
+
+
+STORY: dict[str, Callable[[Engine], list[Input]]] = {
+    "an update of a source": lambda engine: [update("r7", 2)],
+    "the end of the run that it leads to": lambda engine: [
+        RunReport(effect.run_id, RunPhase.SUCCEEDED, 2 * M + 1)
+        for effect in engine.unconfirmed()
+        if isinstance(effect, LaunchRun)
+    ],
+    "a late update of a source": lambda engine: [update("r8", 0.5)],
+    "an update that changed nothing": lambda engine: [update("r9", 2, changed=False)],
+    "nothing": lambda engine: [],
+}
+
+
+@pytest.fixture(scope="module")
+def large() -> Engine:
+    return world(LARGE // 4)
+
+
+def test_a_step_looks_at_what_an_event_changes_not_at_the_graph(large: Engine) -> None:
+    small = world(SMALL // 4)
+    for number, (what, said) in enumerate(STORY.items()):
+        minute = 3 + number / 100
+        few = spent(small, minute, *said(small))
+        many = spent(large, minute, *said(large))
+        assert few == many, what
+        assert sum(many[0].values()) <= 400, what
+        assert many[1] <= 6, what
+
+
+def test_a_deadline_looks_at_the_rows_whose_instant_has_come(large: Engine) -> None:
+    """Nothing is looked at before; then, of 20,000 assets, those that turn: all but the ones updated since."""
+    assert spent(large, 10.9)[0]["Judging._judge_row"] == 0
+    assert large.next_wake() == 11 * M
+    calls, written = spent(large, 11)
+    assert 0 < calls["Judging._judge_row"] <= 2 * TIMERS_PER_STEP
+    assert 0 < written <= TIMERS_PER_STEP
+    assert large.next_wake() == 11 * M, "the rest is looked at in the next step"
