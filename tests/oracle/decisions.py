@@ -178,7 +178,7 @@ class Decisions:
     def observe(self, now: Instant, fresh: Freshness) -> None:
         """Take note of what is recorded by the daemon's clock, once everything of this instant is known."""
         self.now, self.fresh = now, fresh
-        running = {run.run_id for run in self.facts.runs if run.end is None}
+        running = self.facts.running()
         if self._running - running:  # a launcher has a place again: all who queue for it look again
             self.unqueued_at.update(dict.fromkeys(self.queued, now))
             self.queued.clear()
@@ -262,8 +262,7 @@ class Decisions:
     def _has_place(self, key: AssetKey) -> bool:
         """Whether its launcher takes one more run."""
         traits = self.charter.launchers.get(self.charter.graph.assets[key].launcher)
-        running = {run.run_id for run in self.facts.runs if run.end is None}
-        return traits is None or not traits.limit or len(running) < traits.limit
+        return traits is None or not traits.limit or len(self.facts.running()) < traits.limit
 
     def joins(self, key: AssetKey, run: set[AssetKey]) -> bool:
         """Whether an asset goes with a wave: the run itself will make it due, and it waits for nothing else."""

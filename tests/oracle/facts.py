@@ -67,13 +67,20 @@ class Facts:
     runs: list[OwnRun] = field(default_factory=list)
     graphs: list[tuple[Instant, AssetGraph]] = field(default_factory=list)
     """Each graph with the instant from which it holds; empty: `graph` always did."""
+    orphans: set[str] = field(default_factory=set)
+    """Runs in flight of assets that are gone."""
     completeness: Mapping[AssetKey, float] = field(default_factory=dict)
     lost_after: Duration = 6 * 3_600_000_000
 
     def forget(self, key: AssetKey) -> None:
         """An asset is gone: what was told of it counts no more."""
         self.events = [event for event in self.events if event.assets != (key,)]
+        self.orphans |= {run.run_id for run in self.runs if run.asset == key and run.end is None}
         self.runs = [run for run in self.runs if run.asset != key]
+
+    def running(self) -> set[str]:
+        """The ids of the daemon's own runs that take a place at their launcher."""
+        return self.orphans | {run.run_id for run in self.runs if run.end is None}
 
     def of(self, key: AssetKey, *kinds: EventKind) -> list[Event]:
         """The events of some kinds that are about an asset."""

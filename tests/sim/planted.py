@@ -300,6 +300,7 @@ PLANTED = (
         "a launcher's limit is forgotten",
         "forty models hit the warehouse at once",
         lambda: patch.object(planner, "_has_place", lambda *_: True),
+        32,
     ),
     Planted(
         "a wave takes all below it",

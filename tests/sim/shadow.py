@@ -43,7 +43,7 @@ class Shadow(World):
 
     def turn(self, now: Instant, inputs: Sequence[Input], records: Sequence[Record]) -> None:
         """Everything of one durable step of the engine."""
-        self.now = max(self.now, now)
+        self.now = now
         self._requested = {key: r.run.run_id for r in records if isinstance(r, RunRequested) for key in r.run.assets}
         for said in inputs:
             if isinstance(said, Started):
@@ -69,7 +69,7 @@ class Shadow(World):
         """From this instant on the world is this one; what is gone is forgotten."""
         if charter is self.charter:
             return
-        self.now = max(self.now, now)
+        self.now = now
         before, graph = self.charter.graph, charter.graph
         self.charter = self.decisions.charter = self.decisions.wishes.charter = charter
         self.facts.graphs = [*(self.facts.graphs or [(NEVER, before)]), (self.now, graph)]
@@ -100,6 +100,8 @@ class Shadow(World):
 
     def _outcome(self, told: RunReport) -> None:
         """A report counts for the members of the run that have no outcome yet."""
+        if told.phase not in (RunPhase.QUEUED, RunPhase.STARTED):
+            self.facts.orphans.discard(told.run_id)
         for run in list(self.facts.runs):
             if run.run_id != told.run_id or run.end is not None or told.asset not in ("", run.asset):
                 continue

@@ -71,8 +71,9 @@ class Watched(Engine):
     told: tuple[Instant, Sequence[Input]] = (0, ())
 
     def step(self, now: Instant, inputs: Sequence[Input]) -> Step:
-        self.told = (now, tuple(inputs))
-        return super().step(now, inputs)
+        step = super().step(now, inputs)
+        self.told = (self._state.now, tuple(inputs))  # its own now: what was not durable is forgotten, the time too
+        return step
 
 
 class Simulation:
