@@ -95,7 +95,8 @@ def _cause(state: State, row: Row, at: Instant) -> tuple[str, str, tuple[AssetKe
     if worst is None:
         return "", "", ()
     if worst.incident:
-        return worst.cause, worst.reason, tuple(step.key for step in worst.path)
+        path = worst.path[:1] if worst.state in ("failed", "sync_failed") else worst.path
+        return worst.cause, worst.reason, tuple(step.key for step in path)
     if not worst.measure:
         return "", "", ()
     memo = state.memo if at == state.now else {}

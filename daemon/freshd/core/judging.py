@@ -88,8 +88,10 @@ class Judging:
     def _view(self, pair: Pair, measure: Measure | None) -> None:
         """What the pair is to the incidents, and on which rows that rests."""
         state = pair_state(pair)
-        cause = self._cause(pair, state, measure)
-        self._watch(pair, cause.path if cause is not None else ())
+        resting = self._resting(pair, measure)
+        cause = _failure(pair.row, state) or resting
+        watched = resting or cause  # both paths begin with the row itself
+        self._watch(pair, watched.path if watched is not None else ())
         was_bad = pair.bad
         pair.bad = bool(state)
         if not (was_bad or pair.bad or pair.incident):
@@ -101,15 +103,11 @@ class Judging:
         else:
             self._views[pair] = View(False)
 
-    def _cause(self, pair: Pair, state: str, measure: Measure | None) -> Cause | None:
-        row = pair.row
-        if state == "failed":
-            return failed_cause(row)
-        if state == "sync_failed":
-            return Cause(row, Reason.SYNC_FAILED, (row,))
+    def _resting(self, pair: Pair, measure: Measure | None) -> Cause | None:
+        """What a verdict that is not fresh rests on."""
         uneasy = pair.verdict is not Verdict.FRESH or pair.warn_since != NEVER
         if pair.policy.has_expectations and uneasy and measure is not None:
-            return root_cause(row, measure, self._state.now, self._state.memo)
+            return root_cause(pair.row, measure, self._state.now, self._state.memo)
         return None
 
     def _watch(self, pair: Pair, path: tuple[Row, ...]) -> None:
@@ -199,6 +197,12 @@ class Judging:
             pair.bad = False
             if pair.incident:
                 self._views[pair] = View(False)
+
+
+def _failure(row: Row, state: str) -> Cause | None:
+    if state == "failed":
+        return failed_cause(row)
+    return Cause(row, Reason.SYNC_FAILED, (row,)) if state == "sync_failed" else None
 
 
 def pair_state(pair: Pair) -> str:

@@ -11,7 +11,7 @@ from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, START, TIME, WIDTH
 from freshd.core.rows import Row, through_virtual
 from freshd.core.state import State
-from freshd.core.updates import release_stop
+from freshd.core.updates import mend, release_stop
 from freshd.model.time import FOREVER, NEVER
 
 
@@ -30,6 +30,9 @@ def rebuild(state: State) -> None:
     for row in rows:
         _history(row)
         _reading(row)
+        if row.asset.virtual and row.stopped:
+            mend(row)
+            state.mark(row)
         due = is_due(row)
         if due and not row.due:
             row.moving_work.due_at = max(row.moving_work.due_at, state.now)

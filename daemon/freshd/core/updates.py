@@ -76,7 +76,7 @@ def take_update(
     if end >= row.outcome_at:
         row.outcome_at, row.outcome_failed = end, False
     if row.work is not None and row.work.stopped:
-        _mend(row)
+        mend(row)
     if state.memo:
         state.memo.clear()
     if len(cells) > (state.charter.limits.history + SLACK_ENTRIES) * WIDTH:
@@ -218,8 +218,8 @@ def _tell_read(row: Row, start: Instant) -> None:
                 read.read_at = start
 
 
-def _mend(row: Row) -> None:
-    """Any update ends a stop."""
+def mend(row: Row) -> None:
+    """A stop is over: any update ends it, and what became virtual is not launched."""
     work = row.moving_work
     work.stopped = False
     work.stop_release = FOREVER

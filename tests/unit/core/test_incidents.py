@@ -166,6 +166,14 @@ def test_a_failed_asset_is_bad_though_it_is_fresh() -> None:
     assert play.incidents() == [("a", "run_failed", "a b")]
 
 
+def test_a_failed_asset_without_a_value_is_judged_once_its_upstream_has_one() -> None:
+    """Bad because it failed, it still watches what its verdict rests on."""
+    play = Play(charter_of("r; a < r; q", {"p": (LOUD, "a")})).update(1, "a").at(2, check("a", 2, False))
+    assert (play.see("a").verdict, play.see("a").path) == ("unknown", ("a",))
+    play.update(30, "r", changed=False, reaches=5)
+    assert play.see("a").verdict == "stale"
+
+
 def test_a_failed_check_is_the_cause_of_what_it_blocks() -> None:
     play = Play(charter_of("r; a < r; b < a", {"p": (STALE, "b")}, eager="a b")).at(0.5, check("a", 0.5, True, True))
     play.update(1, "r").done(2, "a").at(2.1, check("a", 2.1, True, True)).done(3, "b")

@@ -194,6 +194,13 @@ def test_a_stopped_asset_whose_attempts_are_raised_stays_stopped_until_there_is_
     assert play.runs == [(1, "a"), (31, "a")]
 
 
+def test_a_stopped_asset_that_becomes_virtual_has_not_failed() -> None:
+    play = Play(charter_of("r; a < r", eager="a")).update(1, "r").fail(2, "a").until(5)
+    assert play.see("a").failed
+    rewired(play, 6, "r; a v< r")
+    assert not play.see("a").failed
+
+
 def test_observe_mode_ends() -> None:
     play = Play(charter_of("r; a < r", eager="a", observe=True)).update(1, "r").until(5)
     play.at(6, CharterReplaced(replace(play.engine.charter, observe=False)))
