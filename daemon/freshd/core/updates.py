@@ -52,8 +52,7 @@ def take_update(
     else:
         time = FOREVER
     flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
-    if data_time is not None:
-        flags |= OWN_TIME
+    flags |= OWN_TIME if data_time is not None else 0
     cells = row.cells
     if cells is EMPTY:
         cells = row.cells = history.empty()
