@@ -62,7 +62,8 @@ def apply(state: State, record: Record) -> None:
             _started(state, catching_up)
         case records.DaemonCaughtUp():
             _caught_up(state)
-        case records.GraphReplaced():
+        case records.GraphReplaced(rewired=rewired):
+            _joined_now(state, [state.rows[key] for key in rewired if key in state.rows])
             rebuild(state)
         case _:
             assert_never(record)
@@ -175,13 +176,19 @@ def _wished(state: State, row: Row | None) -> None:
     state.touch(row)
 
 
+def _joined_now(state: State, rows: list[Row]) -> None:
+    """Upstreams that rows gained at a time not known from the checkpoint have been gained by now."""
+    for row in rows:
+        if row.joined is not None:
+            row.joined = {up: min(at, state.now) for up, at in row.joined.items()}
+            state.mark(row)
+
+
 def _started(state: State, catching_up: bool) -> None:
     state.started_at = state.now
     state.catching_up_until = state.now + state.charter.limits.catch_up if catching_up else NEVER
     rewired = [row for row in state.rows.values() if row.joined is not None and FOREVER in row.joined.values()]
-    for row in rewired:
-        row.joined = {up: min(at, state.now) for up, at in (row.joined or {}).items()}
-        state.mark(row)
+    _joined_now(state, rewired)
     if rewired:
         rebuild(state)
     for row in state.rows.values():
