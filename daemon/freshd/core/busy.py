@@ -86,8 +86,8 @@ def launchable_from(state: State, row: Row) -> Instant:
     """from(a) of semantics.md, for a due row: since when, by the daemon's clock, it could have been launched."""
     work = row.work
     if work is None:
-        return state.started_at
-    return max(state.started_at, work.due_at, work.last_end, work.unblocked_at, work.unqueued_at)
+        return max(state.started_at, row.due_at)
+    return max(state.started_at, row.due_at, work.last_end, work.unblocked_at, work.unqueued_at)
 
 
 def _on_its_way_since(state: State, row: Row) -> Instant:

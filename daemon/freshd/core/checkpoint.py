@@ -79,7 +79,7 @@ def _asset(row: Row) -> dict[str, Any]:
         "joined": row.joined,
         "outcome": [row.outcome_at, row.outcome_failed],
         "ended": row.ended_at,
-        "due": row.due,
+        "due": [row.due, row.due_at],
         "others": row.others,
         "ended_runs": list(row.ended_runs or ()),
         "starts": row.starts,
@@ -203,7 +203,7 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         row.joined = {**(row.joined or {}), **dict.fromkeys(gained, FOREVER)}  # until the daemon's next start says when
     row.outcome_at, row.outcome_failed = value["outcome"]
     row.ended_at = value["ended"]
-    row.due = value["due"]
+    row.due, row.due_at = value["due"]
     row.others = value["others"]
     row.ended_runs = array("I", value["ended_runs"]) if value["ended_runs"] else None
     row.starts = value["starts"]

@@ -120,7 +120,10 @@ def pending_since(row: Row) -> Instant:
         return FOREVER
     if row.asset.virtual:
         return min((pending_since(up) for up in row.ups), default=FOREVER)
-    return row.cells[len(row.cells) - WIDTH + MISSED] if row.cells else row.first
+    if not row.cells:
+        return row.first
+    missed = row.cells[len(row.cells) - WIDTH + MISSED]
+    return missed if missed < FOREVER else FOREVER  # the one object, not one for each row
 
 
 def updated_at(row: Row) -> Instant:

@@ -35,7 +35,7 @@ def rebuild(state: State) -> None:
             state.mark(row)
         due = is_due(row)
         if due and not row.due:
-            row.moving_work.due_at = max(row.moving_work.due_at, state.now)
+            row.due_at = max(row.due_at, state.now)
         if due is not row.due:
             state.mark(row)
         row.due = due

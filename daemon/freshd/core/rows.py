@@ -50,7 +50,6 @@ class Work:
 
     __slots__ = (
         "attempts",
-        "due_at",
         "error",
         "last_end",
         "last_start",
@@ -78,7 +77,6 @@ class Work:
         self.retry_at: Instant = NEVER  # a retry waits until then; NEVER: none is owed
         self.stopped = False
         self.stop_release: Instant = FOREVER  # when the stop ends, once newer data has come
-        self.due_at: Instant = NEVER
         self.unblocked_at: Instant = NEVER
         self.unqueued_at: Instant = NEVER
         self.queued = False
@@ -161,6 +159,7 @@ class Row:
         "considered",
         "dirty",
         "due",
+        "due_at",
         "ended_at",
         "ended_runs",
         "first",
@@ -239,6 +238,7 @@ class Row:
         self.checked_by: Instant = NEVER  # until when readers wait for blocking checks of the last update
         # reacting
         self.due = False
+        self.due_at: Instant = NEVER
         self.work: Work | None = None
         self.wishes: list[str] | None = None
         self.busy_ups = 0

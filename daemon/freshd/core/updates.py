@@ -367,7 +367,7 @@ def refresh_due(state: State, row: Row) -> None:
         row.due = due
         state.note_due(row)
         if due:
-            row.moving_work.due_at = state.now
+            row.due_at = state.now
         elif row.work is not None and not row.work.stopped and row.work.run is None:
             row.work.attempts = 0
             row.work.retry_at = NEVER
