@@ -66,6 +66,26 @@ class Ticks(Protocol):
         ...
 
 
+class Calendar(Protocol):
+    """Open and closed time; made outside the core (adapters/calendar)."""
+
+    def is_open(self, instant: Instant) -> bool:
+        """Whether `instant` is open time; what opens then is open, what closes then is closed."""
+        ...
+
+    def opens_after(self, instant: Instant) -> Instant:
+        """The first open instant not before `instant`, or FOREVER."""
+        ...
+
+    def elapsed(self, start: Instant, end: Instant) -> Duration:
+        """How much open time there is in [start, end)."""
+        ...
+
+    def reach(self, start: Instant, duration: Duration) -> Instant:
+        """The first instant t, not before `start`, with elapsed(start, t) >= duration; FOREVER if never."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """`{warn: …, stale: …}` on age, lag or behind."""
@@ -115,6 +135,8 @@ class Policy:
     alert: Alert | None = None
     priority: int = 0
     origin: str = ""
+    calendar: Calendar | None = None
+    """Only its open time counts towards the limits of age, lag and behind; None: all time does."""
 
     @property
     def has_expectations(self) -> bool:

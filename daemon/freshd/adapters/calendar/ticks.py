@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from freshd.adapters.calendar.zones import zone_named
 from freshd.model.policy import Ticks
 from freshd.model.time import DAY, FOREVER, HOUR, NEVER, Instant, from_datetime, to_datetime
 
@@ -39,17 +40,6 @@ def cron_ticks(cron: str, timezone: str = "UTC") -> Ticks:
     Raises ValueError that says what is wrong with the expression or the zone.
     """
     return CronTicks(cron, zone_named(timezone))
-
-
-def zone_named(timezone: str) -> ZoneInfo:
-    """The time zone of that IANA name. Raises ValueError that names a similar one."""
-    try:
-        return ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        wanted = timezone.rpartition("/")[2].lower().replace(" ", "_")
-        similar = sorted(name for name in available_timezones() if wanted and wanted in name.lower())
-        hint = f"; did you mean {similar[0]}?" if similar else ", like Europe/London or UTC"
-        raise ValueError(f"{timezone!r} is no time zone of the IANA database{hint}") from None
 
 
 class CronTicks:
