@@ -39,7 +39,9 @@ def table() -> str:
 
 
 def _scrape() -> str:
-    metrics = DaemonMetrics("1", kafka_lag=lambda: {("syncs", 0): 1}, loop_last=lambda: _T)
+    metrics = DaemonMetrics(
+        "1", kafka_lag=lambda: {("syncs", 0): 1}, loop_last=lambda: _T, last_reload=lambda: (True, _T)
+    )
     metrics.observe(_T, _records())
     asset = Asset("shop/orders", owners=("sales@shop.example",), group="sales", feed="shop/loader")
     policy = PolicyView("hourly", Verdict.FRESH, "lag", _T, _T, Severity.CRITICAL, "", _T)

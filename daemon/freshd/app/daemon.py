@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
-from enum import Enum
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, Final
@@ -25,9 +26,10 @@ from freshd.adapters.kafka import KafkaIntake
 from freshd.adapters.sql.store import SqlStore
 from freshd.app.narrator import Narrator
 from freshd.app.parts import Launchers, http_servers, kafka_intake, metrics_of, notifier_of, result_inputs
-from freshd.app.project import Project, load_project
+from freshd.app.project import Project
+from freshd.app.reloading import Reloader
 from freshd.app.serving import HttpThread
-from freshd.model.errors import ConfigError, FreshdError, PermanentError, TransientError
+from freshd.model.errors import FreshdError, PermanentError, TransientError
 from freshd.model.inputs import CaughtUp, CharterReplaced
 from freshd.model.records import Record
 from freshd.model.time import SECOND, Duration, Instant
@@ -52,17 +54,29 @@ JOIN_S: Final = 30.0
 RESULTS_READ: Final = "catalog/results"
 """The read position that says that the catalogue's results have been taken in."""
 
-AT_START: Final = ("store", "listen", "metrics", "api", "kafka", "ingress", "slack", "log")
-"""Settings that are looked at when the daemon starts, and not by a reload."""
+RELOAD_TIMEOUT_S: Final = 60.0
+"""How long a request for a reload waits for its answer."""
+
+ADOPT_TIMEOUT_S: Final = 10.0
+"""How long a reading of the files waits for a place in a full inbox."""
 
 log = structlog.get_logger("freshd.daemon")
 
 
-class Order(Enum):
-    """What the main thread is told."""
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The main thread is to end the daemon."""
 
-    STOP = "stop"
-    RELOAD = "reload"
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """The main thread is to read the files anew."""
+
+    why: str
+    answer: Future[Mapping[str, Any]] | None = None
+
+
+Order = Stop | Reload
 
 
 class Daemon:
@@ -70,13 +84,14 @@ class Daemon:
 
     def __init__(self, project: Project, clock: Clock, tell: Callable[[str], None] = print) -> None:
         """`tell` takes alerts as text when no Slack token is set."""
-        self.project = self._began = self._read = project
+        self.project = project
         self._clock = clock
         self._tell = tell
         self._orders: SimpleQueue[Order] = SimpleQueue()
         self._stopping = threading.Event()
         self._drained_by: Instant = 0
         self._error: BaseException | None = None
+        self._reloader = Reloader(project, clock, self.replace, self._files_changed)
         self._narrator = Narrator()
         self.health = Health(clock)
         self.inbox = LiveInbox(clock)
@@ -103,19 +118,31 @@ class Daemon:
 
     def stop(self) -> None:
         """Ask the daemon to stop; returns at once. May be called from a signal handler."""
-        self._orders.put(Order.STOP)
+        self._orders.put(Stop())
 
     @property
     def address(self) -> str:
         """Where it listens, `HOST:PORT`."""
         return self._http[0].address
 
-    def reload(self) -> None:
-        """Read the files anew and go by them, without losing state. Raises ConfigError; then nothing changes."""
-        self._read = load_project(self.project.path)
-        self.replace(self._read)
+    def reload(self) -> Mapping[str, Any]:
+        """Have the files read anew, and gone by without losing state; from any thread but the main one.
 
-    def replace(self, project: Project) -> None:
+        Raises ConfigError with what is wrong with them, and TransientError; then nothing has changed.
+        """
+        answer: Future[Mapping[str, Any]] = Future()
+        self._orders.put(Reload("request", answer))
+        try:
+            return answer.result(RELOAD_TIMEOUT_S)
+        except TimeoutError:
+            raise TransientError(f"the files were not taken over within {RELOAD_TIMEOUT_S:g} s; see the log") from None
+
+    def replace(
+        self,
+        project: Project,
+        on_durable: Callable[[], None] = lambda: None,
+        on_failed: Callable[[Exception], None] | None = None,
+    ) -> None:
         """Go by another reading of the files: assets, policies, rules and launchers; sockets and store stay."""
         if self._launchers is None or self._translator is None or self._store is None:
             raise PermanentError("the daemon does not run")
@@ -129,8 +156,9 @@ class Daemon:
                 store.describe(project.graph.assets.values())
             except TransientError as error:
                 log.warning("assets.not_described", error=str(error))
+            on_durable()
 
-        self.inbox.put([CharterReplaced(project.charter)], on_durable=adopt)
+        self.inbox.put([CharterReplaced(project.charter)], {}, adopt, on_failed, ADOPT_TIMEOUT_S)
 
     # -- coming up -------------------------------------------------------------------------------
 
@@ -154,8 +182,10 @@ class Daemon:
                 settings.kafka, positions, translator, self.inbox, clock, self._hung, self._caught_up
             )
             self.health.add_part("kafka", lambda: _plain(self._kafka))
-        metrics = metrics_of(engine, self._kafka, self.health)
-        self._http = http_servers(lambda: self.project, self.inbox, store, metrics, self.health, translator, clock)
+        metrics = metrics_of(engine, self._kafka, self.health, lambda: self._reloader.last)
+        self._http = http_servers(
+            lambda: self.project, self.inbox, store, metrics, self.health, translator, clock, self.reload
+        )
         world = World(
             clock,
             self.inbox,
@@ -202,7 +232,7 @@ class Daemon:
             order = self._orders.get(timeout=wait / SECOND)
         except Empty:
             return False
-        return order is Order.STOP
+        return isinstance(order, Stop)
 
     def _drive(self, engine: Any, world: World) -> None:
         try:
@@ -214,34 +244,18 @@ class Daemon:
             log.critical("loop.ended", error=str(error) or type(error).__name__, exc_info=not _expected(error))
             self.inbox.fail_rest(TransientError(f"the daemon is stopping: {error}"))
         finally:
-            self._orders.put(Order.STOP)
+            self._orders.put(Stop())
 
     # -- while it runs ---------------------------------------------------------------------------
 
     def _obey(self) -> None:
-        while (order := self._orders.get()) is not Order.STOP:
-            if order is Order.RELOAD:
-                self._reload_or_tell()
+        self._reloader.watcher.start()
+        while not isinstance(order := self._orders.get(), Stop):
+            self._reloader.reload(order.why, order.answer)
 
-    def _reload_or_tell(self) -> None:
-        try:
-            self.reload()
-        except ConfigError as error:
-            for problem in error.problems:
-                log.error("reload.refused", where=problem.where, problem=problem.message)
-        except FreshdError as error:
-            log.error("reload.refused", problem=str(error))
-        else:
-            log.info("reloaded", assets=len(self.project.graph))
-            self._tell_of_restart()
-
-    def _tell_of_restart(self) -> None:
-        """Say which of the settings in the files the daemon does not go by yet."""
-        waiting = [
-            name for name in AT_START if getattr(self._began.settings, name) != getattr(self._read.settings, name)
-        ]
-        if waiting:
-            log.warning("reload.partial", settings=", ".join(waiting), note="they count after a restart")
+    def _files_changed(self, names: tuple[str, ...]) -> None:
+        log.info("files.changed", names=", ".join(names))
+        self._orders.put(Reload("files changed"))
 
     def _may_end(self) -> bool:
         return self._stopping.is_set() and (self.inbox.empty or self._clock.now() >= self._drained_by)
@@ -262,7 +276,7 @@ class Daemon:
     def _hung(self, what: str) -> None:
         """The Kafka client no longer returns: only a new process helps, and nothing is lost by it."""
         self._error = PermanentError(f"the Kafka client hangs in {what}; the daemon ends to be started again")
-        self._orders.put(Order.STOP)
+        self._orders.put(Stop())
 
     # -- going down ------------------------------------------------------------------------------
 
@@ -271,6 +285,7 @@ class Daemon:
         log.info("stopping")
         self._drained_by = self._clock.now() + DRAIN
         self._stopping.set()
+        self._reloader.watcher.stop()
         self.inbox.close()
         if self._kafka is not None:
             self._kafka.stop()
@@ -293,10 +308,10 @@ class Daemon:
 
         def stop(number: int, frame: FrameType | None) -> None:
             signal.signal(number, signal.SIG_DFL)
-            self._orders.put(Order.STOP)
+            self._orders.put(Stop())
 
         def reload(number: int, frame: FrameType | None) -> None:
-            self._orders.put(Order.RELOAD)
+            self._orders.put(Reload("signal"))
 
         handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

@@ -94,6 +94,18 @@ def _line_of(record: Record) -> Line | None:
         case records.WishEnded():
             values = {"wish": record.wish_id, "reason": record.reason.value}
             return INFO, "wish.ended", values | ({"cause": record.cause} if record.cause else {})
+        case records.Declared(declaration=told):
+            values = {"assets": _some(told.assets) or "all", "author": told.author, "reason": told.reason}
+            return INFO, told.kind.value, values | {"until": format_instant(told.until)}
+        case records.DeclarationEnded():
+            return INFO, "declaration.ended", {"id": record.declaration, "author": record.author}
+        case records.IncidentAcknowledged(acknowledgement=known):
+            values = {"incident": record.incident} | ({"author": known.author, "reason": known.reason} if known else {})
+            return INFO, "incident.acknowledged" if known else "incident.acknowledgement_ended", values
+        case records.Blinded():
+            return WARNING, "blind", {"topic": record.topic or "all", "why": record.why}
+        case records.SightRegained():
+            return INFO, "sighted", {"topic": record.topic or "all"}
         case _:
             return None
 

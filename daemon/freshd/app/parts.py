@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 from sqlalchemy import make_url
@@ -38,6 +38,7 @@ from freshd.settings import Settings
 
 if TYPE_CHECKING:
     from freshd.app.project import Project
+    from freshd.app.reloading import LastReload
 
 STATE_FOLDER: Final = ".freshd"
 """Where launchers keep the directories of runs: beside the SQLite file, else beside freshd.yaml."""
@@ -116,13 +117,16 @@ def kafka_intake(
     return KafkaIntake(settings, positions, translator.translate, inbox.put, on_caught_up, clock.now, on_hang=on_hang)
 
 
-def metrics_of(engine: Engine, kafka: KafkaIntake | None, health: Health) -> DaemonMetrics:
+def metrics_of(
+    engine: Engine, kafka: KafkaIntake | None, health: Health, reload: Callable[[], LastReload]
+) -> DaemonMetrics:
     """The metrics, knowing what an earlier life left in flight."""
     metrics = DaemonMetrics(
         VERSION,
         graph=lambda: engine.charter.graph,
         kafka_lag=(lambda: kafka.figures().lag) if kafka is not None else dict,
         loop_last=lambda: health.last_turn,
+        last_reload=lambda: (reload().successful, reload().success_at),
     )
     metrics.resume(engine.unconfirmed())
     return metrics
@@ -136,6 +140,7 @@ def http_servers(
     health: Health,
     translator: Translator,
     clock: Clock,
+    reload: Callable[[], Mapping[str, Any]],
 ) -> list[HttpThread]:
     """The server of everything, and one for the probes if they have an address of their own. Binds them."""
     settings = project().settings
@@ -144,6 +149,7 @@ def http_servers(
         ask=_Asking(inbox, health),
         history=history,
         wish=lambda wish: inbox.put_and_wait([wish]),
+        reload=reload,
         select=lambda select, exclude: project().select(select, exclude),
         metrics=metrics.render,
         live=health.live,

@@ -7,7 +7,7 @@ written. The same reading serves `check`, `run`, a reload, and `init`'s promise 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ from typing import TypeVar
 from freshd.adapters.catalog import Catalog, load_catalog
 from freshd.adapters.launch import traits
 from freshd.adapters.launch.making import check_launcher
+from freshd.app.watching import Marks, marks_of
 from freshd.model.asset import AssetKey
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import AssetGraph, build_graph
@@ -38,6 +39,8 @@ class Project:
     matcher: Matcher
     notes: tuple[Problem, ...] = ()
     """What is odd but no error."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The digest of every file that it was read from, by how messages show it."""
 
     @property
     def base(self) -> Path:
@@ -61,8 +64,11 @@ class Project:
 
 def load_project(path: Path) -> Project:
     """Read everything that the settings at `path` name. Raises ConfigError with all problems."""
+    marks = Marks()
+    of_settings = marks.of(path)
     settings = load_settings(path)
     base = settings.base
+    files = marks_of(path, settings, marks) | {path.name: of_settings}
     problems: list[Problem] = []
     notes: list[Problem] = []
     catalog = _collected(problems, lambda: load_catalog(settings.catalog, base))
@@ -87,7 +93,8 @@ def load_project(path: Path) -> Project:
     )
     if problems or charter is None or matcher is None:
         raise ConfigError(problems)
-    return Project(path, settings, catalog, charter, matcher, (*catalog.warnings, *notes))
+    files |= {entry.shown: project.digest for entry, project in catalog.dbt}
+    return Project(path, settings, catalog, charter, matcher, (*catalog.warnings, *notes), files)
 
 
 def _collected(problems: list[Problem], work: Callable[[], T]) -> T | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from freshd.model.errors import FreshdError, PermanentError
+from freshd.model.errors import FreshdError, PermanentError, Problem
 
 TIMEOUT_S: Final = 30.0
 """How long an answer may take."""
@@ -19,6 +19,14 @@ class Unreachable(FreshdError):
 
 class NotFound(FreshdError):
     """The daemon knows nothing by that name."""
+
+
+class Refused(PermanentError):
+    """The daemon found problems in its files."""
+
+    def __init__(self, message: str, problems: Sequence[Problem]) -> None:
+        super().__init__(message)
+        self.problems = list(problems)
 
 
 class Client:
@@ -54,6 +62,8 @@ class Client:
             raise PermanentError(f"the daemon at {self.url} refuses: {said}; give its token with --token-file")
         if answer.status_code == 404:
             raise NotFound(said)
+        if answer.status_code == 422:
+            raise Refused(said, _problems(answer))
         raise PermanentError(said)
 
 
@@ -64,6 +74,13 @@ def _content(answer: httpx.Response, url: str) -> Any:
         return answer.json()
     except ValueError:
         raise Unreachable(f"what answers at {url} is not freshd: {answer.text[:80]!r}") from None
+
+
+def _problems(answer: httpx.Response) -> list[Problem]:
+    try:
+        return [Problem(str(one["where"]), str(one["message"])) for one in answer.json()["problems"]]
+    except (ValueError, KeyError, TypeError):
+        return [Problem("", _said(answer))]
 
 
 def _said(answer: httpx.Response) -> str:

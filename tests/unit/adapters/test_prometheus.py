@@ -212,7 +212,9 @@ def test_the_delay_runs_from_the_first_event_not_built_yet_to_the_request() -> N
 
 
 def test_notices_catching_up_lag_and_the_loops_last_turn_are_shown() -> None:
-    metrics = DaemonMetrics("7.1", kafka_lag=lambda: {("orders", 3): 17}, loop_last=lambda: T0)
+    metrics = DaemonMetrics(
+        "7.1", kafka_lag=lambda: {("orders", 3): 17}, loop_last=lambda: T0, last_reload=lambda: (False, T0)
+    )
     notice = Notice("n1", "inc-1", "#x", "a", "no_update", Severity.INFO, T0, None, T0, (), 0)
     metrics.observe(T0, [DaemonStarted(T0, True), NoticeRequested(T0, notice)])
     assert value(metrics.render([], []), "freshd_catching_up") == 1
@@ -222,6 +224,8 @@ def test_notices_catching_up_lag_and_the_loops_last_turn_are_shown() -> None:
     assert value(body, "freshd_notifications_total", channel="#x", outcome="failed") == 1
     assert value(body, "freshd_kafka_consumer_lag", topic="orders", partition="3") == 17
     assert value(body, "freshd_loop_last_timestamp_seconds") == UNIX
+    assert value(body, "freshd_config_last_reload_successful") == 0
+    assert value(body, "freshd_config_last_reload_success_timestamp_seconds") == UNIX
     assert b"freshd_build_info{python=" in body and b'version="7.1"' in body
 
 
@@ -266,7 +270,9 @@ def test_no_name_breaks_the_format(key: str, group: str, owner: str, policy: str
 
 def full_body() -> bytes:
     """A scrape in which every family has a sample."""
-    metrics = DaemonMetrics("1.0", kafka_lag=lambda: {("orders", 0): 1}, loop_last=lambda: T0)
+    metrics = DaemonMetrics(
+        "1.0", kafka_lag=lambda: {("orders", 0): 1}, loop_last=lambda: T0, last_reload=lambda: (True, T0)
+    )
     notice = Notice("n1", "inc-1", "#x", "a", "no_update", Severity.INFO, T0, None, T0, (), 0)
     event = Event(EventKind.UPDATE, ("shop/raw",), T0, feed="fivetran/shop")
     metrics.observe(
@@ -322,6 +328,8 @@ def test_every_name_and_label_is_the_documented_one() -> None:
         "freshd_catching_up": set(),
         "freshd_notifications_total": {"channel", "outcome"},
         "freshd_loop_last_timestamp_seconds": set(),
+        "freshd_config_last_reload_successful": set(),
+        "freshd_config_last_reload_success_timestamp_seconds": set(),
         "freshd_build_info": {"version", "python"},
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -37,8 +38,28 @@ def shown(place: str) -> str:
 
 def read_json(place: str, base: Path, hint: str = "") -> dict[str, Any]:
     """The JSON object at a path or URL. Raises ConfigError; `hint` says how to make a missing file."""
+    return parse_json(read_bytes(place, base, hint), place)
+
+
+def read_bytes(place: str, base: Path, hint: str = "") -> bytes:
+    """What lies at a path or URL, as it is. Raises ConfigError."""
     name = shown(place)
-    raw = _fetched(place, name) if is_url(place) else _opened(base / place, name, hint)
+    return _fetched(place, name) if is_url(place) else _opened(base / place, name, hint)
+
+
+def digest_of(raw: bytes) -> str:
+    """What tells these bytes from others."""
+    return blake2b(raw, digest_size=16).hexdigest()
+
+
+def digest_of_url(place: str) -> str:
+    """The digest of what a URL holds now. Raises ConfigError if it cannot be fetched."""
+    return digest_of(_fetched(place, shown(place)))
+
+
+def parse_json(raw: bytes, place: str) -> dict[str, Any]:
+    """The JSON object that was read at a place. Raises ConfigError."""
+    name = shown(place)
     try:
         value = orjson.loads(_unpacked(raw))
     except (orjson.JSONDecodeError, OSError, EOFError, zlib.error) as error:

@@ -44,6 +44,8 @@ class DbtProject:
     tested: dict[str, str] = field(default_factory=dict)
     """The unique_id of the node that a test is about, by the test's."""
     generated_at: str = ""
+    digest: str = ""
+    """Of the manifest's bytes as they were read."""
 
     def forget_nodes(self) -> None:
         """Let go of what a large manifest takes in memory; keys and tests are kept."""

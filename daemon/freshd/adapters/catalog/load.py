@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from freshd.adapters.catalog.dbt_files import is_url, read_json, shown
+from freshd.adapters.catalog.dbt_files import digest_of, is_url, parse_json, read_bytes, read_json, shown
 from freshd.adapters.catalog.dbt_manifest import DbtProject, read_manifest
 from freshd.adapters.catalog.dbt_policies import PolicyDraft, dbt_policies
 from freshd.adapters.catalog.merge import Merger
@@ -89,7 +89,9 @@ def _said(
     entry: CatalogEntry, base: Path, projects: list[tuple[DbtEntry, DbtProject]], warnings: list[Problem]
 ) -> Sequence[Definition | Overlay]:
     if isinstance(entry, DbtEntry):
-        project = read_manifest(read_json(entry.dbt, base, MANIFEST_HINT), shown(entry.dbt), entry.launcher)
+        raw = read_bytes(entry.dbt, base, MANIFEST_HINT)
+        project = read_manifest(parse_json(raw, entry.dbt), shown(entry.dbt), entry.launcher)
+        project.digest = digest_of(raw)
         projects.append((entry, project))
         return project.definitions
     if isinstance(entry, PythonEntry):

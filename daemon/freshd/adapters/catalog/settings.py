@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, field_validator, model_validator
 
-from freshd.documents import Closed
+from freshd.adapters.catalog.dbt_files import is_url, shown
+from freshd.documents import Closed, DurationField
+from freshd.model.time import SECOND, Duration, format_duration
+
+SHORTEST_POLL: Final[Duration] = SECOND
+"""The least that `poll` may be."""
 
 _SEGMENT: Final = r"[^\s/,\[\]{}\"'*?]+"
 _KEY = re.compile(rf"(?![+@]){_SEGMENT}(/{_SEGMENT})*(?<!\+)")
@@ -27,13 +32,6 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _refuse_poll(value: Any) -> None:
-    raise ValueError("not supported yet by this version of freshd; remove it; SIGHUP reads the manifest anew")
-
-
-NotYet = Annotated[None, BeforeValidator(_refuse_poll), WithJsonSchema({"not": {}})]
-"""A part of the language that this version refuses."""
-
 Key = Annotated[str, BeforeValidator(lambda value: check_key(value) if isinstance(value, str) else value)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 """A list of texts; one text alone is a list of one."""
@@ -49,7 +47,26 @@ class DbtEntry(Closed):
     )
     built: StrictBool = Field(False, description="take what no result tells of as materialised, instead of due")
     policies: StrictBool = Field(True, description="make policies of dbt's own freshness")
-    poll: NotYet = Field(None, description="not supported yet")
+    poll: DurationField | None = Field(
+        None, description="how often to look whether the manifest is another one; a URL without it is read at reloads"
+    )
+
+    @field_validator("poll")
+    @classmethod
+    def _not_too_often(cls, value: int | None) -> int | None:
+        if value is not None and value < SHORTEST_POLL:
+            raise ValueError(f"looking more often than every {format_duration(SHORTEST_POLL)} is too often; write 1m")
+        return value
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the manifest is fetched."""
+        return is_url(self.dbt)
+
+    @property
+    def shown(self) -> str:
+        """The place as messages show it: without secrets that a URL may carry."""
+        return shown(self.dbt)
 
 
 class PythonEntry(Closed):

@@ -40,13 +40,15 @@ class DaemonMetrics:
         graph: Callable[[], AssetGraph | None] = lambda: None,
         kafka_lag: Callable[[], Mapping[tuple[str, int], int]] = _no_lag,
         loop_last: Callable[[], Instant | None] = lambda: None,
+        last_reload: Callable[[], tuple[bool, Instant] | None] = lambda: None,
     ) -> None:
         """`graph`: the graph in force. `kafka_lag`: messages not read yet, by topic and partition.
-        `loop_last`: when the loop last finished a turn."""
+        `loop_last`: when the loop last finished a turn. `last_reload`: whether the last reading of the files was
+        taken over, and when one last was."""
         self._tally = Tally(graph)
         self._assets = AssetExposition()
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_DaemonCollector(self._tally, version, kafka_lag, loop_last))
+        self._registry.register(_DaemonCollector(self._tally, version, kafka_lag, loop_last, last_reload))
 
     def observe(self, now: Instant, records: Sequence[Record]) -> None:
         """Count the records of a step that has become durable."""
@@ -75,11 +77,13 @@ class _DaemonCollector(Collector):
         version: str,
         kafka_lag: Callable[[], Mapping[tuple[str, int], int]],
         loop_last: Callable[[], Instant | None],
+        last_reload: Callable[[], tuple[bool, Instant] | None],
     ) -> None:
         self._tally = tally
         self._version = version
         self._kafka_lag = kafka_lag
         self._loop_last = loop_last
+        self._last_reload = last_reload
 
     def collect(self) -> Iterator[Metric]:
         counts = self._tally.copy()
@@ -93,6 +97,9 @@ class _DaemonCollector(Collector):
             yield GaugeMetricFamily(
                 "freshd_loop_last_timestamp_seconds", "When the daemon's loop last finished a turn.", last / SECOND
             )
+        reload = self._last_reload()
+        if reload is not None:
+            yield from _reload(*reload)
         lag = GaugeMetricFamily(
             "freshd_kafka_consumer_lag", "Messages of the partition not read yet.", labels=("topic", "partition")
         )
@@ -105,6 +112,17 @@ def _build_info(version: str) -> Metric:
     info = GaugeMetricFamily("freshd_build_info", "The version of freshd that runs.", labels=("version", "python"))
     info.add_metric((version, platform.python_version()), 1)
     return info
+
+
+def _reload(successful: bool, success_at: Instant) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "freshd_config_last_reload_successful", "0 if what the files say now was refused.", int(successful)
+    )
+    yield GaugeMetricFamily(
+        "freshd_config_last_reload_success_timestamp_seconds",
+        "When files were last taken over; the start counts.",
+        success_at / SECOND,
+    )
 
 
 def _totals(counts: Counts) -> Iterator[Metric]:

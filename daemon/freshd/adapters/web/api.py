@@ -8,6 +8,7 @@
     GET  /api/incidents?all=1              {"now", "incidents": [INCIDENT], "closed": rows (with all)}
     GET  /api/unmatched, /api/deadletters  {"unmatched": rows, each with the "rule" for it}, {"dead_letters": rows}
     GET  /api/runs?asset=                  {"runs": rows}
+    POST /-/reload                         {"assets", "policies", "notes", "after_restart"}; refused: 422 {"problems"}
     POST /api/materialize                  {"select", "exclude", "dry_run", "author"}: {"wish", "assets", "dry_run"}
 
 Rows stand newest first. What cannot be served is answered with {"error": …} and 400, 401, 403, 404, 413 or 503.
@@ -24,10 +25,11 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
-from freshd.adapters.web.answers import RequestError, answer_json
+from freshd.adapters.web.answers import RequestError, answer_error, answer_json
 from freshd.adapters.web.shapes import asset_detail, asset_json, incident_json, instant, rows_json, totals
 from freshd.adapters.web.site import Site
 from freshd.model.asset import AssetKey
+from freshd.model.errors import ConfigError
 from freshd.model.inputs import Wish
 from freshd.model.propose import propose_rule
 
@@ -131,6 +133,15 @@ def materialize(site: Site, request: Request, body: bytes) -> Response:
     if not dry_run:
         site.wish(Wish(wish_id, tuple(keys), author[:200]))
     return answer_json({"wish": wish_id, "assets": list(keys), "dry_run": dry_run}, 200 if dry_run else 202)
+
+
+def reload(site: Site, request: Request, body: bytes) -> Response:
+    """Have the files read anew: answered once the daemon goes by them, or 422 with all that is wrong with them."""
+    try:
+        return answer_json(site.reload())
+    except ConfigError as error:
+        problems = [{"where": problem.where, "message": problem.message} for problem in error.problems]
+        return answer_error(422, "the files were refused, and what was in force stays", problems=problems)
 
 
 def known_asset(site: Site, name: str) -> AssetKey:

@@ -15,6 +15,7 @@ from freshd.adapters.web.guard import check_write
 from freshd.adapters.web.site import Site
 
 View = Callable[[Site, Request], Response]
+Change = Callable[[Site, Request, bytes], Response]
 
 
 def probe_routes(site: Site) -> list[Route]:
@@ -39,7 +40,8 @@ def web_routes(site: Site) -> list[Route]:
         _get("/api/unmatched", api.unmatched, site),
         _get("/api/deadletters", api.dead_letters, site),
         _get("/api/runs", api.runs, site),
-        Route("/api/materialize", _materialize(site), methods=["POST"]),
+        _post("/api/materialize", api.materialize, site),
+        _post("/-/reload", api.reload, site),
     ]
 
 
@@ -56,16 +58,18 @@ def _at_once(path: str, view: View, site: Site) -> Route:
     return Route(path, endpoint, methods=["GET"], name=path)
 
 
-def _materialize(site: Site) -> Callable[[Request], object]:
+def _post(path: str, change: Change, site: Site) -> Route:
+    """A write: only for those who may, with a bounded body, in a thread of its own."""
+
     async def endpoint(request: Request) -> Response:
         try:
             check_write(site, request)
             body = await _body(request)
         except RequestError as error:
             return answer_error(error.status, error.message)
-        return await run_in_threadpool(guarded, lambda asked: api.materialize(site, asked, body), request)
+        return await run_in_threadpool(guarded, lambda asked: change(site, asked, body), request)
 
-    return endpoint
+    return Route(path, endpoint, methods=["POST"])
 
 
 async def _body(request: Request) -> bytes:

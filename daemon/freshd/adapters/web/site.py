@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.asset import Asset, AssetKey
+from freshd.model.errors import PermanentError
 from freshd.model.graph import AssetGraph
 from freshd.model.inputs import Wish
 from freshd.model.policy import Charter
@@ -63,6 +64,10 @@ class RenderMetrics(Protocol):
     def __call__(self, assessed: Sequence[tuple[Asset, Assessment]], incidents: Sequence[IncidentView]) -> bytes: ...
 
 
+def _cannot_reload() -> Mapping[str, Any]:
+    raise PermanentError("nothing can be reloaded here")
+
+
 @dataclass(frozen=True)
 class Site:
     """Everything that the routes need."""
@@ -79,6 +84,8 @@ class Site:
     """Health in detail, as plain values."""
     version: str
     started_at: Instant
+    reload: Callable[[], Mapping[str, Any]] = _cannot_reload
+    """Has the files read anew; returns once they are gone by. Raises ConfigError, TransientError."""
     token: str = ""
     """Writes need it, if it is set."""
     loopback: bool = True
