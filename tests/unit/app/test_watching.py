@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from freshd.app import watching
 from freshd.app.project import load_project
 from freshd.app.watching import Watcher, marks_of
