@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.policy import Severity
 from freshd.model.time import Instant
+from freshd.model.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LaunchRun:
     """Start this run, once per `run_id`, and report every asset's outcome."""
 
@@ -55,6 +56,12 @@ class Notice:
     """The message to edit; empty: post a new one."""
     merged_into: str = ""
     """The incident that this one became part of."""
+    muted: int = 0
+    """Pairs that are affected and muted; they are not among `affected`, and count for nothing else here."""
+    acknowledged_by: str = ""
+    acknowledged_reason: str = ""
+    acknowledged_until: Instant | None = None
+    """None: nobody has said to know of it."""
 
 
 @dataclass(frozen=True, slots=True)
