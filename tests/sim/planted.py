@@ -249,7 +249,7 @@ PLANTED = (
     Planted(
         "retries never end",
         "a broken model runs for ever",
-        lambda: patch.object(runs, "allowed_attempts", lambda row: 1000),
+        lambda: patch.object(runs, "allowed_attempts", lambda state, row: 1000),
     ),
     Planted(
         "a stop never ends",

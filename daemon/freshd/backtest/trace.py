@@ -14,7 +14,7 @@ from freshd.model import records as facts
 from freshd.model.effects import Notice
 from freshd.model.inputs import Event, RunPhase, RunReport
 from freshd.model.records import Record
-from freshd.model.time import Instant, format_duration
+from freshd.model.time import FOREVER, Instant, format_duration
 
 
 class Trace:
@@ -64,6 +64,14 @@ class Trace:
             case facts.WishEnded():
                 because = f" by {record.cause}" if record.cause else ""
                 yield f"wish ends  {record.reason}{because}"
+            case facts.Declared() | facts.DeclarationBegan() | facts.DeclarationEnded():
+                yield f"declared   {self._declaration(record)}"
+            case facts.IncidentAcknowledged():
+                yield f"known      {self._acknowledgement(record)}"
+            case facts.Blinded():
+                yield f"blind      {record.topic or 'all topics'} since {self._signed(record.since)}: {record.why}"
+            case facts.SightRegained():
+                yield f"sighted    {record.topic or 'all topics'}"
             case facts.DeadLettered():
                 yield f"dead       {record.letter.reason}: {record.letter.message}"
             case facts.NoticeReported() | facts.DaemonStarted() | facts.DaemonCaughtUp():
@@ -106,6 +114,24 @@ class Trace:
         error = f": {report.error}" if report.error else ""
         return f"{name} {report.phase}{'' if report.changed else ' unchanged'}{error}"
 
+    def _declaration(self, record: facts.Declared | facts.DeclarationBegan | facts.DeclarationEnded) -> str:
+        if isinstance(record, facts.DeclarationBegan):
+            return f"{record.declaration} begins"
+        if isinstance(record, facts.DeclarationEnded):
+            return f"{record.declaration} ends{f', withdrawn by {record.author}' if record.author else ''}"
+        told = record.declaration
+        until = "until it is withdrawn" if told.until >= FOREVER else f"until {self._signed(told.until)}"
+        start = f"from {self._signed(told.begins)} " if told.begins > record.now else ""
+        named = ", ".join(told.assets) or "everything"
+        return f"{told.id}: {told.kind} of {named} {start}{until}, by {told.author}: {told.reason}"
+
+    def _acknowledgement(self, record: facts.IncidentAcknowledged) -> str:
+        number = self._incidents.get(record.incident, record.incident)
+        known = record.acknowledgement
+        if known is None:
+            return f"incident {number} no longer"
+        return f"incident {number} by {known.author} until {self._signed(known.until)}: {known.reason}"
+
     def _incident(self, record: facts.IncidentChanged) -> Iterator[str]:
         new = record.incident not in self._incidents
         number = self._incidents.setdefault(record.incident, len(self._incidents) + 1)
@@ -126,4 +152,7 @@ class Trace:
         verb = "edits" if notice.handle else "posts"
         where = notice.channel or "the default channel"
         thread = "".join(f"; in the thread: {line}" for line in notice.thread)
-        return f"{where} {verb} incident {number} {state}, {notice.severity}, {notice.affected_count} affected{thread}"
+        muted = f", {notice.muted} muted" if notice.muted else ""
+        known = ", acknowledged" if notice.acknowledged_until is not None else ""
+        about = f"{notice.severity}, {notice.affected_count} affected{muted}{known}"
+        return f"{where} {verb} incident {number} {state}, {about}{thread}"

@@ -14,9 +14,11 @@ from freshd.core.incident_book import ChannelState, Incident
 from freshd.core.rows import OwnRun, Pair, Row, Work
 from freshd.core.state import State, retire, take_up
 from freshd.core.wishes import OpenWish, Stage
+from freshd.model.declarations import Acknowledgement, Declaration, DeclarationKind
 from freshd.model.effects import Notice
 from freshd.model.inputs import Check, Wish
 from freshd.model.policy import Severity, Verdict
+from freshd.model.records import Blinded
 from freshd.model.time import FOREVER
 
 WORK_FIELDS = tuple(slot for slot in sorted(Work.__slots__) if slot != "run")
@@ -36,6 +38,9 @@ def changed_rows(state: State) -> Iterator[StateRow]:
         if state.rows.get(row.key) is row:
             yield ("asset", row.key, _asset(row))
     yield ("runs", "", [_run(run) for run in state.runs.values()])
+    standing, begun = state.declarations.standing.values(), state.declarations.begun
+    yield ("declarations", "", [_declaration(known, known.id in begun) for known in standing])
+    yield ("blind", "", [[known.now, known.topic, known.since, known.why] for known in state.blind.values()])
     for wish in sorted(state.wishes.dirty):
         known = state.wishes.open.get(wish)
         yield ("wish", wish, None if known is None else _wish(known))
@@ -88,6 +93,7 @@ def _asset(row: Row) -> dict[str, Any]:
             name: [at, check.passed, check.value, check.blocking] for name, (at, check) in (row.checks or {}).items()
         },
         "checked_by": row.checked_by,
+        "topic": row.topic,
         "work": None if work is None else [getattr(work, field) for field in WORK_FIELDS],
         "run_of": work.run.run_id if work is not None and work.run is not None else "",
         "pairs": [
@@ -95,6 +101,11 @@ def _asset(row: Row) -> dict[str, Any]:
             for pair in row.pairs
         ],
     }
+
+
+def _declaration(known: Declaration, begun: bool) -> list[Any]:
+    about = [known.id, known.kind.value, list(known.assets), known.begins, known.until]
+    return [*about, known.author, known.reason, known.select, begun]
 
 
 def _run(run: OwnRun) -> list[Any]:
@@ -125,6 +136,7 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "reopened": incident.reopened,
         "merged_into": incident.merged_into,
         "announced": incident.announced,
+        "acknowledged": _acknowledgement(incident.acknowledged),
         "members": [
             [*key, pair.state, pair.cause, pair.reason, pair.joined_at, pair.joined]
             for key, pair in incident.members.items()
@@ -139,6 +151,10 @@ def _incident(incident: Incident) -> dict[str, Any]:
             for name, channel in incident.channels.items()
         },
     }
+
+
+def _acknowledgement(known: Acknowledgement | None) -> list[Any] | None:
+    return None if known is None else [known.author, known.reason, known.at, known.until]
 
 
 def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
@@ -158,6 +174,10 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
             gone[key] = value["work"][WORK_FIELDS.index("requested")] if value["work"] is not None else 0
         elif kind == "runs":
             _restore_runs(state, value)
+        elif kind == "declarations":
+            _restore_declarations(state, value)
+        elif kind == "blind":
+            state.blind = {topic: Blinded(now, topic, since, why) for now, topic, since, why in value}
         elif kind == "wish":
             _restore_wish(state, key, value)
         elif kind == "incident":
@@ -213,6 +233,7 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         for name, (at, passed, known, blocking) in value["checks"].items()
     } or None
     row.checked_by = value["checked_by"]
+    row.topic = value.get("topic", "")
     if value["work"] is not None:
         row.work = Work()
         for field, known in zip(WORK_FIELDS, value["work"], strict=True):
@@ -223,6 +244,12 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
             verdict, pair.measure, pair.since, pair.warn_since, pair.stale_since = verdicts[pair.policy.name]
             pair.verdict = Verdict(verdict)
             pair.follow(pair.policy)
+
+
+def _restore_declarations(state: State, value: list[Any]) -> None:
+    for name, kind, assets, begins, until, author, reason, select, begun in value:
+        known = Declaration(name, DeclarationKind(kind), tuple(assets), begins, until, author, reason, select)
+        state.declarations.put(known, begun)
 
 
 def _restore_runs(state: State, value: list[Any]) -> None:
@@ -254,6 +281,9 @@ def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:
     incident.merged_into = value["merged_into"]
     incident.announced = value["announced"]
     book = state.book
+    if value.get("acknowledged") is not None:
+        incident.acknowledged = Acknowledgement(*value["acknowledged"])
+        book.acknowledged.add(name)
     for policy, asset, _, bad, cause, reason, joined_at, joined in value["members"]:
         row = state.rows.get(asset)
         for pair in row.pairs if row is not None else ():
@@ -281,7 +311,7 @@ def _restore_member(
 
 
 def _notice(values: list[Any]) -> Notice:
-    known = dict(zip(NOTICE_FIELDS, values, strict=True))
+    known = dict(zip(NOTICE_FIELDS, values, strict=False))  # an older checkpoint knows fewer fields
     known["severity"] = Severity(known["severity"])
     known["affected"] = tuple((asset, policy, bad) for asset, policy, bad in known["affected"])
     known["mentions"] = tuple(known["mentions"])

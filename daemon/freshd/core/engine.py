@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
-from freshd.core import facts, incidents, notices, planner
+from freshd.core import blindness, declared, facts, incidents, notices, planner
 from freshd.core.assess import assess_row, incident_views
 from freshd.core.checkpoint import changed_rows, restore_rows
 from freshd.core.judging import Judging
@@ -23,11 +23,12 @@ from freshd.model import inputs as said
 from freshd.model import records
 from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.asset import WHOLE, AssetKey
+from freshd.model.declarations import Declaration
 from freshd.model.effects import Effect, LaunchRun, SendNotice
 from freshd.model.inputs import Input
 from freshd.model.policy import Charter
 from freshd.model.records import Record
-from freshd.model.time import NEVER, Instant
+from freshd.model.time import FOREVER, NEVER, Instant
 
 TIMERS_PER_STEP = 2_000
 """How many rows a step looks at because their instant has come; the rest waits for the next step."""
@@ -68,7 +69,9 @@ class Engine:
         for given in inputs:
             self._take(given)
         if state.catching_up and now >= state.catching_up_until:
+            blindness.not_caught_up(state, self._emit)
             self._emit(records.DaemonCaughtUp(now))
+        declared.turn(state, self._emit)
         self._pop_timers()
         self._decide()
         effects = [effect for record in produced if (effect := _effect_of(record)) is not None]
@@ -110,10 +113,10 @@ class Engine:
         state = self._state
         if self._more or state.to_judge or state.to_plan:
             return state.now
-        instants = [state.timers.next()]
+        instants = [state.timers.next(), state.declarations.next, state.book.acknowledged_until]
         if state.catching_up:
             instants.append(state.catching_up_until)
-        return min((at for at in instants if at is not None), default=None)
+        return min((at for at in instants if at is not None and at < FOREVER), default=None)
 
     def assess(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Assessment:
         """Everything there is to say of one asset partition at `now`. Raises KeyError for an unknown asset."""
@@ -145,9 +148,20 @@ class Engine:
             case said.Wish():
                 if given.id not in state.wishes.open:
                     self._emit(records.WishMade(now, given, plan_wish(given, state.rows)))
+            case Declaration():
+                declared.take(state, given, self._emit)
+            case said.Withdraw():
+                declared.withdraw(state, given, self._emit)
+            case said.Acknowledge():
+                declared.acknowledge(state, given, self._emit)
+            case said.Blind():
+                blindness.take(state, given, self._emit)
+            case said.Sighted(topic=topic):
+                blindness.regain(state, topic, self._emit)
             case said.Started():
                 self._emit(records.DaemonStarted(now, given.catching_up))
             case said.CaughtUp():
+                blindness.regain(state, blindness.ALL_TOPICS, self._emit)
                 if state.catching_up:
                     self._emit(records.DaemonCaughtUp(now))
             case said.CharterReplaced():
@@ -183,6 +197,7 @@ class Engine:
 
     def _decide(self) -> None:
         state = self._state
+        blindness.spread(state)
         while state.to_judge or state.to_plan or state.wishes.ended:
             self._judging.judge_queued(self._emit)
             self._end_wishes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from freshd.core import notices, runs
+from freshd.core import blindness, declared, notices, runs
 from freshd.core.freshness import data_time
 from freshd.core.rebuild import rebuild
 from freshd.core.rows import Pair, Row
@@ -58,6 +58,18 @@ def apply(state: State, record: Record) -> None:
                 _wished(state, state.rows.get(key))
         case records.WishEnded():
             state.wishes.end(record, state.rows)
+        case records.Declared():
+            declared.stand(state, record)
+        case records.DeclarationBegan(declaration=name):
+            declared.begin(state, name)
+        case records.DeclarationEnded(declaration=name):
+            declared.end(state, name)
+        case records.IncidentAcknowledged():
+            state.book.acknowledge(record.incident, record.acknowledgement)
+        case records.Blinded():
+            blindness.lose(state, record)
+        case records.SightRegained(topic=topic):
+            blindness.see(state, topic)
         case records.DaemonStarted(catching_up=catching_up):
             _started(state, catching_up)
         case records.DaemonCaughtUp():
@@ -83,6 +95,9 @@ def _event(state: State, event: Event) -> None:
 
 def _event_of(state: State, row: Row, event: Event) -> None:
     at = min(event.at, state.now)
+    if event.topic != row.topic:
+        blindness.heard(state, row, event.topic)
+        state.mark(row)
     match event.kind:
         case EventKind.UPDATE:
             _update(state, row, event, at)

@@ -10,10 +10,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from freshd.core.rows import Pair
+from freshd.model.declarations import Acknowledgement
 from freshd.model.effects import Notice
 from freshd.model.policy import Severity
 from freshd.model.records import IncidentChanged
-from freshd.model.time import Instant
+from freshd.model.time import FOREVER, Instant
+
+SEVERITIES = list(Severity)
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class Incident:
     """One incident with its members."""
 
     __slots__ = (
+        "acknowledged",
         "announced",
         "by_policy",
         "cause",
@@ -62,6 +66,7 @@ class Incident:
         self.first: tuple[str, str, str, str] | None = None
         """(policy, asset, partition, reason) of the first member with the main cause, while that is known."""
         self.merged_into = ""
+        self.acknowledged: Acknowledgement | None = None
         self.announced = False
         self.channels: dict[str, ChannelState] = {}
         self.thread: list[str] = []
@@ -75,6 +80,7 @@ class IncidentBook:
     """All incidents that still matter."""
 
     __slots__ = (
+        "acknowledged",
         "announced",
         "by_cause",
         "closed",
@@ -103,6 +109,8 @@ class IncidentBook:
         self.announced = 0
         self.feeds: dict[str, dict[str, dict[Pair, None]]] = {}
         """Of each feed, the sources that are root causes now, each with the bad pairs that lead to it."""
+        self.acknowledged: set[str] = set()
+        """Open incidents that somebody said to know of."""
         self.dirty: set[str] = set()
         self.under_way: dict[str, tuple[str, str]] = {}
         """Notices asked for and not yet reported: (incident, channel) by notice id."""
@@ -120,6 +128,9 @@ class IncidentBook:
         self.opened = max(self.opened, int(told.incident.rpartition("-")[2]))
         if self.main.get(incident.cause) is incident:
             del self.main[incident.cause]
+        if told.closed_at is not None or _is_worse(told.severity, incident.severity):
+            incident.acknowledged = None
+            self.acknowledged.discard(incident.id)
         incident.cause, incident.reason, incident.severity = told.cause, told.reason, told.severity
         incident.opened_at, incident.closed_at = told.opened_at, told.closed_at
         incident.reopened, incident.merged_into = told.reopened, told.merged_into
@@ -150,6 +161,26 @@ class IncidentBook:
             del self.incidents[incident.id]
             self.closed[incident.id] = incident
         return incident
+
+    def acknowledge(self, name: str, acknowledgement: Acknowledgement | None) -> None:
+        """Somebody knows of an open incident, or (None) the time for that is over."""
+        incident = self.incidents.get(name)
+        if incident is not None:
+            incident.acknowledged = acknowledgement
+            if acknowledgement is None:
+                self.acknowledged.discard(name)
+            else:
+                self.acknowledged.add(name)
+            self.dirty.add(name)
+            self.stale.add(name)
+
+    @property
+    def acknowledged_until(self) -> Instant:
+        """The earliest instant at which an acknowledgement is over, or FOREVER."""
+        if not self.acknowledged:
+            return FOREVER
+        known = (self.incidents[name].acknowledged for name in self.acknowledged if name in self.incidents)
+        return min((one.until for one in known if one is not None), default=FOREVER)
 
     def look_again(self) -> None:
         """The charter may be another: every incident's members, severity and channels are looked at again."""
@@ -187,3 +218,7 @@ class IncidentBook:
         """The open incidents with a member of this cause, in the order of opening."""
         found = [self.incidents[name] for name in self.by_cause.get(cause, ()) if name in self.incidents]
         return sorted(found, key=Incident.sort_key)
+
+
+def _is_worse(severity: Severity | None, than: Severity | None) -> bool:
+    return severity is not None and (than is None or SEVERITIES.index(severity) > SEVERITIES.index(than))

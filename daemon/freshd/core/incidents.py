@@ -111,11 +111,11 @@ def _grade(state: State, emit: Emit) -> None:
     book = state.book
     for name in sorted(book.unsettled & book.incidents.keys()):
         incident = book.incidents[name]
-        if incident.members and incident.severity is not _severity(state, incident.by_policy):
+        if incident.members and incident.severity is not worst_severity(state, incident.by_policy):
             _emit(state, incident, emit)
 
 
-def _severity(state: State, members: Mapping[str, int]) -> Severity | None:
+def worst_severity(state: State, members: Mapping[str, int]) -> Severity | None:
     """The worst of the policies with members that alert; None: none does."""
     known = state.charter.policies
     severities = [
@@ -230,7 +230,7 @@ def _emit(
             incident=incident.id,
             cause=main,
             reason=first[3] if first is not None else incident.reason,
-            severity=_severity(state, policies) if count else incident.severity,
+            severity=worst_severity(state, policies) if count else incident.severity,
             opened_at=incident.opened_at,
             closed_at=None if count else closed_at or state.now,
             reopened=incident.reopened,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from freshd.core.blindness import BLIND, cause_of
 from freshd.core.causes import Cause, failed_cause, root_cause
 from freshd.core.incidents import View
 from freshd.core.rows import Pair, Row
 from freshd.core.state import State
 from freshd.core.verdicts import RANK, Judgement, judge, sustained
+from freshd.model.declarations import DeclarationKind
 from freshd.model.policy import Measure, Verdict
 from freshd.model.records import Reason, Record, VerdictChanged, Violated
 from freshd.model.time import FOREVER, NEVER
@@ -60,6 +62,8 @@ class Judging:
         until, measure = FOREVER, None
         if pair.policy.has_expectations:
             found = judge(pair.policy, row, state.now, state.memo)
+            if row in state.blinded and not (found.verdict is Verdict.STALE and pair.verdict is Verdict.STALE):
+                found = Judgement(Verdict.UNKNOWN, found.measure, FOREVER, found.measure)
             if pair.policy.sustain:
                 found = self._sustained(pair, found, emit)
             verdict, measure, until = found.verdict, found.measure, found.until
@@ -87,7 +91,10 @@ class Judging:
 
     def _view(self, pair: Pair, measure: Measure | None) -> None:
         """What the pair is to the incidents, and on which rows that rests."""
-        state = pair_state(pair)
+        if self._unseen(pair):
+            return
+        held = self._state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.key)
+        state = pair_state(pair) if held is None else ""
         resting = self._resting(pair, measure)
         cause = _failure(pair.row, state) or resting
         watched = resting or cause  # both paths begin with the row itself
@@ -102,6 +109,20 @@ class Judging:
             self._views[pair] = View(True, cause.row.key, cause.reason.value, state)
         else:
             self._views[pair] = View(False)
+
+    def _unseen(self, pair: Pair) -> bool:
+        """Whether the pair is bad because nothing can be seen of what it rests on; that needs no watching."""
+        state = self._state
+        topic = state.blinded.get(pair.row) if state.blinded else None
+        if topic is None or pair.verdict is not Verdict.UNKNOWN or not pair.policy.has_expectations:
+            return False
+        if state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.key) is not None or pair_failed(pair):
+            return False
+        self._watch(pair, ())
+        pair.bad = True
+        self._place(pair, None)
+        self._views[pair] = View(True, cause_of(topic), Reason.BLIND.value, BLIND)
+        return True
 
     def _resting(self, pair: Pair, measure: Measure | None) -> Cause | None:
         """What a verdict that is not fresh rests on."""
@@ -208,7 +229,6 @@ def _failure(row: Row, state: str) -> Cause | None:
 def pair_state(pair: Pair) -> str:
     """Why the pair is bad: `stale`, `warn`, `failed`, `sync_failed`; empty: it is not."""
     at = pair.policy.alert.at if pair.policy.alert is not None else DEFAULT_AT
-    row = pair.row
     if pair.policy.has_expectations:
         if pair.verdict is Verdict.STALE and "stale" in at:
             return "stale"
@@ -216,6 +236,13 @@ def pair_state(pair: Pair) -> str:
             return "stale"
         if pair.verdict in (Verdict.WARN, Verdict.STALE) and "warn" in at:
             return "warn"
+    return pair_failed(pair)
+
+
+def pair_failed(pair: Pair) -> str:
+    """What has failed at the pair's asset, if its policy calls that bad: `failed`, `sync_failed` or nothing."""
+    at = pair.policy.alert.at if pair.policy.alert is not None else DEFAULT_AT
+    row = pair.row
     if "failed" in at and (row.stopped or row.check_failed()):
         return "failed"
     if "sync_failed" in at and row.source and row.outcome_failed:

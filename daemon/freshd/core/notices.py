@@ -3,17 +3,22 @@
 Level-triggered: for every incident that changed, the notice that should stand is compared with the
 last one asked for. Per incident and channel one notice is under way at a time; what changes meanwhile
 is told by the next, so a storm of changes becomes a few edits. Ids derive from incident, channel and
-generation, so asking twice is asking once.
+generation, so asking twice is asking once. Muted pairs are not told of; of an incident that somebody
+knows of only the message is kept up to date, and nothing is told in its thread.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 
 from freshd.core.incident_book import ChannelState, Incident
+from freshd.core.incidents import worst_severity
+from freshd.core.rows import Pair
 from freshd.core.state import State
+from freshd.model.declarations import DeclarationKind
 from freshd.model.effects import AFFECTED_SHOWN, Notice
 from freshd.model.inputs import NoticeReport
 from freshd.model.policy import OWNERS, Policy, Severity
@@ -32,46 +37,68 @@ def tell(state: State, emit: Emit) -> None:
         incident = book.incidents.get(name) or book.closed.get(name)
         if incident is None:
             continue
-        for channel, mentions in _channels(state, incident).items():
+        loud = _loud(state, incident)
+        for channel, mentions in _channels(state, incident, loud).items():
             standing = incident.channels.get(channel)
             if standing is not None and standing.in_flight:
                 continue
-            notice = _notice(state, incident, channel, mentions, standing or ChannelState())
+            notice = _notice(state, incident, channel, mentions, standing or ChannelState(), loud)
             if notice is not None:
                 emit(NoticeRequested(state.now, notice))
     book.stale.clear()
 
 
-def _channels(state: State, incident: Incident) -> dict[str, tuple[str, ...]]:
+def _loud(state: State, incident: Incident) -> list[Pair]:
+    """The members that may be told of."""
+    members = list(incident.members.values())
+    if not state.declarations.any_of(DeclarationKind.MUTE):
+        return members
+    holding = state.declarations.holding
+    return [pair for pair in members if holding(DeclarationKind.MUTE, pair.row.key) is None]
+
+
+def _channels(state: State, incident: Incident, loud: list[Pair]) -> dict[str, tuple[str, ...]]:
     """Every channel that is to be told, with whom to mention there."""
     found: dict[str, tuple[str, ...]] = dict.fromkeys(sorted(incident.channels), ())
-    for name in sorted(name for name, count in incident.by_policy.items() if count > 0):
+    for name in sorted({pair.policy.name for pair in loud}):
         policy = state.charter.policies.get(name)
         if policy is not None and policy.alert is not None:
             known = found.get(policy.alert.channel, ())
-            found[policy.alert.channel] = tuple(dict.fromkeys((*known, *_mentioned(policy, incident))))
+            found[policy.alert.channel] = tuple(dict.fromkeys((*known, *_mentioned(policy, loud))))
     return found
 
 
-def _mentioned(policy: Policy, incident: Incident) -> tuple[str, ...]:
+def _mentioned(policy: Policy, loud: list[Pair]) -> tuple[str, ...]:
     """Whom a policy wants to be mentioned; `owners` are those of its assets in the incident, by key."""
     names = policy.alert.mention if policy.alert is not None else ()
     if OWNERS not in names:
         return names
-    rows = {pair.row.key: pair.row for pair in incident.members.values() if pair.policy.name == policy.name}
+    rows = {pair.row.key: pair.row for pair in loud if pair.policy.name == policy.name}
     owners = dict.fromkeys(owner for key in sorted(rows) for owner in rows[key].asset.owners)
     listed = list(owners)[:OWNERS_MENTIONED]
     return tuple(dict.fromkeys(each for name in names for each in (listed if name == OWNERS else (name,))))
 
 
 def _notice(
-    state: State, incident: Incident, channel: str, mentions: tuple[str, ...], told: ChannelState
+    state: State,
+    incident: Incident,
+    channel: str,
+    mentions: tuple[str, ...],
+    told: ChannelState,
+    loud: list[Pair],
 ) -> Notice | None:
     """What the channel should show, or None if it shows that already."""
-    if told.asked is None and (incident.closed_at is not None or incident.severity is None):
+    severity = incident.severity
+    muted = len(incident.members) - len(loud)
+    if muted:
+        severity = worst_severity(state, Counter(pair.policy.name for pair in loud))
+        if severity is None and told.asked is not None:
+            severity = told.asked.severity
+    if told.asked is None and (incident.closed_at is not None or severity is None):
         return None
-    shown = sorted((pair.row.key, pair.policy.name, pair.state) for pair in incident.members.values())
-    severity = incident.severity or Severity.INFO
+    shown = sorted((pair.row.key, pair.policy.name, pair.state) for pair in loud)
+    severity = severity or Severity.INFO
+    known = incident.acknowledged
     generation = told.generation + 1
     notice = Notice(
         notice_id="n-" + sha256(f"{incident.id}\x00{channel}\x00{generation}".encode()).hexdigest()[:24],
@@ -86,9 +113,13 @@ def _notice(
         affected=tuple(shown[:AFFECTED_SHOWN]),
         affected_count=len(shown),
         mentions=mentions,
-        thread=_thread(incident, severity, told.asked),
+        thread=() if known is not None or (muted and not loud) else _thread(incident, severity, told.asked),
         handle=told.handle,
         merged_into=incident.merged_into,
+        muted=muted,
+        acknowledged_by=known.author if known is not None else "",
+        acknowledged_reason=known.reason if known is not None else "",
+        acknowledged_until=known.until if known is not None else None,
     )
     if told.asked is not None and _content(notice) == _content(told.asked):
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from freshd.core import history
 from freshd.core.busy import is_busy, is_root_stuck, lets_through
+from freshd.core.declared import react
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, START, TIME, WIDTH
 from freshd.core.rows import Row, through_virtual
@@ -27,6 +28,10 @@ def rebuild(state: State) -> None:
         row.above = row.stuck = False
         row.waiters = None
         row.read_at = NEVER
+    for row in rows if state.declarations.begun else ():
+        react(state, row)
+    state.sight_moved = True
+    state.blinded = {}
     for row in rows:
         _history(row)
         _reading(row)

@@ -189,6 +189,7 @@ class Row:
         "stuck",
         "stuck_ups",
         "timer",
+        "topic",
         "unstarted",
         "updated_at",
         "ups",
@@ -247,6 +248,7 @@ class Row:
         self.stuck = False
         self.waiters: dict[Row, None] | None = None
         self.watchers: dict[Pair, None] | None = None
+        self.topic = ""  # the Kafka topic of its last event
         # when to look again
         self.judge_at: Instant = FOREVER
         self.plan_at: Instant = FOREVER

@@ -24,7 +24,7 @@ from zlib import crc32
 from freshd.core.busy import settle
 from freshd.core.freshness import changed_upstream_end
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
-from freshd.core.rows import OwnRun, Row
+from freshd.core.rows import MANUAL, OwnRun, Row
 from freshd.core.state import State
 from freshd.core.updates import await_checks, later_start, refresh_due, release_stop, take_update
 from freshd.model.asset import AssetKey
@@ -53,9 +53,10 @@ def retry_delay(retry: Retry, failed_attempts: int, of_run: str) -> Duration:
     return round(delay * (1 + retry.jitter * share))
 
 
-def allowed_attempts(row: Row) -> int:
-    """How many runs a series may take; a wish for a manual asset has one attempt."""
-    return 1 if row.reaction.kind is ReactionKind.MANUAL else row.reaction.retry.attempts
+def allowed_attempts(state: State, row: Row) -> int:
+    """How many runs a series may take; a wish for a manual asset has one attempt, for one that is paused all."""
+    reaction = state.charter.reactions.get(row.key, MANUAL)
+    return 1 if reaction.kind is ReactionKind.MANUAL else reaction.retry.attempts
 
 
 def begin(state: State, record: RunRequested) -> None:
@@ -158,7 +159,7 @@ def _failed(state: State, run: OwnRun, row: Row, at: Instant, error: str) -> Non
     work.error = error
     work.attempts += 1
     row.note_outcome(at, failed=True)
-    if work.attempts < allowed_attempts(row):
+    if work.attempts < allowed_attempts(state, row):
         if row.due or run.wishes:
             work.retry_at = at + retry_delay(row.reaction.retry, work.attempts, run.run_id)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from freshd.core.declarations import Declarations
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
 from freshd.core.rows import MANUAL, OwnRun, Pair, Row, is_automatic, readers, views
@@ -16,6 +17,7 @@ from freshd.core.wishes import WishBook
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import Charter
+from freshd.model.records import Blinded
 from freshd.model.time import NEVER, Instant
 
 RETIRED_KEPT = 10_000
@@ -26,9 +28,12 @@ class State:
     """The engine's memory."""
 
     __slots__ = (
+        "blind",
+        "blinded",
         "book",
         "catching_up_until",
         "charter",
+        "declarations",
         "deferred",
         "dirty",
         "due",
@@ -45,6 +50,7 @@ class State:
         "seen",
         "seen_before",
         "seen_since",
+        "sight_moved",
         "started_at",
         "timers",
         "to_judge",
@@ -64,6 +70,10 @@ class State:
         self.retired: dict[AssetKey, int] = {}  # runs requested for assets that are gone: run ids never repeat
         self.book = IncidentBook()
         self.wishes = WishBook()
+        self.declarations = Declarations()
+        self.blind: dict[str, Blinded] = {}  # topics that cannot be seen, as the record says that told of it
+        self.blinded: dict[Row, str] = {}  # rows that rest on such a topic, with the first of those by name
+        self.sight_moved = False  # the rows that rest on it may be others
         self.timers = Timers()
         self.memo: Memo = {}
         self.now: Instant = NEVER
@@ -141,6 +151,8 @@ class State:
                 waiting.add(row)
             else:
                 waiting.discard(row)
+        elif row.asset.launcher in self.due:
+            self.due[row.asset.launcher].discard(row)
 
     def due_of(self, launcher: str) -> list[Row]:
         """The due automatic rows of a launcher, upstreams first."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from freshd.model.asset import WHOLE, AssetKey
+from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.policy import Charter
 from freshd.model.time import Instant
 from freshd.model.values import value
@@ -62,6 +63,8 @@ class Event:
     feed: str = ""
     whole_run: bool = False
     """It is about every asset in flight under its `run_id` as well (OpenLineage names outputs when it likes)."""
+    topic: str = ""
+    """The Kafka topic that it was read from; empty: none."""
 
 
 class RunPhase(StrEnum):
@@ -120,6 +123,45 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdraw:
+    """A person takes assets out of what was declared of them."""
+
+    kinds: tuple[DeclarationKind, ...]
+    assets: tuple[AssetKey, ...]
+    """Empty: all declarations of these kinds end."""
+    author: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """A person knows of an open incident."""
+
+    incident: str
+    author: str
+    reason: str
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """Nothing that a topic tells can be seen now."""
+
+    topic: str
+    """Empty: no topic can be seen (the broker is gone)."""
+    since: Instant
+    why: str
+    """For people: what is in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """A topic can be seen again, and has been read up to where it ended when that began."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The daemon has just started; `catching_up` until CaughtUp is said (or the limit passes)."""
 
@@ -161,4 +203,19 @@ class Unmatched:
     at: Instant
 
 
-Input = Event | RunReport | NoticeReport | Wish | Started | CaughtUp | CharterReplaced | DeadLetter | Unmatched
+Input = (
+    Event
+    | RunReport
+    | NoticeReport
+    | Wish
+    | Declaration
+    | Withdraw
+    | Acknowledge
+    | Blind
+    | Sighted
+    | Started
+    | CaughtUp
+    | CharterReplaced
+    | DeadLetter
+    | Unmatched
+)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from freshd.model.asset import AssetKey
+from freshd.model.declarations import Acknowledgement, Declaration
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.inputs import DeadLetter, Event, NoticeReport, RunReport, Unmatched, Wish
 from freshd.model.policy import Severity, Verdict
@@ -211,6 +212,59 @@ class WishEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """A person's declaration stands, or (one that stood already) names other assets from now on."""
+
+    now: Instant
+    declaration: Declaration
+
+
+@dataclass(frozen=True, slots=True)
+class DeclarationBegan:
+    """The instant has come from which a declaration holds."""
+
+    now: Instant
+    declaration: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeclarationEnded:
+    """A declaration holds no longer: its time is over, or (with an author) somebody withdrew it."""
+
+    now: Instant
+    declaration: str
+    author: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentAcknowledged:
+    """Somebody knows of an incident; None: the time for which they said so is over."""
+
+    now: Instant
+    incident: str
+    acknowledgement: Acknowledgement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blinded:
+    """A topic cannot be seen (empty: none can): what rests on it is unknown."""
+
+    now: Instant
+    topic: str
+    since: Instant
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SightRegained:
+    """A topic is seen again."""
+
+    now: Instant
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonStarted:
     """The daemon began to work; verdicts get no worse until it has caught up."""
 
@@ -267,6 +321,12 @@ Record = (
     | NoticeReported
     | WishMade
     | WishEnded
+    | Declared
+    | DeclarationBegan
+    | DeclarationEnded
+    | IncidentAcknowledged
+    | Blinded
+    | SightRegained
     | DaemonStarted
     | DaemonCaughtUp
     | GraphReplaced
