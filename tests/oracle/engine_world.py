@@ -6,18 +6,28 @@ are delivered at once. It gives the same answers as `playing` gives for the orac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from tests.oracle.reading import Line, Scenario
 
 from freshd.core.engine import Engine
+from freshd.documents import Document
 from freshd.model.asset import AssetKey
 from freshd.model.effects import LaunchRun, SendNotice
 from freshd.model.inputs import Input, NoticeReport, RunPhase, RunReport, Started, Wish
+from freshd.model.policy import Charter
 from freshd.model.records import Record
 from freshd.model.time import FOREVER, Instant
+from freshd.scenarios import read_scenario
+
+
+def charter_of(document: Mapping[str, Any]) -> Charter:
+    """What a document says, by the daemon's own reading."""
+    without_story = {**document, "runs": {}, "timeline": [{"at": "0s", "expect": {}}]}
+    return read_scenario(Document(without_story, "generated"), Path()).charter
 
 
 class EngineWorld:
@@ -25,7 +35,7 @@ class EngineWorld:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.engine = Engine(scenario.charter)
+        self.engine = Engine(charter_of(scenario.document))
         self.now = scenario.start
         self.records: list[Record] = []
         self.launched: list[tuple[Instant, AssetKey]] = []

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
-from cronsim import CronSim
+from tests.oracle.laws import Laws, every, read_bounds
 from tests.oracle.world import Behaves, Behaviour
 
 from freshd.model.asset import Asset, AssetKey
@@ -23,8 +21,6 @@ from freshd.model.graph import AssetGraph, build_graph
 from freshd.model.inputs import Check, Event, EventKind
 from freshd.model.policy import (
     Alert,
-    Charter,
-    Deadline,
     LauncherTraits,
     Limit,
     Measure,
@@ -34,19 +30,7 @@ from freshd.model.policy import (
     Retry,
     Severity,
 )
-from freshd.model.time import (
-    DAY,
-    FOREVER,
-    MINUTE,
-    NEVER,
-    SECOND,
-    Duration,
-    Instant,
-    from_datetime,
-    parse_duration,
-    parse_instant,
-    to_datetime,
-)
+from freshd.model.time import MINUTE, Duration, Instant, parse_duration, parse_instant
 
 LAUNCHER = "scenario"
 
@@ -59,45 +43,6 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-
-
-DAYS_SEARCHED = 370
-"""How far a tick is looked for."""
-
-
-@lru_cache(maxsize=4096)
-def _ticks_of_day(cron: str, zone: str, day: int) -> tuple[Instant, ...]:
-    """The ticks of one UTC day, from cronsim started a little before it."""
-    ticks = []
-    for tick in CronSim(cron, to_datetime(day * DAY - SECOND).astimezone(ZoneInfo(zone))):
-        instant = from_datetime(tick)
-        if instant >= (day + 1) * DAY:
-            break
-        if instant >= day * DAY:
-            ticks.append(instant)
-    return tuple(ticks)
-
-
-@dataclass(frozen=True, slots=True)
-class CronTicks:
-    """The ticks of a cron line, day by day."""
-
-    cron: str
-    zone: str
-
-    def after(self, instant: Instant) -> Instant:
-        for day in range(instant // DAY, instant // DAY + DAYS_SEARCHED):
-            found = next((tick for tick in _ticks_of_day(self.cron, self.zone, day) if tick > instant), None)
-            if found is not None:
-                return found
-        return FOREVER
-
-    def until(self, instant: Instant) -> Instant:
-        for day in range(instant // DAY, instant // DAY - DAYS_SEARCHED, -1):
-            found = [tick for tick in _ticks_of_day(self.cron, self.zone, day) if tick <= instant]
-            if found:
-                return found[-1]
-        return NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +62,7 @@ class Scenario:
 
     name: str
     start: Instant
-    charter: Charter
+    charter: Laws
     lines: tuple[Line, ...]
     behaves: Behaves
     document: Mapping[str, Any] = field(default_factory=dict)
@@ -160,11 +105,12 @@ def select(graph: AssetGraph, patterns: str | Sequence[str]) -> tuple[AssetKey, 
     return tuple(sorted(k for k in graph.assets if any(k == w or w == "**" or fnmatchcase(k, w) for w in words)))
 
 
-def read_charter(graph: AssetGraph, entries: Sequence[Mapping[str, Any]]) -> Charter:
+def read_charter(graph: AssetGraph, entries: Sequence[Mapping[str, Any]]) -> Laws:
     """Policies and reactions."""
     policies: dict[str, Policy] = {}
     selected: dict[str, tuple[AssetKey, ...]] = {}
     reactions: dict[AssetKey, Reaction] = {}
+    bounds = {}
     for entry in entries:
         policy = _policy(entry)
         policies[policy.name] = policy
@@ -172,7 +118,9 @@ def read_charter(graph: AssetGraph, entries: Sequence[Mapping[str, Any]]) -> Cha
         if "react" in entry:
             reaction = _reaction(entry)
             reactions.update(dict.fromkeys(selected[policy.name], reaction))
-    return Charter(graph, policies, selected, reactions, {LAUNCHER: LauncherTraits(LAUNCHER)})
+            bounds.update(dict.fromkeys(selected[policy.name], read_bounds(entry)))
+    traits = {LAUNCHER: LauncherTraits(LAUNCHER)}
+    return Laws(graph, policies, selected, reactions, traits, demands=every(entries), bounds=bounds)
 
 
 def _policy(entry: Mapping[str, Any]) -> Policy:
@@ -187,7 +135,6 @@ def _policy(entry: Mapping[str, Any]) -> Policy:
     return Policy(
         name=entry["name"],
         limits=limits,
-        deadlines=(_deadline(expect["deadline"]),) if "deadline" in expect else (),
         never_updated=_duration(never),
         sustain=_duration(entry.get("sustain")) or 0,
         completeness=entry.get("completeness"),
@@ -197,18 +144,6 @@ def _policy(entry: Mapping[str, Any]) -> Policy:
 
 def _alert(entry: Mapping[str, Any]) -> Alert:
     return Alert(Severity(entry.get("severity", "warning")), frozenset(entry.get("at", ("stale", "failed"))))
-
-
-def _deadline(entry: Mapping[str, Any]) -> Deadline:
-    zone = entry.get("timezone", "UTC")
-    return Deadline(
-        CronTicks(entry["cron"], zone),
-        parse_duration(entry["max_lag"]),
-        _duration(entry.get("grace")) or 0,
-        _duration(entry.get("warn_before")) or 0,
-        entry["cron"],
-        zone,
-    )
 
 
 def _reaction(entry: Mapping[str, Any]) -> Reaction:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.oracle.freshness import Freshness
+from tests.oracle.laws import Demands, DueBy
 
 from freshd.model.asset import AssetKey
-from freshd.model.policy import Deadline, Limit, Measure, Policy, Verdict
+from freshd.model.policy import Limit, Measure, Policy, Verdict
 from freshd.model.time import NEVER, Instant
 
 WORSE = {Verdict.FRESH: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.STALE: 3}
@@ -29,61 +30,81 @@ class Level:
     """Whether the measure has a value; without one it is unknown at best."""
 
 
-def limit_level(limit: Limit, policy: Policy, fresh: Freshness, key: AssetKey, known: Instant, t: Instant) -> Level:
-    """The level of `{warn, stale}` on age, lag or behind."""
-    updated = fresh.updated_at(key, t)
-    reference = {
-        Measure.AGE: updated,
-        Measure.LAG: fresh.data_time(key, t),
-        Measure.BEHIND: fresh.pending_since(key, t),
-    }[limit.measure]
-    if updated is None or (limit.measure is Measure.LAG and reference is None):
-        return _no_value(limit.measure, policy, known, t)
-    if reference is None:
-        return Level(limit.measure, Verdict.FRESH)
-    changes = tuple(reference + d for d in (limit.warn, limit.stale) if d is not None)
-    if limit.stale is not None and t >= reference + limit.stale:
-        return Level(limit.measure, Verdict.STALE)
-    if limit.warn is not None and t >= reference + limit.warn:
-        return Level(limit.measure, Verdict.WARN, changes)
-    return Level(limit.measure, Verdict.FRESH, changes)
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges one policy's expectations for one asset at one instant."""
 
+    policy: Policy
+    demands: Demands
+    fresh: Freshness
+    key: AssetKey
+    known: Instant
+    """When the daemon first knew the asset."""
+    t: Instant
 
-def _no_value(measure: Measure, policy: Policy, known: Instant, t: Instant) -> Level:
-    if policy.never_updated is None:
-        return Level(measure, Verdict.UNKNOWN, valued=False)
-    turns = known + policy.never_updated
-    return Level(measure, Verdict.STALE if t >= turns else Verdict.UNKNOWN, (turns,), valued=False)
+    def levels(self) -> list[Level]:
+        """The levels of all expectations."""
+        found = [self._limit(limit) for limit in self.policy.limits]
+        return found + [self._deadline(deadline) for deadline in self.demands.deadlines]
 
+    def _reference(self, measure: Measure) -> Instant | None:
+        if measure is Measure.AGE:
+            return self.fresh.updated_at(self.key, self.t)
+        if measure is Measure.BEHIND:
+            return self.fresh.pending_since(self.key, self.t)
+        return self.fresh.data_time(self.key, self.t)
 
-def deadline_level(
-    deadline: Deadline, policy: Policy, fresh: Freshness, key: AssetKey, known: Instant, t: Instant
-) -> Level:
-    """The level of a deadline: the tick judged last, and those ahead that already warn."""
-    data_time = fresh.data_time(key, t)
-    ahead = deadline.ticks.after(t)
-    changes = [ahead - deadline.warn_before, ahead, ahead + deadline.grace]
-    if fresh.updated_at(key, t) is None or data_time is None:
-        level = _no_value(Measure.DEADLINE, policy, known, t)
-        return Level(Measure.DEADLINE, level.verdict, level.changes + tuple(changes), valued=False)
-    verdict = Verdict.FRESH
-    judged = deadline.ticks.until(t - deadline.grace)
-    tick = deadline.ticks.after(t - deadline.grace)
-    while tick - deadline.warn_before <= t:
-        changes.append(tick + deadline.grace)
-        if tick >= known and deadline.warn_before and data_time < tick - deadline.max_lag:
-            verdict = Verdict.WARN
-        tick = deadline.ticks.after(tick)
-    changes += [tick - deadline.warn_before, tick + deadline.grace]
-    if judged != NEVER and judged >= known and data_time < judged - deadline.max_lag:
-        verdict = Verdict.STALE
-    return Level(Measure.DEADLINE, verdict, tuple(changes))
+    def _has_value(self, measure: Measure) -> bool:
+        if self.fresh.updated_at(self.key, self.t) is None:
+            return False
+        return measure in (Measure.AGE, Measure.BEHIND) or self._reference(measure) is not None
 
+    def _limit(self, limit: Limit) -> Level:
+        """The level of `{warn, stale}` on age, lag or behind."""
+        if not self._has_value(limit.measure):
+            return self._no_value(limit.measure)
+        reference = self._reference(limit.measure)
+        if reference is None:
+            return Level(limit.measure, Verdict.FRESH)
+        stale = None if limit.stale is None else self.demands.reached(reference, limit.stale)
+        warn = None if limit.warn is None else self.demands.reached(reference, limit.warn)
+        changes = tuple(at for at in (warn, stale) if at is not None)
+        if stale is not None and self.t >= stale:
+            return Level(limit.measure, Verdict.STALE)
+        if warn is not None and self.t >= warn:
+            return Level(limit.measure, Verdict.WARN, changes)
+        return Level(limit.measure, Verdict.FRESH, changes)
 
-def levels(policy: Policy, fresh: Freshness, key: AssetKey, known: Instant, t: Instant) -> list[Level]:
-    """The levels of all expectations of a policy for an asset."""
-    found = [limit_level(limit, policy, fresh, key, known, t) for limit in policy.limits]
-    return found + [deadline_level(deadline, policy, fresh, key, known, t) for deadline in policy.deadlines]
+    def _no_value(self, measure: Measure) -> Level:
+        if self.policy.never_updated is None:
+            return Level(measure, Verdict.UNKNOWN, valued=False)
+        turns = self.known + self.policy.never_updated
+        return Level(measure, Verdict.STALE if self.t >= turns else Verdict.UNKNOWN, (turns,), valued=False)
+
+    def _deadline(self, deadline: DueBy) -> Level:
+        """The level of a deadline: the tick judged last, and those ahead that already warn."""
+        t = self.t
+        ahead = deadline.ticks.after(t)
+        changes = [ahead - deadline.warn_before, ahead, ahead + deadline.grace]
+        if not self._has_value(Measure.DEADLINE):
+            level = self._no_value(Measure.DEADLINE)
+            return Level(Measure.DEADLINE, level.verdict, level.changes + tuple(changes), valued=False)
+        verdict = Verdict.FRESH
+        judged = deadline.ticks.until(t - deadline.grace)
+        tick = deadline.ticks.after(t - deadline.grace)
+        while tick - deadline.warn_before <= t:
+            changes.append(tick + deadline.grace)
+            if tick >= self.known and deadline.warn_before and not self._met(deadline, tick):
+                verdict = Verdict.WARN
+            tick = deadline.ticks.after(tick)
+        changes += [tick - deadline.warn_before, tick + deadline.grace]
+        if judged != NEVER and judged >= self.known and not self._met(deadline, judged):
+            verdict = Verdict.STALE
+        return Level(Measure.DEADLINE, verdict, tuple(changes))
+
+    def _met(self, deadline: DueBy, tick: Instant) -> bool:
+        reached = self.fresh.data_time(self.key, self.t)
+        return reached is not None and reached >= tick - deadline.max_lag
 
 
 @dataclass(slots=True)

@@ -15,11 +15,12 @@ from tests.oracle.decisions import Decisions, Launch
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
 from tests.oracle.incidents import Bad, Incidents
-from tests.oracle.verdicts import WORSE, Shown, levels
+from tests.oracle.laws import Demands, Laws
+from tests.oracle.verdicts import WORSE, Judge, Shown
 
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Event
-from freshd.model.policy import Charter, Verdict
+from freshd.model.policy import Verdict
 from freshd.model.time import FOREVER, Duration, Instant
 
 
@@ -43,7 +44,7 @@ Said = Event | tuple[AssetKey, ...]
 class World:
     """Everything the oracle holds true at `now`."""
 
-    charter: Charter
+    charter: Laws
     now: Instant
     behaves: Behaves
     facts: Facts = field(init=False)
@@ -186,7 +187,7 @@ class World:
         found: dict[Pair, Bad] = {}
         for name, policy in self.charter.policies.items():
             for key in self.charter.selected.get(name, ()):
-                if not policy.has_expectations and policy.alert is None:
+                if not self._expects(name) and policy.alert is None:
                     continue
                 bad = self._bad(causes, name, key)
                 if bad is not None:
@@ -196,15 +197,22 @@ class World:
         self.incidents.settle(self.now, settled, announce=not self.catching_up)
         self._looks = [look for look in self._looks if look > self.now]
 
+    def _demands(self, name: str) -> Demands:
+        return self.charter.demands.get(name, Demands())
+
+    def _expects(self, name: str) -> bool:
+        demands = self._demands(name)
+        return bool(self.charter.policies[name].limits or demands.deadlines or demands.checks or demands.learned)
+
     def _bad(self, causes: Causes, name: str, key: AssetKey) -> Bad | None:
         policy = self.charter.policies[name]
         at = policy.alert.at if policy.alert is not None else frozenset({"stale", "failed"})
         shown = None
         was = Verdict.FRESH
-        if policy.has_expectations:
+        if self._expects(name):
             shown = self.shown.setdefault((key, name), Shown())
             was = shown.verdict
-            found = levels(policy, self.fresh, key, self.known[key], self.now)
+            found = Judge(policy, self._demands(name), self.fresh, key, self.known[key], self.now).levels()
             self._looks += shown.judge(policy, found, self.now, held=self.catching_up)
             if shown.measure is not None and self._bad_by_verdict(shown.verdict, was, at, (key, name)):
                 return Bad(causes.of(key, shown.measure), policy.alert is not None)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.oracle.decisions import Launch
 from tests.oracle.facts import OwnRun
+from tests.oracle.laws import Laws
 from tests.oracle.playing import asset_value
 from tests.oracle.world import Behaviour, Said, World
 from tests.sim.stage import Violation
@@ -19,7 +20,7 @@ from tests.sim.stage import Violation
 from freshd.core.engine import Engine
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import CaughtUp, Event, Input, RunPhase, RunReport, Started, Wish
-from freshd.model.policy import Charter, Verdict
+from freshd.model.policy import Verdict
 from freshd.model.records import DaemonCaughtUp, Record, RunRequested
 from freshd.model.time import NEVER, Instant
 
@@ -33,7 +34,7 @@ def _no_behaviour(_key: AssetKey, _nth: int) -> Behaviour:
 class Shadow(World):
     """A world of the oracle whose runs are the engine's."""
 
-    def __init__(self, charter: Charter, now: Instant) -> None:
+    def __init__(self, charter: Laws, now: Instant) -> None:
         self._requested: dict[AssetKey, str] = {}
         self._turned = False
         super().__init__(charter, now, _no_behaviour)
@@ -65,7 +66,7 @@ class Shadow(World):
         if self._requested:
             raise Violation(f"the engine launched what the oracle does not: {sorted(self._requested)}")
 
-    def adopt(self, charter: Charter, now: Instant) -> None:
+    def adopt(self, charter: Laws, now: Instant) -> None:
         """From this instant on the world is this one; what is gone is forgotten."""
         if charter is self.charter:
             return

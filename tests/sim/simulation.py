@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
+from tests.oracle.engine_world import charter_of
 from tests.oracle.generate import Flavour, rewired, scenario_document
+from tests.oracle.laws import Laws
 from tests.oracle.reading import LAUNCHER, Scenario, read_scenario
 from tests.sim import invariants
 from tests.sim.faults import Faults, draw_faults
@@ -86,13 +88,14 @@ class Simulation:
         limit = Random(f"limit {seed}").choice([0, 0, 0, 0, 1, 2])
         launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave, limit=0 if wave else limit)}
         self._settings = partial(dataclasses.replace, limits=LIMITS, launchers=launchers)
-        self.charter: Charter = self._settings(self.scenario.charter)
+        self.charter: Charter = self._settings(charter_of(self.scenario.document))
+        self._laws: list[tuple[Charter, Laws]] = [(self.charter, self._settings(self.scenario.charter))]
         drawn = draw_faults(self.rng) if faults is None else faults
         self.replaced_at, self.later = self._replacement(seed)
         self.stage = Stage(self.rng, drawn, self.scenario.start, self.scenario.behaves)
         self.stage.upstreams = {key: asset.upstreams for key, asset in self.charter.graph.assets.items()}
         self.stage.log = _log(self.scenario, self.rng, drawn)
-        self.shadow = Shadow(self.charter, 0)
+        self.shadow = Shadow(self._laws_of(self.charter), 0)
         self.summary = Summary(seed)
         self.ledger = invariants.Ledger()
         self._turned = False
@@ -102,8 +105,14 @@ class Simulation:
         rng = Random(f"replacement {seed}")
         if rng.random() > REPLACED_SHARE:
             return 0, None
-        later = read_scenario(rewired(dict(self.scenario.document), rng)).charter
-        return self.scenario.start + rng.randint(0, SMALL.span_s) * SECOND, self._settings(later)
+        scenario = read_scenario(rewired(dict(self.scenario.document), rng))
+        later = self._settings(charter_of(scenario.document))
+        self._laws.append((later, self._settings(scenario.charter)))
+        return self.scenario.start + rng.randint(0, SMALL.span_s) * SECOND, later
+
+    def _laws_of(self, charter: Charter) -> Laws:
+        """What the oracle knows of a charter by its own reading."""
+        return next(laws for known, laws in self._laws if known is charter)
 
     def run(self) -> Summary:
         """Faults first, then quiet; raises Violation as soon as an invariant does not hold."""
@@ -172,7 +181,7 @@ class Simulation:
         """The step counts from now on, whatever happens to the process."""
         now, inputs = engine.told
         self.ledger.note(records)
-        self.shadow.adopt(engine.charter, now)
+        self.shadow.adopt(self._laws_of(engine.charter), now)
         self.shadow.turn(now, inputs, records)
         self.charter = engine.charter
         self.stage.upstreams = {key: asset.upstreams for key, asset in engine.charter.graph.assets.items()}
@@ -183,7 +192,7 @@ class Simulation:
         if self.summary.turns > TURNS_LIMIT:
             raise Violation("the world does not come to rest")
         if not self._turned:
-            self.shadow.adopt(engine.charter, engine.told[0])
+            self.shadow.adopt(self._laws_of(engine.charter), engine.told[0])
             self.shadow.turn(*engine.told, ())
         self._turned = False
         self.shadow.compare(engine)
