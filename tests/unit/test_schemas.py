@@ -43,7 +43,7 @@ def test_every_schema_is_one_and_refuses_unknown_keys(kind: str) -> None:
         ("config", "mode: acting", False),
         ("policies", "policies: [{name: p, select: x, react: {eager: {debounce: 3s}}, retry: {jitter: 10%}}]", True),
         ("policies", "policies: [{name: p, select: x, react: eager, expect: {lag: {stale: 1h}}}]", True),
-        ("policies", "policies: [{name: p, select: x, expect: {learned: {}}}]", False),
+        ("policies", "policies: [{name: p, select: x, expect: {learned: {k: 1}}}]", False),
         ("policies", "policies: [{name: p}]", False),
         ("assets", "assets: [{key: a/b, upstreams: [c]}]", True),
         (

@@ -119,5 +119,6 @@ def _message(detail: ErrorDetails, real: Sequence[PathPart], model: type[BaseMod
         said.replace("a valid dictionary", "a mapping")
         .replace("a valid tuple", "a list")
         .replace("a valid list", "a list")
+        .replace("should be True", "should be true")
     )
     return f"{shown}: {said}" if shown else said

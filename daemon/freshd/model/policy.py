@@ -36,6 +36,8 @@ class Measure(StrEnum):
     DEADLINE = "deadline"
     BEHIND = "behind"
     AGE = "age"
+    LEARNED = "learned"
+    CHECKS = "checks"
 
 
 class Severity(StrEnum):
@@ -86,6 +88,14 @@ class Calendar(Protocol):
         ...
 
 
+class Weekhours(Protocol):
+    """Weekday and hour of instants in some time zone; made outside the core (adapters/calendar)."""
+
+    def of(self, instant: Instant) -> int:
+        """24 times the weekday (Monday is 0) plus the hour."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """`{warn: …, stale: …}` on age, lag or behind."""
@@ -93,11 +103,13 @@ class Limit:
     measure: Measure
     warn: Duration | None = None
     stale: Duration | None = None
+    each: bool = False
+    """`per: partition`: asked of each partition, not of the asset as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """At each tick T the asset must have data_time >= T - max_lag."""
+    """At each tick T the asset must have data_time >= T - max_lag, or the partition that T - offset names."""
 
     ticks: Ticks
     max_lag: Duration
@@ -105,6 +117,43 @@ class Deadline:
     warn_before: Duration = 0
     cron: str = ""
     timezone: str = "UTC"
+    offset: Duration = 0
+    """Of an asset partitioned by time: how long before the tick the window of its partition must have ended."""
+    each: bool = False
+    """`per: partition`: asked of each partition, not of the asset as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRule:
+    """What the latest result of a check must be, besides that it passed."""
+
+    name: str
+    min: float | None = None
+    max: float | None = None
+    equals: float | str | bool | None = None
+    last: int = 0
+    """`min` and `max` are shares of the mean of so many values before; 0: they are values."""
+    level: Verdict = Verdict.STALE
+    """What a violation comes to: warn or stale."""
+    blocking: bool = False
+    """A violation holds back what is built from the asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Limits from the gaps between the ends of the asset's own updates."""
+
+    tenths: int
+    """By how many tenths the gaps' percentiles are multiplied: 12, 15 or 20."""
+    weekhours: Weekhours
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """The share of time (or ticks) that is to be good over a window."""
+
+    target: float
+    window: Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +185,15 @@ class Policy:
     priority: int = 0
     origin: str = ""
     calendar: Calendar | None = None
-    """Only its open time counts towards the limits of age, lag and behind; None: all time does."""
+    """Only its open time counts towards limits; None: all time does."""
+    checks: tuple[CheckRule, ...] = ()
+    learned: Learned | None = None
+    slo: Slo | None = None
 
     @property
     def has_expectations(self) -> bool:
         """Whether it gives verdicts at all."""
-        return bool(self.limits or self.deadlines)
+        return bool(self.limits or self.deadlines or self.checks or self.learned)
 
 
 @dataclass(frozen=True, slots=True)

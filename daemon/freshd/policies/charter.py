@@ -11,27 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from freshd.adapters.calendar import cron_ticks
 from freshd.documents import Document, nearest
 from freshd.model.asset import AssetKey
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import (
-    Alert,
     Charter,
-    Deadline,
     LauncherTraits,
-    Limit,
     Limits,
-    Measure,
     Policy,
     Reaction,
     ReactionKind,
     Retry,
-    Severity,
 )
 from freshd.model.select import Selector
-from freshd.policies.written import AlertModel, EagerModel, PolicyModel, ReactModel, WrittenPolicy, policies_at
+from freshd.policies.building import deadline_places, policy_of
+from freshd.policies.written import EagerModel, PolicyModel, ReactModel, WrittenPolicy, policies_at
 
 SHOWN_ASSETS: Final = 3
 """Assets that a problem about many of them names."""
@@ -145,49 +140,22 @@ def _take(written: WrittenPolicy, draughting: _Draughting) -> None:
         draughting.notes.append(
             Problem(written.where(), f"policy {model.name!r}: retry and on_upstream_failure count only beside a react")
         )
+    draughting.problems += _deadlines_that_ask_nothing(written, keys)
     draughting.selected[model.name] = keys
-    draughting.policies[model.name] = _policy(written, draughting.problems)
+    draughting.policies[model.name] = policy_of(written, draughting.problems)
 
 
-def _policy(written: WrittenPolicy, problems: list[Problem]) -> Policy:
-    model, expect = written.model, written.model.expect
-    limits = tuple(
-        Limit(measure, limit.warn_limit, limit.stale_limit)
-        for measure, limit in ((Measure.LAG, expect.lag), (Measure.BEHIND, expect.behind), (Measure.AGE, expect.age))
-        if limit is not None
-    )
-    return Policy(
-        name=model.name,
-        limits=limits,
-        deadlines=_deadlines(written, problems),
-        never_updated=expect.never_updated.stale if expect.never_updated else None,
-        sustain=model.sustain,
-        completeness=model.completeness,
-        alert=_alert(model.alert) if model.alert else None,
-        priority=model.priority,
-        origin=written.where(),
-    )
-
-
-def _deadlines(written: WrittenPolicy, problems: list[Problem]) -> tuple[Deadline, ...]:
-    deadlines: list[Deadline] = []
-    several = isinstance(written.model.expect.deadline, tuple)
-    for index, model in enumerate(written.model.expect.deadlines):
-        try:
-            ticks = cron_ticks(model.cron, model.timezone)
-        except ValueError as error:
-            part = "timezone" if "time zone" in str(error) else "cron"
-            place = ("expect", "deadline", index, part) if several else ("expect", "deadline", part)
-            problems.append(Problem(written.where(*place), f"deadline.{part}: {error}"))
-            continue
-        deadlines.append(
-            Deadline(ticks, model.max_lag, model.grace, model.warn_before, cron=model.cron, timezone=model.timezone)
+def _deadlines_that_ask_nothing(written: WrittenPolicy, keys: Sequence[AssetKey]) -> list[Problem]:
+    """Of an asset that is not partitioned by time a deadline must say how old its data may be."""
+    return [
+        Problem(
+            written.where(*place),
+            f"deadline.max_lag is missing: only assets partitioned by time do without it, and not {_some(keys)};"
+            " say how old the data may be at the tick, like max_lag: 9h",
         )
-    return tuple(deadlines)
-
-
-def _alert(model: AlertModel) -> Alert:
-    return Alert(Severity(model.severity), frozenset(model.at), model.channel, tuple(dict.fromkeys(model.mentions)))
+        for place, model in zip(deadline_places(written), written.model.expect.deadlines, strict=True)
+        if model.max_lag is None and keys
+    ]
 
 
 def _reaction(written: WrittenPolicy) -> Reaction | None:

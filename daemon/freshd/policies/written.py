@@ -13,131 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from freshd.documents import Closed, Document, DurationField, PathPart, read_yaml, validate
 from freshd.model.errors import ConfigError, Problem
-from freshd.model.time import DAY, HOUR, MINUTE, format_duration
-
-
-def _refuse(value: Any) -> None:
-    raise ValueError("not supported yet by this version of freshd; remove it")
-
-
-def _share(value: Any) -> Any:
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
-        except ValueError:
-            raise ValueError(f"{value!r} is not a share; write one like 10% or 0.1") from None
-    return value
-
-
-NotYet = Annotated[None, BeforeValidator(_refuse), WithJsonSchema({"not": {}, "description": "not supported yet"})]
-"""A part of the language that this version refuses."""
-
-Share = Annotated[
-    float,
-    BeforeValidator(_share),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string"}], "examples": ["10%"]}
-    ),
-]
-"""A share of one: `10%` or `0.1`."""
+from freshd.model.time import HOUR, MINUTE
+from freshd.policies.expectations import CalendarModel, ExpectModel, SloModel
+from freshd.policies.words import NotYet, Share
 
 Selection = str | tuple[str, ...]
-_PERIODS = {"minute": MINUTE, "hour": HOUR, "day": DAY}
-
-
-class Period(Closed):
-    """dbt's way to write a duration."""
-
-    count: Annotated[int, Field(ge=0)] | None = None
-    period: Literal["minute", "hour", "day"] | None = None
-
-    def duration(self) -> int | None:
-        """In microseconds; None if dbt left it open."""
-        return None if self.count is None or self.period is None else self.count * _PERIODS[self.period]
-
-
-class LimitModel(Closed):
-    """Limits of one measure: from when it warns, from when it is stale."""
-
-    warn: DurationField | None = None
-    stale: DurationField | None = None
-    warn_after: Period | None = Field(default=None, description="dbt's way to write `warn`")
-    error_after: Period | None = Field(default=None, description="dbt's way to write `stale`")
-    filter: str | None = Field(default=None, description="dbt's; it matters only to dbt's own query")
-    per: NotYet = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if (self.warn is not None and self.warn_after) or (self.stale is not None and self.error_after):
-            raise ValueError("the same limit is given twice, in freshd's words and in dbt's; keep one")
-        warn, stale = self.warn_limit, self.stale_limit
-        if warn is None and stale is None:
-            raise ValueError("has no limit; write {warn: 45m, stale: 1h} or one of them")
-        if warn is not None and stale is not None and warn > stale:
-            shown = f"warn ({format_duration(warn)}) comes after stale ({format_duration(stale)})"
-            raise ValueError(f"{shown}; make it the smaller one")
-        return self
-
-    @property
-    def warn_limit(self) -> int | None:
-        """In microseconds, whichever way it is written."""
-        return self.warn_after.duration() if self.warn_after else self.warn
-
-    @property
-    def stale_limit(self) -> int | None:
-        """In microseconds, whichever way it is written."""
-        return self.error_after.duration() if self.error_after else self.stale
-
-
-class DeadlineModel(Closed):
-    """At each tick of the schedule the data must be this young."""
-
-    cron: str = Field(description="five fields: minute hour day month weekday")
-    timezone: str = "UTC"
-    max_lag: DurationField
-    grace: DurationField = 0
-    warn_before: DurationField = 0
-    offset: NotYet = None
-    per: NotYet = None
-
-
-class NeverUpdatedModel(Closed):
-    """How long an asset may be without a value before that counts as stale."""
-
-    stale: DurationField
-
-
-class ExpectModel(Closed):
-    """What is expected; all of it must hold."""
-
-    age: LimitModel | None = None
-    lag: LimitModel | None = None
-    behind: LimitModel | None = None
-    deadline: DeadlineModel | tuple[DeadlineModel, ...] | None = None
-    never_updated: NeverUpdatedModel | None = None
-    learned: NotYet = None
-    checks: NotYet = None
-
-    @property
-    def deadlines(self) -> tuple[DeadlineModel, ...]:
-        """One or several, as a tuple."""
-        if self.deadline is None:
-            return ()
-        return self.deadline if isinstance(self.deadline, tuple) else (self.deadline,)
-
-    @model_validator(mode="after")
-    def _has_a_measure(self) -> Self:
-        if self.never_updated and not (self.age or self.lag or self.behind or self.deadlines):
-            raise ValueError(
-                "never_updated says from when a missing value is stale; add the expectation whose value it is:"
-                " lag, age, behind or deadline"
-            )
-        return self
 
 
 class EagerModel(Closed):
@@ -195,14 +79,14 @@ class PolicyModel(Closed):
     select: Selection
     exclude: Selection = ()
     expect: ExpectModel = ExpectModel()
-    calendar: NotYet = None
+    calendar: CalendarModel | None = None
     sustain: DurationField = 0
     completeness: Annotated[Share, Field(gt=0, le=1)] | None = None
     react: Literal["eager", "manual", "just_in_time"] | ReactModel | None = None
     retry: RetryModel = RetryModel()
     on_upstream_failure: Literal["wait", "go_on"] = "wait"
     alert: AlertModel | None = None
-    slo: NotYet = None
+    slo: SloModel | None = None
     priority: int = 0
 
     @field_validator("react", mode="after")
@@ -210,6 +94,23 @@ class PolicyModel(Closed):
     def _known_reaction(cls, value: str | ReactModel | None) -> str | ReactModel | None:
         if value == "just_in_time":
             raise ValueError("just_in_time is not supported yet by this version of freshd; write eager or manual")
+        return value
+
+    @field_validator("calendar", "slo", mode="after")
+    @classmethod
+    def _rests_on_expectations(cls, value: Any, info: ValidationInfo) -> Any:
+        expect = info.data.get("expect")  # not there if it is wrong itself
+        if value is None or expect is None or expect.measured:
+            return value
+        if info.field_name == "calendar":
+            raise ValueError(
+                "says when time counts, but nothing here is measured in time; expect lag, age, behind, deadline or"
+                " learned, or remove it"
+            )
+        if not expect.checks:
+            raise ValueError(
+                "says how often the policy is to hold, but nothing is expected; add `expect`, or remove it"
+            )
         return value
 
 

@@ -11,6 +11,8 @@ from freshd.model.errors import ConfigError
 from freshd.model.time import HOUR, MINUTE
 from freshd.policies import load_policies, policies_of
 
+CALENDAR = "  expect:\n    lag: {stale: 1h}\n  calendar: "
+
 
 def problems(body: str) -> list[str]:
     (document,) = parse_yaml(f"policies:\n- name: p\n  select: '*'\n{body}", "p.yaml")
@@ -31,6 +33,19 @@ policies:
       behind: {stale: 90}
       deadline: {cron: "0 9 * * 1-5", timezone: Europe/London, max_lag: 9h, grace: 10m, warn_before: 30m}
       never_updated: {stale: 2d}
+      learned: high
+      checks:
+        - {name: row_count, min: 1, max: 1e6, level: warn}
+        - {name: row_count, last: 7, min: 50%, max: 200%, blocking: true}
+        - {name: status, equals: ok}
+        - {name: not_null, passed: true}
+    calendar:
+      days: [mon-thu, fri]
+      hours: "22:00-06:00"
+      timezone: Europe/London
+      holidays: GB-ENG
+      closed: [2026-12-24, 2027-01-02..2027-01-05]
+    slo: {target: 99.5%, window: 4w}
     sustain: 2m
     completeness: 95%
     react: {eager: {debounce: 30s, max_wait: 20m, min_interval: 5m, updates_on: [shop/a, shop/b]}}
@@ -43,7 +58,7 @@ policies:
 """
     (document,) = parse_yaml(text, "p.yaml")
     first, plain, bounds = policies_of(document)
-    assert first.where("expect", "lag") == "p.yaml:7" and plain.where() == "p.yaml:19"
+    assert first.where("expect", "lag") == "p.yaml:7" and plain.where() == "p.yaml:32"
     assert first.model.expect.age is not None and first.model.expect.age.warn_limit == 45 * MINUTE
     assert first.model.expect.age.stale_limit == 24 * HOUR
     assert first.model.completeness == 0.95 and first.model.retry.jitter == 0.1
@@ -53,14 +68,14 @@ policies:
 @pytest.mark.parametrize(
     ("number", "body", "said"),
     [
-        (1, "  calendar: {days: mon-fri}", "p.yaml:4: calendar: not supported yet"),
-        (2, "  slo: {target: 99.5%}", "p.yaml:4: slo: not supported yet"),
-        (3, "  expect:\n    learned: {}", "p.yaml:5: expect.learned: not supported yet"),
-        (4, "  expect:\n    checks: []", "p.yaml:5: expect.checks: not supported yet"),
+        (1, "  calendar: {days: mon-fri}", "p.yaml:4: calendar: says when time counts"),
+        (2, "  slo: {target: 99.5%}", "p.yaml:4: slo: says how often the policy is to hold"),
+        (3, "  expect:\n    learned: {k: 2}", "p.yaml:5: unknown key k; known are sensitivity"),
+        (4, "  expect:\n    checks: [{name: rows, last: 7}]", "p.yaml:5: expect.checks.0: last says what min and max"),
         (
             5,
-            "  expect:\n    lag:\n      stale: 1h\n      per: partition",
-            "p.yaml:7: expect.lag.per: not supported yet",
+            "  expect:\n    lag:\n      stale: 1h\n      per: asset",
+            "p.yaml:7: expect.lag.per: should be 'partition'",
         ),
         (6, "  react: just_in_time", "p.yaml:4: react: just_in_time is not supported yet"),
         (7, "  react:\n    just_in_time: {margin: 20%}", "p.yaml:5: react.just_in_time: not supported yet"),
@@ -73,7 +88,7 @@ policies:
             "p.yaml:5: expect.lag: the same",
         ),
         (12, "  expect:\n    never_updated: {stale: 2d}", "p.yaml:4: expect: never_updated says from when"),
-        (13, "  expect:\n    deadline: {cron: '0 9 * * *'}", "p.yaml:5: max_lag is missing in expect.deadline"),
+        (13, "  expect:\n    deadline: {max_lag: 1h}", "p.yaml:5: cron is missing in expect.deadline"),
         (14, "  expect:\n    lags: {stale: 1h}", "p.yaml:5: unknown key lags; did you mean lag?"),
         (15, "  expect:\n    lag: {stales: 1h}", "p.yaml:5: unknown key stales; did you mean stale?"),
         (16, "  react: eagre", "p.yaml:4: react: should be 'eager', 'manual' or 'just_in_time'"),
@@ -86,6 +101,45 @@ policies:
         (23, "  completeness: 3", "p.yaml:4: completeness: should be less than or equal to 1"),
         (24, "  sustain: soon", "p.yaml:4: sustain: 'soon' is not a duration"),
         (25, "  prio: 1", "p.yaml:4: unknown key prio; did you mean priority?"),
+        (26, CALENDAR + "{days: mo-fr}", "p.yaml:6: calendar.days: 'mo-fr' names no weekdays; write them like mon-fri"),
+        (27, CALENDAR + "{hours: 8-20}", "p.yaml:6: calendar.hours: '8-20' are no hours; write them like 08:00-20:00"),
+        (28, CALENDAR + "{hours: '08:00-08:00'}", "p.yaml:6: calendar.hours: '08:00-08:00' opens and closes at once"),
+        (29, CALENDAR + "{hours: '08:00-25:00'}", "p.yaml:6: calendar.hours: '08:00-25:00': there is no 25:00"),
+        (
+            30,
+            CALENDAR + "{days: mon-fri, timezone: London}",
+            "p.yaml:6: calendar.timezone: 'London' is no time zone of the IANA database; did you mean Europe/London?",
+        ),
+        (
+            31,
+            CALENDAR + "{holidays: UK}",
+            "p.yaml:6: calendar.holidays: 'UK' is no country whose holidays are known; did",
+        ),
+        (
+            32,
+            CALENDAR + "{holidays: [DE, GB-LND]}",
+            "p.yaml:6: calendar.holidays: 'GB-LND' is no part of a country whose holidays are known; parts of GB are",
+        ),
+        (33, CALENDAR + "{closed: 24.12.2026}", "p.yaml:6: calendar.closed: '24.12.2026' is no date; write one like"),
+        (34, CALENDAR + "{closed: 2027-01-01..2026-12-24}", "p.yaml:6: calendar.closed: '2027-01-01..2026-12-24' ends"),
+        (35, CALENDAR + "{timezone: UTC}", "p.yaml:6: calendar: is open all the time; say when it is"),
+        (36, CALENDAR + "{day: mon}", "p.yaml:6: unknown key day; did you mean days?"),
+        (37, "  expect:\n    checks: [{name: rows, min: 9, max: 1}]", "p.yaml:5: expect.checks.0: min (9) is greater"),
+        (
+            38,
+            "  expect:\n    checks: [{name: rows, min: 9, equals: 1}]",
+            "p.yaml:5: expect.checks.0: equals and a range",
+        ),
+        (39, "  expect:\n    checks: [{name: rows, min: few}]", "p.yaml:5: expect.checks.0.min: 'few' is not a number"),
+        (40, "  expect:\n    checks: [{min: 1}]", "p.yaml:5: name is missing in expect.checks.0"),
+        (41, "  expect:\n    checks: [{name: a, passed: false}]", "p.yaml:5: expect.checks.0.passed: should be true"),
+        (42, "  expect:\n    learned: sharp", "p.yaml:5: expect.learned: should be 'high', 'medium' or 'low'"),
+        (43, CALENDAR.replace("calendar", "slo") + "{target: 100%}", "p.yaml:6: slo.target: should be less than 1"),
+        (
+            44,
+            CALENDAR.replace("calendar", "slo") + "{target: 99%, window: 1m}",
+            "p.yaml:6: slo.window: should be greater",
+        ),
     ],
 )
 def test_what_is_refused(number: int, body: str, said: str) -> None:

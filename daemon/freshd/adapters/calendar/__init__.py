@@ -5,6 +5,7 @@ from freshd.adapters.calendar.holiday import check_holidays
 from freshd.adapters.calendar.open_ticks import OpenTicks, open_ticks
 from freshd.adapters.calendar.ticks import CronTicks, cron_ticks
 from freshd.adapters.calendar.week import parse_closed, parse_days, parse_hours
+from freshd.adapters.calendar.weekhours import weekhours_in
 from freshd.adapters.calendar.zones import zone_named
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "parse_closed",
     "parse_days",
     "parse_hours",
+    "weekhours_in",
     "zone_named",
 ]

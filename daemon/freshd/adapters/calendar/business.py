@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 from freshd.adapters.calendar.holiday import check_holidays, holidays_of
 from freshd.adapters.calendar.week import MINUTES_A_DAY, Hours, parse_closed, parse_days, parse_hours
 from freshd.adapters.calendar.zones import instant_of, zone_named
-from freshd.model.policy import Calendar
 from freshd.model.time import FOREVER, Duration, Instant, from_datetime, to_datetime
 
 FIRST_YEAR: Final = 1970
@@ -33,7 +32,7 @@ def business_calendar(
     timezone: str = "UTC",
     holidays: tuple[str, ...] = (),
     closed: tuple[str, ...] = (),
-) -> Calendar:
+) -> BusinessCalendar:
     """The calendar that these words describe, shared by all who ask for the same.
 
     Raises ValueError for words that mean nothing, with what to write instead.

@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Final
 
 from freshd.adapters.calendar.business import BusinessCalendar
-from freshd.model.policy import Calendar, Ticks
+from freshd.adapters.calendar.ticks import CronTicks
+from freshd.model.policy import Ticks
 from freshd.model.time import FOREVER, NEVER, Instant, parse_instant
 
 SKIPS: Final = 4_000
@@ -19,9 +20,8 @@ _FROM: Final = parse_instant("2026-01-01T00:00:00Z")
 
 
 @lru_cache(maxsize=1024)
-def open_ticks(ticks: Ticks, calendar: Calendar) -> Ticks:
+def open_ticks(ticks: CronTicks, calendar: BusinessCalendar) -> OpenTicks:
     """The ticks in open time. Raises ValueError if there are none."""
-    assert isinstance(calendar, BusinessCalendar)
     made = OpenTicks(ticks, calendar)
     if made.after(_FROM) == FOREVER:
         raise ValueError("no tick falls into the calendar's open time; change the cron or the calendar's hours")

@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from freshd.adapters.calendar.zones import zone_named
-from freshd.model.policy import Ticks
 from freshd.model.time import DAY, FOREVER, HOUR, NEVER, Instant, from_datetime, to_datetime
 
 KEPT_TICKS: Final = 4096
@@ -34,7 +33,7 @@ _LAST: Final = from_datetime(datetime.fromisoformat("9900-01-01T00:00:00Z"))
 
 
 @lru_cache(maxsize=1024)
-def cron_ticks(cron: str, timezone: str = "UTC") -> Ticks:
+def cron_ticks(cron: str, timezone: str = "UTC") -> CronTicks:
     """The ticks of a five-field cron expression in a time zone, shared by all who ask for the same.
 
     Raises ValueError that says what is wrong with the expression or the zone.
