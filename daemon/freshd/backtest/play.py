@@ -21,7 +21,7 @@ from freshd.model.inputs import Started
 from freshd.model.time import FOREVER, Instant, format_duration, format_instant
 from freshd.runtime.loop import World, drive
 
-MEASURES: Final = ("age", "lag", "behind")
+MEASURES: Final = ("age", "lag", "behind", "own_lag", "inherited_lag")
 INSTANTS: Final = ("updated_at", "data_time", "pending_since")
 
 
@@ -145,7 +145,16 @@ def _listed(keys: Sequence[str]) -> str:
 
 def _incident_texts(expected: Sequence[Mapping[str, Any]], actual: Sequence[IncidentView]) -> tuple[str, str]:
     """Both sides as text, what no expectation names left out of the incidents that fit; equal iff they agree."""
-    left = [{"cause": view.cause, "reason": view.reason, "affects": list(view.affects)} for view in actual]
+    left = [
+        {
+            "cause": view.cause,
+            "reason": view.reason,
+            "affects": list(view.affects),
+            "acknowledged": view.acknowledged,
+            "muted": view.muted,
+        }
+        for view in actual
+    ]
     wanted, found = [], []
     for names in sorted(expected, key=len, reverse=True):
         fitting = next((view for view in left if all(view[name] == value for name, value in names.items())), None)
@@ -153,7 +162,7 @@ def _incident_texts(expected: Sequence[Mapping[str, Any]], actual: Sequence[Inci
         if fitting is not None:
             left.remove(fitting)
             found.append(_incident_text(names))
-    found += [_incident_text(view) for view in left]
+    found += [_incident_text({name: value for name, value in view.items() if value is not False}) for view in left]
     return _listed(sorted(wanted)), _listed(sorted(found))
 
 
@@ -161,4 +170,5 @@ def _incident_text(view: Mapping[str, Any]) -> str:
     parts = [str(view[name]) for name in ("cause", "reason") if name in view]
     if "affects" in view:
         parts.append(f"affects {_listed(view['affects'])}")
+    parts += [f"{'' if view[name] else 'not '}{name}" for name in ("acknowledged", "muted") if name in view]
     return "{" + ", ".join(parts) + "}"

@@ -17,10 +17,24 @@ from freshd.backtest.scenario import Behaviour, Expectation, ExpectedAsset, Happ
 from freshd.documents import Closed, Document, DurationField, InstantField, nearest
 from freshd.model.asset import AssetKey
 from freshd.model.errors import ConfigError, Problem
-from freshd.model.inputs import Check, DeadLetter, Event, EventKind, Input, RunPhase, Wish
+from freshd.model.declarations import ACKNOWLEDGED_FOR, Declaration, DeclarationKind
+from freshd.model.inputs import (
+    Acknowledge,
+    Blind,
+    Check,
+    DeadLetter,
+    Event,
+    EventKind,
+    Input,
+    RunPhase,
+    Sighted,
+    Wish,
+    Withdraw,
+)
 from freshd.model.policy import Charter, Verdict
 from freshd.model.select import Selector
 from freshd.model.time import (
+    FOREVER,
     MINUTE,
     Duration,
     Instant,
@@ -33,7 +47,18 @@ from freshd.model.time import (
 FUTURE: Final[Duration] = 5 * MINUTE
 """How long after its arrival an event may say that it happened; later is a dead letter."""
 
-ACTIONS: Final = (*(kind.value for kind in EventKind), "materialize", "expect")
+DECLARED: Final = {
+    "mute": DeclarationKind.MUTE,
+    "maintenance": DeclarationKind.MAINTENANCE,
+    "pause": DeclarationKind.PAUSE,
+}
+WITHDRAWN: Final = {
+    "unmute": (DeclarationKind.MUTE, DeclarationKind.MAINTENANCE),
+    "resume": (DeclarationKind.PAUSE,),
+}
+OF_PEOPLE: Final = (*DECLARED, *WITHDRAWN, "acknowledge")
+OF_SIGHT: Final = ("blind", "sighted")
+ACTIONS: Final = (*(kind.value for kind in EventKind), "materialize", *OF_PEOPLE, *OF_SIGHT, "expect")
 """What a line of the time line can be, by its key."""
 
 
@@ -103,10 +128,15 @@ class ExpectAsset(Closed):
     in_flight: bool = False
     failed: bool = False
     blocked: bool = False
+    muted: bool = False
+    paused: bool = False
+    maintenance: bool = False
     due: bool = False
     age: DurationField | None = None
     lag: DurationField | None = None
     behind: DurationField | None = None
+    own_lag: DurationField | None = None
+    inherited_lag: DurationField | None = None
     updated_at: MomentField | None = None
     data_time: MomentField | None = None
     pending_since: MomentField | None = None
@@ -118,6 +148,8 @@ class ExpectIncident(Closed):
     cause: str | None = None
     reason: str | None = None
     affects: tuple[str, ...] | None = None
+    acknowledged: bool | None = None
+    muted: bool | None = None
 
 
 class Expect(Closed):
@@ -142,7 +174,20 @@ class Line(Closed):
     check: Names = ()
     heartbeat: str = ""
     materialize: Names = ()
+    mute: Names = ()
+    maintenance: Names = ()
+    pause: Names = ()
+    unmute: Names = ()
+    resume: Names = ()
+    acknowledge: str = Field(default="", description="the main cause of the incident that somebody knows of")
+    blind: str = Field(default="", description="a topic that cannot be seen from now on")
+    sighted: str = ""
     expect: Expect | None = None
+    lasting: DurationField | None = Field(default=None, alias="for", description="how long a person's word holds")
+    begins: MomentField | None = Field(default=None, alias="from", description="when it begins to hold; default: at")
+    author: str = "somebody"
+    reason: str = ""
+    topic: str = Field(default="", description="the Kafka topic that the event comes from")
     started_at: MomentField | None = None
     data_time: MomentField | None = None
     partition: str = ""
@@ -173,6 +218,8 @@ class Line(Closed):
             )
         if actions == ["observation"] and self.data_time is None:
             raise ValueError("an observation carries a data_time")
+        if actions[0] in ("mute", "maintenance") and self.lasting is None:
+            raise ValueError(f"{actions[0]} lasts for a while: add `for: 2h`")
         return self
 
 
@@ -257,12 +304,33 @@ class _Reading:
         start = self._file.start
         arrives = at if line.arrives is None else line.arrives.after(start)
         where = self._document.where("timeline", index)
+        if line.action in OF_PEOPLE:
+            return Happening(arrives, self._word(line, at, index), where)
+        if line.action == "blind":
+            return Happening(arrives, Blind(line.blind, at, line.reason or "the scenario says so"), where)
+        if line.action == "sighted":
+            return Happening(arrives, Sighted(line.sighted), where)
         if line.action == "materialize":
             wish = Wish(
                 f"wish-{index}", self._selected(line.materialize, ("timeline", index, "materialize")), "scenario"
             )
             return Happening(arrives, wish, where)
         return Happening(arrives, self._event(line, at, max(arrives, start), index, where), where)
+
+    def _word(self, line: Line, at: Instant, index: int) -> Input:
+        """What a person declares, withdraws or acknowledges."""
+        begins = at if line.begins is None else line.begins.after(self._file.start)
+        until = FOREVER if line.lasting is None else begins + line.lasting
+        if line.action == "acknowledge":
+            until = at + ACKNOWLEDGED_FOR if line.lasting is None else until
+            return Acknowledge(line.acknowledge, line.author, line.reason, until)
+        names: tuple[str, ...] = getattr(line, line.action)
+        everything = names == ("*",) and line.action in ("pause", "resume")
+        keys = () if everything else self._selected(names, ("timeline", index, line.action))
+        if line.action in WITHDRAWN:
+            return Withdraw(WITHDRAWN[line.action], keys, line.author, line.reason)
+        kind, name = DECLARED[line.action], f"{line.action}-{index}"
+        return Declaration(name, kind, keys, begins, until, line.author, line.reason, " ".join(names))
 
     def _selected(self, names: tuple[str, ...], path: tuple[str | int, ...]) -> tuple[AssetKey, ...]:
         try:
@@ -298,6 +366,7 @@ class _Reading:
             metadata=line.metadata,
             check=check,
             feed=line.heartbeat,
+            topic=line.topic,
         )
 
     def _expectation(self, expect: Expect, at: Instant, index: int) -> Expectation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from freshd.core.blindness import cause_of
 from freshd.core.busy import is_blocked, waits_for
 from freshd.core.causes import root_cause
 from freshd.core.freshness import data_time, pending_since, updated_at
@@ -11,6 +12,7 @@ from freshd.core.state import State
 from freshd.core.verdicts import RANK, turning_points
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
 from freshd.model.asset import AssetKey
+from freshd.model.declarations import DeclarationKind
 from freshd.model.policy import Measure, Verdict
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -25,6 +27,7 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
     has_value = updated != NEVER
     behind = None if not has_value else 0 if pending == FOREVER else at - pending
     inherited = _inherited(row, at, reached, memo)
+    own = None if reached == NEVER or inherited is None else max(0, at - reached - inherited)
     work = row.work
     waiting = waits_for(state, row) if row.due and row.automatic and not row.in_flight else None
     return Assessment(
@@ -51,7 +54,10 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
         cause=cause,
         cause_reason=reason,
         path=path,
-        own_lag=None if reached == NEVER or inherited is None else max(0, at - reached - inherited),
+        own_lag=own,
+        inherited_lag=None if own is None else at - reached - own,
+        declared=state.declarations.of(row.key),
+        blind=cause_of(state.blinded[row]) if row in state.blinded else "",
     )
 
 
@@ -129,6 +135,8 @@ def incident_views(state: State) -> tuple[IncidentView, ...]:
                 opened_at=incident.opened_at,
                 announced=incident.announced,
                 members=tuple((policy, asset, partition, bad) for asset, policy, partition, bad in members),
+                acknowledgement=incident.acknowledged,
+                muted=all(state.declarations.holding(DeclarationKind.MUTE, asset) for asset, *_ in members),
             )
         )
     return tuple(views)

@@ -41,9 +41,11 @@ def withdraw(state: State, given: Withdraw, emit: Emit) -> None:
 
 def acknowledge(state: State, given: Acknowledge, emit: Emit) -> None:
     """A person knows of an incident; one that is not open needs nobody to."""
-    if given.incident in state.book.incidents and given.until > state.now:
+    book = state.book
+    incident = book.incidents.get(given.incident) or book.main.get(given.incident)
+    if incident is not None and given.until > state.now:
         known = Acknowledgement(given.author, given.reason, state.now, given.until)
-        emit(IncidentAcknowledged(state.now, given.incident, known))
+        emit(IncidentAcknowledged(state.now, incident.id, known))
 
 
 def turn(state: State, emit: Emit) -> None:

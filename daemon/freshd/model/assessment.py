@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from freshd.model.asset import AssetKey
+from freshd.model.declarations import Acknowledgement, Declaration, DeclarationKind
 from freshd.model.policy import Severity, Verdict
 from freshd.model.time import Duration, Instant
 
@@ -75,6 +76,31 @@ class Assessment:
     """From the asset to the root cause of its worst verdict; empty if fresh."""
     own_lag: Duration | None
     """What of the lag is its own; the rest is inherited."""
+    inherited_lag: Duration | None = None
+    """What of the lag its upstreams have now: the lag is the sum of both."""
+    declared: tuple[Declaration, ...] = ()
+    """What people have declared that holds for it now: at most one of a kind."""
+    blind: str = ""
+    """The topic that cannot be seen and that it rests on, as `kafka/TOPIC`; empty: none."""
+
+    def holds(self, kind: DeclarationKind) -> bool:
+        """Whether it is muted, under maintenance, or paused."""
+        return any(one.kind is kind for one in self.declared)
+
+    @property
+    def muted(self) -> bool:
+        """Whether nothing is announced of its bad pairs."""
+        return self.holds(DeclarationKind.MUTE)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is launched for wishes only."""
+        return self.holds(DeclarationKind.PAUSE)
+
+    @property
+    def maintenance(self) -> bool:
+        """Whether its pairs cannot become bad now."""
+        return self.holds(DeclarationKind.MAINTENANCE)
 
     @property
     def in_flight(self) -> bool:
@@ -95,8 +121,16 @@ class IncidentView:
     announced: bool
     members: tuple[tuple[str, AssetKey, str, str], ...]
     """(policy, asset, partition, verdict or `failed`), sorted by asset, then policy."""
+    acknowledgement: Acknowledgement | None = None
+    muted: bool = False
+    """Whether all its members are."""
 
     @property
     def affects(self) -> tuple[AssetKey, ...]:
         """The assets among its members, sorted."""
         return tuple(sorted({asset for _, asset, _, _ in self.members}))
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether somebody has said to know of it."""
+        return self.acknowledgement is not None

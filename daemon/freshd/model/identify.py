@@ -76,9 +76,9 @@ class Matcher:
         if outcome.ignored:
             return []
         if outcome.assets:
-            return [_event(sighting, at, outcome.assets, outcome.feed)]
+            return [_event(sighting, at, outcome.assets, outcome.feed, "", topic)]
         unmatched = _unmatched(sighting, at, 0)
-        return [unmatched, _event(sighting, at, (), sighting.feed)] if sighting.whole_run else [unmatched]
+        return [unmatched, _event(sighting, at, (), sighting.feed, "", topic)] if sighting.whole_run else [unmatched]
 
     def _match_many(self, sighting: Sighting, at: Instant, topic: str) -> list[Event | Unmatched]:
         """Each name by itself; those of one feed are one event. The end of a run is told even if no name matches."""
@@ -94,9 +94,9 @@ class Matcher:
             elif not outcome.ignored and (sighting.names or not untold):
                 results.append(_unmatched(sighting, at, index))
         for number, (feed, assets) in enumerate(found.items()):
-            results.append(_event(sighting, at, tuple(assets), feed, f"#{number}" if number else ""))
+            results.append(_event(sighting, at, tuple(assets), feed, f"#{number}" if number else "", topic))
         if untold and not found and ignored < max(1, len(sighting.names)):
-            results.append(_event(sighting, at, (), sighting.feed))
+            results.append(_event(sighting, at, (), sighting.feed, "", topic))
         return results
 
     def _outcome_of(self, sighting: Sighting, index: int, topic: str) -> _Outcome:
@@ -228,7 +228,7 @@ def _unmatched(sighting: Sighting, at: Instant, index: int) -> Unmatched:
     return Unmatched(sighting.format, name[:SHOWN], told, at)
 
 
-def _event(sighting: Sighting, at: Instant, assets: tuple[AssetKey, ...], feed: str, part: str = "") -> Event:
+def _event(sighting: Sighting, at: Instant, assets: tuple[AssetKey, ...], feed: str, part: str, topic: str) -> Event:
     return Event(
         kind=sighting.kind,
         assets=assets,
@@ -246,6 +246,7 @@ def _event(sighting: Sighting, at: Instant, assets: tuple[AssetKey, ...], feed: 
         check=sighting.check,
         feed=feed,
         whole_run=sighting.whole_run,
+        topic=topic,
     )
 
 

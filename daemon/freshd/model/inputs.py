@@ -138,6 +138,7 @@ class Acknowledge:
     """A person knows of an open incident."""
 
     incident: str
+    """Its id, or its main cause."""
     author: str
     reason: str
     until: Instant
