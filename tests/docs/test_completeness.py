@@ -18,7 +18,8 @@ from freshd.adapters.launch.settings import CommandSettings, DbtSettings, Python
 from freshd.adapters.slack import SlackSettings
 from freshd.adapters.web import web_routes
 from freshd.adapters.web.site import Site
-from freshd.backtest.written import Expect, ExpectAsset, ExpectIncident, Line, RunModel, ScenarioFile
+from freshd.backtest.lines import Expect, ExpectAsset, ExpectIncident, Line, RunModel
+from freshd.backtest.written import ScenarioFile
 from freshd.cli.commands import app
 from freshd.model.inputs import EventKind
 from freshd.model.records import Reason
