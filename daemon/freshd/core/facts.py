@@ -24,7 +24,7 @@ def apply(state: State, record: Record) -> None:
     match record:
         case records.EventTaken(event=event):
             _event(state, event)
-        case records.EventRepeated() | records.DeadLettered() | records.UnmatchedSeen():
+        case records.EventRepeated() | records.DeadLettered() | records.UnmatchedSeen() | records.QuietSteps():
             pass
         case records.RunRequested():
             runs.begin(state, record)

@@ -265,6 +265,17 @@ class SightRegained:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietSteps:
+    """Instants at which timers were looked at and nothing was decided, since the last step that came to anything.
+
+    It changes nothing; with it a replay looks at timers when the daemon did.
+    """
+
+    now: Instant
+    at: tuple[Instant, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonStarted:
     """The daemon began to work; verdicts get no worse until it has caught up."""
 
@@ -327,6 +338,7 @@ Record = (
     | IncidentAcknowledged
     | Blinded
     | SightRegained
+    | QuietSteps
     | DaemonStarted
     | DaemonCaughtUp
     | GraphReplaced

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from freshd.model.effects import Effect, LaunchRun
 from freshd.model.errors import TransientError
 from freshd.model.inputs import Started
-from freshd.model.records import GraphReplaced, Record
+from freshd.model.records import GraphReplaced, QuietSteps, Record
 from freshd.model.time import FOREVER, MINUTE, SECOND, Duration, Instant
 from freshd.ports import Batch, Clock, Inbox, Journal, Performer
 
@@ -34,6 +34,9 @@ FIRST_RETRY: Final[Duration] = 50_000
 
 LONGEST_RETRY: Final[Duration] = 10 * SECOND
 """The longest wait between two tries of an append."""
+
+QUIET_KEPT: Final = 10_000
+"""Steps that decided nothing, though timers had come, before they are written by themselves."""
 
 RETRY_AFTER_BOUND: Final[Duration] = MINUTE
 """The longest wait that a store may ask for by `retry_after`."""
@@ -79,7 +82,7 @@ def drive(engine: Engine, world: World, stop: Callable[[], bool]) -> None:
     loop.turn(Batch(inputs=(world.started,)))
     while not stop():
         wake = engine.next_wake()
-        loop.turn(world.inbox.poll(None if wake is None or wake >= FOREVER else wake))
+        loop.turn(world.inbox.poll(None if wake is None or wake >= FOREVER else wake), wake)
     loop.checkpoint()
 
 
@@ -98,14 +101,16 @@ class _Loop:
         self._stop = stop
         self._since_checkpoint = 0
         self._last_input: Instant | None = None
+        self._quiet: list[Instant] = []
 
-    def turn(self, batch: Batch) -> None:
-        """One step with this batch, made durable, performed, told."""
+    def turn(self, batch: Batch, wake: Instant | None = None) -> None:
+        """One step with this batch, made durable, performed, told; `wake`: when a timer wanted one."""
         world, now = self._world, self._world.clock.now()
         try:
             step = self._engine.step(now, batch.inputs)
-            if step.records or batch.positions:
-                self._until_done("append", lambda: world.journal.append(step.records, batch.positions))
+            records = self._with_quiet(now, step.records, wake is not None and wake <= now)
+            if records or batch.positions:
+                self._until_done("append", lambda: world.journal.append(records, batch.positions))
         except Exception as error:
             for failed in batch.on_failed:
                 failed(error)
@@ -125,6 +130,15 @@ class _Loop:
         if self._checkpoint_is_due(now, step.records):
             self.checkpoint()
         world.on_beat(now)
+
+    def _with_quiet(self, now: Instant, records: tuple[Record, ...], was_due: bool) -> tuple[Record, ...]:
+        """The step's records, behind the steps before it that came to nothing: what a replay has to know of."""
+        if was_due and not records:
+            self._quiet.append(now)
+        if not self._quiet or (not records and len(self._quiet) < QUIET_KEPT):
+            return records
+        quiet, self._quiet = self._quiet, []
+        return QuietSteps(now, tuple(quiet)), *records
 
     def _checkpoint_is_due(self, now: Instant, records: Sequence[Record]) -> bool:
         if not self._since_checkpoint:

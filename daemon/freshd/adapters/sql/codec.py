@@ -98,6 +98,10 @@ class RecordCodec:
         # memory that 100,000 rows in hand would cost again and again.
         return bytes(memoryview(blob))
 
+    def state_json(self, blob: bytes) -> bytes:
+        """A row of the checkpoint as JSON's text."""
+        return self._decompressed(bytes(blob))
+
     def decode_state(self, blob: bytes, where: str) -> Any:
         """The value of a row of the checkpoint. Raises PermanentError if it cannot be understood."""
         try:

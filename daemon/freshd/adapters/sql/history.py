@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
+import orjson
+import zstandard
 from sqlalchemy import URL, Connection, Select, Table, select
 
 from freshd.adapters.sql import schema
+from freshd.adapters.sql import statements as sql
+from freshd.adapters.sql.codec import RecordCodec
 from freshd.adapters.sql.connect import reader_engine, shown
 from freshd.adapters.sql.errors import translated
 
@@ -103,6 +107,25 @@ class SqlHistory:
             for member in self._rows(query, MOST_ROWS):
                 found.setdefault(member[key], []).append(member)
         return [{**row, under: found.get(row[key], [])} for row in rows]
+
+    def whole_state(self) -> tuple[int, bytes]:
+        """The checkpoint in one piece, one row of JSON a line, compressed; with the step up to which it folds."""
+
+        def read(connection: Connection) -> tuple[int, bytes]:
+            if not self._on_sqlite:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            folded = connection.exec_driver_sql("SELECT folded FROM lease WHERE id = 1").scalar_one()
+            squeeze = zstandard.ZstdCompressor(level=1).compressobj()
+            parts: list[bytes] = []
+            codec = RecordCodec()
+            rows = connection.execution_options(stream_results=True).exec_driver_sql(sql.READ_WHOLE_STATE)
+            for kind, key, value in rows:
+                line = orjson.dumps([kind, key, orjson.Fragment(codec.state_json(value))])
+                parts.append(squeeze.compress(line + b"\n"))
+            parts.append(squeeze.flush())
+            return int(folded), b"".join(parts)
+
+        return self._reading("copy the state", read)
 
     def _query(self, doing: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a statement of statements.py."""

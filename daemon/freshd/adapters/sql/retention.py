@@ -18,8 +18,16 @@ SLICE: Final = 2_000
 Work = Callable[[Transaction], None]
 
 
-def prunings(keep: KeepSettings, now: Instant, budget: int) -> Iterator[Work]:
-    """Pieces of work, each for a transaction of its own; about `budget` rows of each table at most."""
+def prunings(keep: KeepSettings, now: Instant, budget: int, folded: int) -> Iterator[Work]:
+    """Pieces of work, each for a transaction of its own; about `budget` rows of each table at most.
+
+    `folded`: the step up to which the checkpoint has the journal.
+    """
+    journal = _Journal(keep, now, folded)
+    for _ in range(0, budget, SLICE):
+        yield journal.prune
+        if journal.done:
+            break
     numbered = (
         _Numbered("materialisations", "recorded_at", keep.materialisations, keep.materialisation_rows),
         _Numbered("verdict_changes", "at", keep.verdict_changes, None),
@@ -62,6 +70,31 @@ class _Numbered:
         if last >= oldest[0][0]:
             transaction.run(f"DELETE FROM {self._table} WHERE id <= ?", last)
         self.done = last < oldest[-1][0]
+
+
+class _Journal:
+    """The steps that a checkpoint has folded, for replays: the oldest go, by age and by how much there is."""
+
+    def __init__(self, keep: KeepSettings, now: Instant, folded: int) -> None:
+        self._before = now - keep.journal
+        self._bytes = keep.journal_megabytes * 1_000_000
+        self._folded = folded
+        self.done = False
+
+    def prune(self, transaction: Transaction) -> None:
+        """Drop a slice of steps that are too old or too much, and the places to begin that they led on from."""
+        newest = transaction.rows("SELECT MAX(upto_bytes) FROM journal")[0][0]
+        oldest = transaction.rows("SELECT step, at, upto_bytes FROM journal ORDER BY step LIMIT ?", SLICE)
+        last = 0
+        for step, at, upto in oldest:
+            if step > self._folded or (at >= self._before and newest - upto < self._bytes):
+                break
+            last = step
+        if last:
+            transaction.run("DELETE FROM journal WHERE step <= ?", last)
+            transaction.run("DELETE FROM replay_starts WHERE step < ?", last)
+            transaction.run("DELETE FROM readings WHERE step < (SELECT MAX(step) FROM readings WHERE step <= ?)", last)
+        self.done = not oldest or last < oldest[-1][0]
 
 
 def _prune_runs(transaction: Transaction, before: Instant) -> None:

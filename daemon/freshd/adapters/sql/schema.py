@@ -1,6 +1,7 @@
 """The tables, as they are now; how they came to be so is in migrations/.
 
-`lease`, `journal`, `state` and `positions` are what the daemon lives on. All others are history, for people:
+`lease`, `journal`, `state` and `positions` are what the daemon lives on; `replay_starts` and `readings` let a replay
+read what the journal keeps after its checkpoints (`lease.folded`). All others are history, for people:
 written in the same transactions, pruned by age, never read back by the engine. Instants and durations are
 whole microseconds since 1970 (UTC); the views `readable_…` show them as times.
 """
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The schema that this code reads and writes: the newest migration."""
 
 VERSION_TABLE: Final = "schema_version"
@@ -39,6 +40,7 @@ lease = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("step", BigInteger, nullable=False),
     Column("history_step", BigInteger, nullable=False),
+    Column("folded", BigInteger, nullable=False, server_default="0"),
     _text("holder"),
 )
 
@@ -47,6 +49,25 @@ journal = Table(
     metadata,
     Column("step", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("records", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False, server_default="0"),
+    Column("upto_bytes", BigInteger, nullable=False, server_default="0"),
+)
+
+replay_starts = Table(
+    "replay_starts",
+    metadata,
+    Column("step", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    _instant("at", nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("step", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    _instant("at", nullable=False),
+    _text("version"),
+    Column("files", JSON, nullable=False),
 )
 
 state = Table(

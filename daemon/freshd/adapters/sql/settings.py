@@ -26,6 +26,10 @@ _KNOWN: Final = "write sqlite:///PATH or postgresql://USER@HOST/DATABASE"
 class KeepSettings(Closed):
     """How long history is kept for people. The state of assets does not depend on it."""
 
+    journal: DurationField = Field(
+        35 * DAY, ge=0, description="every step after its checkpoint, for freshd replay and freshd backtest"
+    )
+    journal_megabytes: int = Field(2_000, ge=0, description="and never more of it than this, the oldest goes first")
     materialisations: DurationField = Field(90 * DAY, gt=0, description="updates and the outcomes of runs")
     materialisation_rows: int = Field(
         20_000_000, ge=1_000, description="and never more than this many of them, the oldest go first"

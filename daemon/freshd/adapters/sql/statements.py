@@ -30,10 +30,18 @@ VERDICT_COLUMNS: Final = ("at", "policy", "asset", "partition", "old", "new", "m
 DEAD_LETTER_COLUMNS: Final = ("at", "origin", "reason", "format", "message", "payload", "dropped_bytes")
 
 TAKE_LEASE: Final = "UPDATE lease SET epoch = epoch + 1, holder = ? WHERE id = 1"
-READ_LEASE: Final = "SELECT epoch, step, history_step, holder FROM lease WHERE id = 1"
+READ_LEASE: Final = "SELECT epoch, step, history_step, holder, folded FROM lease WHERE id = 1"
 MOVE_ON: Final = "UPDATE lease SET step = ?, history_step = ? WHERE id = 1 AND epoch = ? AND step = ?"
-WRITE_JOURNAL: Final = "INSERT INTO journal (step, records) VALUES (?, ?)"
-DROP_JOURNAL: Final = "DELETE FROM journal WHERE step <= ?"
+WRITE_JOURNAL: Final = "INSERT INTO journal (step, records, at, upto_bytes) VALUES (?, ?, ?, ?)"
+FOLD_JOURNAL: Final = "UPDATE lease SET folded = ? WHERE id = 1"
+NEWEST_BYTES: Final = "SELECT upto_bytes FROM journal ORDER BY step DESC LIMIT 1"
+READ_STARTS: Final = "SELECT step, at FROM replay_starts ORDER BY step"
+READ_READINGS: Final = "SELECT step, at, version, files FROM readings ORDER BY step"
+NEWEST_READING: Final = "SELECT version, files FROM readings ORDER BY step DESC LIMIT 1"
+PUT_READING: Final = (
+    "INSERT INTO readings (step, at, version, files) VALUES (?, ?, ?, ?) ON CONFLICT (step) DO UPDATE SET "
+    "at = excluded.at, version = excluded.version, files = excluded.files"
+)
 READ_JOURNAL: Final = "SELECT step, records FROM journal WHERE step > ? ORDER BY step LIMIT ?"
 PUT_POSITION: Final = (
     "INSERT INTO positions (source, position, updated_at) VALUES (?, ?, ?) "
@@ -42,6 +50,7 @@ PUT_POSITION: Final = (
 READ_POSITIONS: Final = "SELECT source, position FROM positions"
 
 READ_STATE: Final = "SELECT kind, key, value FROM state WHERE (kind, key) > (?, ?) ORDER BY kind, key LIMIT ?"
+READ_WHOLE_STATE: Final = "SELECT kind, key, value FROM state ORDER BY kind, key"
 PUT_STATE: Final = (
     "INSERT INTO state (kind, key, value) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"
 )

@@ -17,8 +17,9 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import orjson
 import structlog
 
 from freshd.adapters.sql import statements as sql
@@ -26,7 +27,8 @@ from freshd.adapters.sql.catalogue import write_assets
 from freshd.adapters.sql.codec import RecordCodec
 from freshd.adapters.sql.history import SqlHistory
 from freshd.adapters.sql.migrate import migrate
-from freshd.adapters.sql.projection import PAYLOAD_BYTES, HistoryRows, Projector
+from freshd.adapters.sql.projection import PAYLOAD_BYTES, HistoryRows, Projector, json_text
+from freshd.adapters.sql.recording import StartKeeper
 from freshd.adapters.sql.retention import prunings
 from freshd.adapters.sql.settings import StoreSettings
 from freshd.adapters.sql.writer import BadValueError, Transaction, Writer
@@ -93,6 +95,9 @@ class SqlStore(SqlHistory):
         self._epoch = 0
         self._step = 0
         self._history_step = 0
+        self._folded = 0
+        self._bytes = 0
+        self._starts = StartKeeper(self)
         self._ready: _Append | None = None
         self._in_doubt = False
         self._now: Instant = NEVER
@@ -116,8 +121,10 @@ class SqlStore(SqlHistory):
         with self._writer.transaction("open it", opening=True) as transaction:
             migrate(transaction.connection, self._writer.where)
             transaction.run(sql.TAKE_LEASE, self._holder)
-            epoch, step, history_step, _ = transaction.rows(sql.READ_LEASE)[0]
-        self._epoch, self._step, self._history_step = epoch, step, history_step
+            epoch, step, history_step, _, folded = transaction.rows(sql.READ_LEASE)[0]
+            newest = transaction.rows(sql.NEWEST_BYTES)
+        self._epoch, self._step, self._history_step, self._folded = epoch, step, history_step, folded
+        self._bytes = newest[0][0] if newest else 0
         self._ready, self._later, self._in_doubt = None, HistoryRows(), False
         for _, records in self._journal(history_step):
             self._later.add(self._projector.project(records))
@@ -151,7 +158,7 @@ class SqlStore(SqlHistory):
         wait = self._may_wait(this)
 
         def write(transaction: Transaction) -> None:
-            transaction.run(sql.WRITE_JOURNAL, this.step, this.blob)
+            transaction.run(sql.WRITE_JOURNAL, this.step, this.blob, this.now, self._bytes + len(this.blob))
             places = [(source, position, this.now) for source, position in this.positions.items()]
             transaction.run_many(sql.PUT_POSITION, places)
             if not wait:
@@ -162,7 +169,7 @@ class SqlStore(SqlHistory):
         self._ready = None
 
     def checkpoint(self, rows: Iterable[StateRow]) -> None:
-        """Put the changed state and drop the journal that it folds in; then prune old history, some at a time."""
+        """Put the changed state, which folds the journal so far; then prune what is old, some at a time."""
         newest = {(kind, key): value for kind, key, value in rows}
         encode = self._codec.encode_state
         put = [(*key, encode(newest[key])) for key in sorted(newest) if newest[key] is not None]
@@ -172,15 +179,18 @@ class SqlStore(SqlHistory):
             transaction.write_history(self._later)
             transaction.put_state(put)
             transaction.run_many(sql.DROP_STATE, gone)
-            transaction.run(sql.DROP_JOURNAL, self._step)
+            transaction.run(sql.FOLD_JOURNAL, self._step)
+            self._starts.write(transaction)
 
         self._settle()
         self._write("write a checkpoint", fold, self._step, self._step)
+        self._folded = self._step
         self._prune()
+        self._starts.look(self._now)
 
     def recover(self) -> tuple[Iterator[StateRow], Iterator[Record]]:
         """The last checkpoint, and the records after it; both are read in slices, as they are asked for."""
-        return self._state(), (record for _, records in self._journal(0) for record in records)
+        return self._state(), (record for _, records in self._journal(self._folded) for record in records)
 
     def positions(self) -> Mapping[str, Position]:
         """The read positions of the last append."""
@@ -193,6 +203,19 @@ class SqlStore(SqlHistory):
         wanted = list(assets)
         self._settle()
         self._write("write assets", lambda transaction: write_assets(transaction, wanted))
+
+    def read_from(self, files: Mapping[str, str], version: str, now: Instant) -> None:
+        """Remember that the daemon goes by these files from here on; on the thread that appends."""
+        self._settle()
+        self._starts.want()
+
+        def put(transaction: Transaction) -> None:
+            newest = transaction.rows(sql.NEWEST_READING)
+            told = json_text(dict(sorted(files.items())))
+            if not newest or (newest[0][0], json_text(_parsed(newest[0][1]))) != (version, told):
+                transaction.run(sql.PUT_READING, self._step, now, version, told)
+
+        self._write("write which files are in force", put)
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -232,7 +255,7 @@ class SqlStore(SqlHistory):
 
     def _check_epoch(self, transaction: Transaction) -> tuple[int, int]:
         """The steps that the store has. Raises FencedError if it is another daemon's."""
-        epoch, step, history_step, holder = transaction.rows(sql.READ_LEASE)[0]
+        epoch, step, history_step, holder, _ = transaction.rows(sql.READ_LEASE)[0]
         if epoch != self._epoch:
             raise FencedError(
                 f"{self._writer.where}: another freshd ({holder}) has taken over this store; this one stops. "
@@ -247,6 +270,7 @@ class SqlStore(SqlHistory):
             self._later = HistoryRows()
         if ready is not None and not ready.committed and step >= ready.step:
             ready.committed = True
+            self._bytes += len(ready.blob)
             self._now = ready.now
             self._flood = len(ready.rows.materialisations) >= FLOOD_ROWS
             self._rows_since_pruning += len(ready.rows)
@@ -282,7 +306,7 @@ class SqlStore(SqlHistory):
             return
         budget = max(PRUNE_ROWS, 2 * self._rows_since_pruning)
         try:
-            for work in prunings(self._keep, self._now, budget):
+            for work in prunings(self._keep, self._now, budget, self._folded):
                 self._write("prune history", work)
         except TransientError as error:
             _log.warning("history was not pruned", error=str(error))
@@ -308,6 +332,10 @@ class SqlStore(SqlHistory):
                 yield after, self._codec.decode(blob, f"{self._writer.where}: step {after} of the journal")
             if len(rows) < JOURNAL_SLICE:
                 return
+
+
+def _parsed(kept: Any) -> Any:
+    return orjson.loads(kept) if isinstance(kept, str | bytes) else kept
 
 
 def _with_short_payloads(records: Sequence[Record]) -> list[Record]:
