@@ -94,8 +94,8 @@ class Causes:
         """Two or more sources of one feed that are causes at the same instant count as one, `feed:NAME`."""
         of_feed: dict[str, dict[AssetKey, list[Pair]]] = {}
         for pair, cause in causes.items():
-            asset = self._graph.assets[cause.key]
-            if asset.feed and not asset.upstreams:
+            asset = self._graph.assets.get(cause.key)
+            if asset is not None and asset.feed and not asset.upstreams:
                 of_feed.setdefault(asset.feed, {}).setdefault(cause.key, []).append(pair)
         collapsed = dict(causes)
         for feed, sources in of_feed.items():

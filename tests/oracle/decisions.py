@@ -46,6 +46,8 @@ class Decisions:
         """Failed runs whose retry a wish made since does not wait for."""
         self.queued: set[AssetKey] = set()
         self.unqueued_at: dict[AssetKey, Instant] = {}
+        self.paused: set[AssetKey] = set()
+        self.unpaused_at: dict[AssetKey, Instant] = {}
         self._running: set[str] = set()
         self.wishes = Wishes(charter)
 
@@ -67,9 +69,18 @@ class Decisions:
         return bool(self.charter.graph.assets[key].launcher)
 
     def automatic(self, key: AssetKey) -> bool:
-        """Eager or just-in-time, with a launcher, not virtual."""
+        """Eager or just-in-time, with a launcher, not virtual, not paused."""
+        return self.by_itself(key) and key not in self.paused
+
+    def by_itself(self, key: AssetKey) -> bool:
+        """Automatic but for pauses."""
         asset = self.charter.graph.assets[key]
         return bool(asset.launcher) and not asset.virtual and self.reaction(key).kind is not ReactionKind.MANUAL
+
+    def pause(self, paused: set[AssetKey], now: Instant) -> None:
+        """These are launched for wishes only."""
+        self.unpaused_at.update(dict.fromkeys(self.paused - paused, now))
+        self.paused = paused
 
     def due(self, key: AssetKey) -> bool:
         return self.fresh.due(key, self.now, self.reaction(key).updates_on)
@@ -83,7 +94,7 @@ class Decisions:
     # -- failures
 
     def attempts(self, run: OwnRun) -> int:
-        by_hand = bool(run.wishes) and not self.automatic(run.asset)
+        by_hand = bool(run.wishes) and not self.by_itself(run.asset)
         return 1 if by_hand else self.reaction(run.asset).retry.attempts
 
     def retry_at(self, key: AssetKey) -> Instant | None:
@@ -129,6 +140,7 @@ class Decisions:
             ended,
             self.unblocked_at.get(key, NEVER),
             self.unqueued_at.get(key, NEVER),
+            self.unpaused_at.get(key, NEVER),
             self.started,
         )
 

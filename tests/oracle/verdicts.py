@@ -116,13 +116,21 @@ class Shown:
     warn_since: Instant | None = None
     stale_since: Instant | None = None
 
-    def judge(self, policy: Policy, found: list[Level], t: Instant, held: bool = False) -> tuple[Instant, ...]:
-        """Show what holds at t (while `held`, nothing worse than before); when it may change without news."""
+    def judge(
+        self, policy: Policy, found: list[Level], t: Instant, held: bool = False, unseen: bool = False
+    ) -> tuple[Instant, ...]:
+        """Show what holds at t (while `held`, nothing worse than before); when it may change without news.
+
+        `unseen`: it rests on what cannot be seen, and so is unknown, unless it is stale already.
+        """
         before = self.verdict
         if not found:
             self.verdict, self.measure = Verdict.UNKNOWN, None
             return ()
         worst = max((level.verdict for level in found), key=WORSE.__getitem__)
+        if unseen and not (worst is Verdict.STALE and before is Verdict.STALE):
+            first = min((x.measure for x in found if x.verdict is worst), key=MEASURES.index)
+            found, worst = [Level(first, Verdict.UNKNOWN, valued=False)], Verdict.UNKNOWN
         self.warn_since = _kept(self.warn_since, WORSE[worst] >= WORSE[Verdict.WARN], t)
         self.stale_since = _kept(self.stale_since, worst is Verdict.STALE, t)
         due = [since + policy.sustain for since in (self.warn_since, self.stale_since) if since is not None]

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tests.oracle.causes import Causes, Pair
+from tests.oracle.causes import Cause, Causes, Pair
 from tests.oracle.decisions import Decisions, Launch
+from tests.oracle.declared import Declared, Sight
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
 from tests.oracle.incidents import Bad, Incidents
@@ -19,7 +20,8 @@ from tests.oracle.laws import Demands, Laws
 from tests.oracle.verdicts import WORSE, Judge, Shown
 
 from freshd.model.asset import AssetKey
-from freshd.model.inputs import Event
+from freshd.model.declarations import Declaration, DeclarationKind
+from freshd.model.inputs import Blind, Event, Sighted, Withdraw
 from freshd.model.policy import Verdict
 from freshd.model.time import FOREVER, Duration, Instant
 
@@ -36,8 +38,8 @@ class Behaviour:
 Behaves = Callable[[AssetKey, int], Behaviour]
 """By asset, and which of its runs it is (0 is the first)."""
 
-Said = Event | tuple[AssetKey, ...]
-"""An event, or the assets that a person asks for."""
+Said = Event | tuple[AssetKey, ...] | Declaration | Withdraw | Blind | Sighted
+"""An event, the assets that a person asks for, what people declare, what can be seen."""
 
 
 @dataclass
@@ -54,6 +56,8 @@ class World:
     """No verdict gets worse, nothing is launched, nothing announced."""
     shown: dict[Pair, Shown] = field(init=False, default_factory=dict)
     known: dict[AssetKey, Instant] = field(init=False)
+    declared: Declared = field(init=False, default_factory=Declared)
+    sight: Sight = field(init=False, default_factory=Sight)
     launched: list[OwnRun] = field(init=False, default_factory=list)
     _ends: list[tuple[Instant, int, OwnRun, Behaviour]] = field(init=False, default_factory=list)
     _looks: list[Instant] = field(init=False, default_factory=list)
@@ -122,19 +126,30 @@ class World:
         """Everything of one instant: outcomes, then what is said in its order, then decisions, then verdicts."""
         self._end_runs()
         for item in said:
-            if not isinstance(item, Event):
-                self._observe()
-                self.decisions.wish(item)
-            elif self._first_time(item):
-                self.facts.events.append(item)
+            self._take(item)
         while True:
             self._end_runs()
             self._observe()
             self._start_runs()
             if not any(end <= self.now for end, _, _, _ in self._ends):
                 break
-        self._looks = self.decisions.next_looks()
+        self._looks = self.decisions.next_looks() + self.declared.looks()
         self._judge()
+
+    def _take(self, said: Said) -> None:
+        if isinstance(said, Declaration | Withdraw):
+            self.declared.take(said, self.now)
+        elif isinstance(said, Blind | Sighted):
+            self.sight.take(said)
+        elif not isinstance(said, Event):
+            self._observe()
+            self.decisions.wish(said)
+        elif self._first_time(said):
+            self.facts.events.append(said)
+            self.sight.hear(said)
+
+    def _holds(self, kind: DeclarationKind, key: AssetKey) -> bool:
+        return self.declared.holds(kind, key, self.now)
 
     def _start_runs(self) -> list[AssetKey]:
         """Start what is to start now, one after the other, each seen by the next."""
@@ -178,6 +193,8 @@ class World:
             self._known_facts = version
             updates = {key: self.facts.updates(key) for key in self.charter.graph.assets}
             fresh = Freshness(self.charter.graph, updates, self.facts.upstreams_at)
+        graph = self.charter.graph
+        self.decisions.pause({key for key in graph.assets if self._holds(DeclarationKind.PAUSE, key)}, self.now)
         self.decisions.observe(self.now, fresh)
 
     # -- verdicts and incidents
@@ -206,26 +223,40 @@ class World:
 
     def _bad(self, causes: Causes, name: str, key: AssetKey) -> Bad | None:
         policy = self.charter.policies[name]
-        at = policy.alert.at if policy.alert is not None else frozenset({"stale", "failed"})
-        shown = None
-        was = Verdict.FRESH
+        shown, was = None, Verdict.FRESH
+        unseen = self.sight.unseen(self.charter.graph, key)
         if self._expects(name):
             shown = self.shown.setdefault((key, name), Shown())
             was = shown.verdict
             found = Judge(policy, self._demands(name), self.fresh, key, self.known[key], self.now).levels()
-            self._looks += shown.judge(policy, found, self.now, held=self.catching_up)
-            if shown.measure is not None and self._bad_by_verdict(shown.verdict, was, at, (key, name)):
-                return Bad(causes.of(key, shown.measure), policy.alert is not None)
+            self._looks += shown.judge(policy, found, self.now, held=self.catching_up, unseen=unseen is not None)
+        if self._holds(DeclarationKind.MAINTENANCE, key):
+            return None
+        alerts = policy.alert is not None and not self._holds(DeclarationKind.MUTE, key)
+        failure = self._failure(causes, name, key, shown)
+        if shown is not None and unseen is not None and shown.verdict is Verdict.UNKNOWN and failure is None:
+            return Bad(Cause(unseen, "blind"), alerts)
+        if shown is not None and shown.measure is not None and self._bad_by_verdict(shown.verdict, was, (key, name)):
+            return Bad(causes.of(key, shown.measure), alerts)
+        return None if failure is None else Bad(failure, alerts)
+
+    def _at(self, name: str) -> frozenset[str]:
+        alert = self.charter.policies[name].alert
+        return alert.at if alert is not None else frozenset({"stale", "failed"})
+
+    def _failure(self, causes: Causes, name: str, key: AssetKey, shown: Shown | None) -> Cause | None:
+        """Why the pair is bad although it is not stale, if it is."""
+        at = self._at(name)
         if "failed" in at and self.decisions.failed(key):
-            return Bad(causes.of_failure(key), policy.alert is not None)
+            return causes.of_failure(key)
         if "sync_failed" in at and not self.charter.graph.assets[key].upstreams:
             cause = causes.of(key, shown.measure if shown and shown.measure else Causes.default)
             if cause.reason == "sync_failed":
-                return Bad(cause, policy.alert is not None)
+                return cause
         return None
 
-    def _bad_by_verdict(self, verdict: Verdict, was: Verdict, at: frozenset[str], pair: Pair) -> bool:
-        if verdict.value in at:
+    def _bad_by_verdict(self, verdict: Verdict, was: Verdict, pair: Pair) -> bool:
+        if verdict.value in self._at(pair[1]):
             return True
         held = was is Verdict.STALE or pair in self._staying
         stays = verdict is Verdict.UNKNOWN and held and self.incidents.member(pair)

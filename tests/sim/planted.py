@@ -230,7 +230,7 @@ PLANTED = (
     Planted("a run reads up to its end", "what arrives during a run is lost sight of", _starts_ignored),
     Planted("duplicates count", "one sync is two", _duplicates_count),
     Planted("the tail of a batch is dropped", "events are lost under load", _input_dropped, 18),
-    Planted("nobody waits", "a diamond is built twice", lambda: patch.object(planner, "waits_for", lambda *_: None)),
+    Planted("nobody waits", "a diamond is built twice", lambda: patch.object(planner, "waits_for", lambda *_: ())),
     Planted(
         "nothing is blocked",
         "models run on failed input",

@@ -19,7 +19,8 @@ from tests.sim.stage import Violation
 
 from freshd.core.engine import Engine
 from freshd.model.asset import AssetKey
-from freshd.model.inputs import CaughtUp, Event, Input, RunPhase, RunReport, Started, Wish
+from freshd.model.declarations import Declaration
+from freshd.model.inputs import Blind, CaughtUp, Event, Input, RunPhase, RunReport, Sighted, Started, Wish, Withdraw
 from freshd.model.policy import Verdict
 from freshd.model.records import DaemonCaughtUp, Record, RunRequested
 from freshd.model.time import NEVER, Instant
@@ -53,8 +54,8 @@ class Shadow(World):
                 self.catching_up = False
             elif isinstance(said, RunReport):
                 self._outcome(said)
-        if any(isinstance(record, DaemonCaughtUp) for record in records):
-            self.catching_up = False
+        too_long = self.catching_up and any(isinstance(record, DaemonCaughtUp) for record in records)
+        self.catching_up = self.catching_up and not too_long
         heard: list[Said] = []
         for said in inputs:
             if isinstance(said, Event):
@@ -62,6 +63,11 @@ class Shadow(World):
                 heard.append(replace(said, assets=known))
             elif isinstance(said, Wish) and self._first_wish(said):
                 heard.append(said.assets)
+            elif isinstance(said, Declaration | Withdraw | Blind | Sighted):
+                heard.append(said)
+            elif isinstance(said, CaughtUp):
+                heard.append(Sighted(""))
+        heard += [Blind("", now, "it has not caught up in time")] if too_long else []
         self.step(heard)
         if self._requested:
             raise Violation(f"the engine launched what the oracle does not: {sorted(self._requested)}")

@@ -12,7 +12,7 @@ from tests.oracle.engine_world import charter_of
 from tests.oracle.generate import Flavour, rewired, scenario_document
 from tests.oracle.laws import Laws
 from tests.oracle.reading import LAUNCHER, Scenario, read_scenario
-from tests.sim import invariants
+from tests.sim import invariants, people
 from tests.sim.faults import Faults, draw_faults
 from tests.sim.shadow import Shadow
 from tests.sim.stage import (
@@ -95,10 +95,20 @@ class Simulation:
         self.stage = Stage(self.rng, drawn, self.scenario.start, self.scenario.behaves)
         self.stage.upstreams = {key: asset.upstreams for key, asset in self.charter.graph.assets.items()}
         self.stage.log = _log(self.scenario, self.rng, drawn)
+        self._say(seed)
         self.shadow = Shadow(self._laws_of(self.charter), 0)
         self.summary = Summary(seed)
         self.ledger = invariants.Ledger()
         self._turned = False
+
+    def _say(self, seed: int) -> None:
+        """What people declare and what cannot be seen, on a topic of its own."""
+        start, span = self.scenario.start, SMALL.span_s
+        said = people.said_by_people(seed, start, span, tuple(self.charter.graph.assets))
+        said += people.lost_from_sight(seed, start, span, ("a", "b"))
+        said.sort(key=lambda entry: entry[0])
+        if said:
+            self.stage.log["people"] = [Message(n, at, one) for n, (at, one) in enumerate(said, 1)]
 
     def _replacement(self, seed: int) -> tuple[Instant, Charter | None]:
         """In some worlds the graph is replaced while the daemon runs, or while it is down."""
@@ -215,6 +225,7 @@ def _log(scenario: Scenario, rng: Random, faults: Faults) -> dict[str, list[Mess
             topics[name].append(Message(0, at, Wish(f"wish-{line.order}", line.wish)))
             continue
         said = dataclasses.replace(line.event, id="") if rng.random() < 0.1 else line.event
+        said = dataclasses.replace(said, topic=name.split("/")[1])
         topics[name].append(Message(0, at, said))
         if said.id and rng.random() < faults.duplicate:
             topics[name].append(Message(0, at + rng.randint(0, 10 * MINUTE), said))

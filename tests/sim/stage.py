@@ -18,9 +18,21 @@ from typing import Any
 from tests.oracle.world import Behaves
 from tests.sim.faults import Faults
 
+from freshd.model.declarations import Declaration
 from freshd.model.effects import Effect, LaunchRun, Notice, SendNotice
 from freshd.model.errors import TransientError
-from freshd.model.inputs import CaughtUp, Event, Input, NoticeReport, RunPhase, RunReport, Wish
+from freshd.model.inputs import (
+    Blind,
+    CaughtUp,
+    Event,
+    Input,
+    NoticeReport,
+    RunPhase,
+    RunReport,
+    Sighted,
+    Wish,
+    Withdraw,
+)
 from freshd.model.records import Record
 from freshd.model.time import FOREVER, MINUTE, SECOND, Duration, Instant
 from freshd.ports import Batch, Position, StateRow
@@ -43,7 +55,7 @@ class Message:
 
     offset: int
     readable_at: Instant
-    said: Event | Wish
+    said: Event | Wish | Declaration | Withdraw | Blind | Sighted
 
 
 @dataclass(slots=True)
@@ -195,7 +207,7 @@ class SimInbox:
             inputs.append(CaughtUp())
         return Batch(tuple(inputs), positions)
 
-    def _clamped(self, said: Event | Wish) -> Event | Wish:
+    def _clamped(self, said: Input) -> Input:
         """As the translation does: an `at` ahead of the daemon's clock counts as the arrival."""
         return replace(said, at=min(said.at, self._clock.now())) if isinstance(said, Event) else said
 

@@ -32,7 +32,7 @@ def test_trouble_happens() -> None:
     """The daemon dies at every point of the loop, runs happen and incidents open."""
     died: Counter[str] = Counter()
     runs = incidents = 0
-    for seed in range(28):
+    for seed in range(70):
         summary = simulate(seed, Faults(crash=0.03, append_fails=0.05, run_fails=0.2, hang=0.1, duplicate=0.2))
         died.update(summary.crashes)
         runs += summary.runs
