@@ -8,6 +8,7 @@ as far as it changes a flag.
 
 from __future__ import annotations
 
+from freshd.core.checks import blocked_by_rule
 from freshd.core.freshness import pending_since
 from freshd.core.rows import Row
 from freshd.core.state import State
@@ -42,7 +43,7 @@ def is_root_stuck(row: Row) -> bool:
     """Stuck by itself: stopped while due, or a blocking check failed."""
     if row.due and row.work is not None and row.work.stopped:
         return True
-    return row.checks is not None and row.check_failed(blocking_only=True)
+    return row.checks is not None and (row.check_failed(blocking_only=True) or blocked_by_rule(row))
 
 
 def settle(state: State, row: Row) -> None:
@@ -99,21 +100,23 @@ def _on_its_way_since(state: State, row: Row) -> Instant:
     return min(pending_since(row), own, row.flight_start(), checked)
 
 
-def waits_for(state: State, row: Row, without: frozenset[Row] | set[Row] = frozenset()) -> Row | None:
-    """The first row above that a due `row` waits for: on its way on account of data that had come before."""
+def waits_for(state: State, row: Row, without: frozenset[Row] | set[Row] = frozenset()) -> tuple[Row, ...]:
+    """The first row above that a due `row` waits for: on its way on account of data that had come before.
+
+    Behind it the rows through which it is waited for, that row first among them; empty: none is.
+    """
     if row.busy_ups == 0:
-        return None
+        return ()
     since = launchable_from(state, row) if row.due else state.now
-    stack = list(reversed(row.ups))
+    stack: list[tuple[Row, tuple[Row, ...]]] = [(up, ()) for up in reversed(row.ups)]
     seen: set[Row] = set()
     while stack:
-        up = stack.pop()
+        up, through = stack.pop()
         if up in seen or not up.above or up in without:
             continue
         seen.add(up)
-        if is_busy(up):
-            if _on_its_way_since(state, up) <= since:
-                return up
+        if is_busy(up) and _on_its_way_since(state, up) <= since:
+            return (up, *through)
         if lets_through(up):
-            stack.extend(reversed(up.ups))
-    return None
+            stack += [(above, (up, *through)) for above in reversed(up.ups)]
+    return ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from freshd.core.busy import is_blocked, is_root_stuck
+from freshd.core.checks import violates
 from freshd.core.freshness import Memo, data_time, pending_since
 from freshd.core.rows import Row
 from freshd.model.policy import Measure
@@ -27,6 +28,8 @@ class Cause:
 
 def root_cause(row: Row, measure: Measure, now: Instant, memo: Memo) -> Cause:
     """The asset at which the walk from `row` by `measure` ends."""
+    if measure is Measure.CHECKS:
+        return Cause(row, Reason.CHECK_FAILED if violates(row) else Reason.NO_RESULT, (row,))
     path = [row]
     here = row
     while not here.source:
@@ -51,7 +54,7 @@ def _limiting(row: Row, measure: Measure, now: Instant, memo: Memo) -> Row | Non
         mine = pending_since(row)
         found = [up for up in row.ups if pending_since(up) == mine]
         return min(found, key=_by_key, default=None)
-    if measure is Measure.AGE and row.due:
+    if measure in (Measure.AGE, Measure.LEARNED) and row.due:
         return None
     reached = data_time(row, now, memo)
     found = [up for up in row.ups if data_time(up, now, memo) == reached]

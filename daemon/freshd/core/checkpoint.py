@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from freshd.core.expecting import seed
 from freshd.core.incident_book import ChannelState, Incident
 from freshd.core.rows import OwnRun, Pair, Row, Work
 from freshd.core.state import State, retire, take_up
@@ -93,6 +94,7 @@ def _asset(row: Row) -> dict[str, Any]:
             name: [at, check.passed, check.value, check.blocking] for name, (at, check) in (row.checks or {}).items()
         },
         "checked_by": row.checked_by,
+        **({"recall": row.recall.rows()} if row.recall is not None else {}),
         "topic": row.topic,
         "work": None if work is None else [getattr(work, field) for field in WORK_FIELDS],
         "run_of": work.run.run_id if work is not None and work.run is not None else "",
@@ -233,6 +235,9 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         for name, (at, passed, known, blocking) in value["checks"].items()
     } or None
     row.checked_by = value["checked_by"]
+    if row.recall is not None:
+        row.recall.restore(value.get("recall", {}))
+        seed(row)
     row.topic = value.get("topic", "")
     if value["work"] is not None:
         row.work = Work()

@@ -19,7 +19,7 @@ TICKS_LOOKED_AHEAD = 400
 
 def judge_deadline(policy: Policy, deadline: Deadline, row: Row, now: Instant, memo: Memo) -> Judgement:
     """Whether the last tick was met, and whether a coming one is in danger."""
-    if not _has_value(row, now, memo):
+    if not has_value(deadline, row, now, memo):
         return without_value(policy, Measure.DEADLINE, row, now)
     judged = deadline.ticks.until(now - deadline.grace)
     coming = _tick_after(deadline, row, judged if judged != NEVER else now - deadline.grace)
@@ -43,8 +43,9 @@ def is_met(deadline: Deadline, row: Row, tick: Instant, at: Instant, memo: Memo)
     return data_time(row, at, memo) >= tick - deadline.max_lag
 
 
-def _has_value(row: Row, now: Instant, memo: Memo) -> bool:
-    return data_time(row, now, memo) != NEVER
+def has_value(deadline: Deadline, row: Row, at: Instant, memo: Memo) -> bool:
+    """Whether there is anything that could meet a tick."""
+    return data_time(row, at, memo) != NEVER
 
 
 def _tick_after(deadline: Deadline, row: Row, instant: Instant) -> Instant:
@@ -57,7 +58,7 @@ def _tick_after(deadline: Deadline, row: Row, instant: Instant) -> Instant:
 
 def deadline_turns(policy: Policy, deadline: Deadline, row: Row, now: Instant, memo: Memo) -> tuple[Instant, Instant]:
     """When the tick that is missed now, else the next one that will be if nothing arrives, warns and is stale."""
-    if not _has_value(row, now, memo):
+    if not has_value(deadline, row, now, memo):
         return FOREVER, missing_too_long_at(policy, row)
     tick = _missed_tick(deadline, row, now, memo)
     if tick == FOREVER:

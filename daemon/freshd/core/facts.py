@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from freshd.core import blindness, declared, notices, runs
+from freshd.core import blindness, declared, notices, runs, slo
+from freshd.core.checks import results_in
 from freshd.core.freshness import data_time
 from freshd.core.rebuild import rebuild
 from freshd.core.rows import Pair, Row
@@ -46,6 +47,8 @@ def apply(state: State, record: Record) -> None:
             _verdict(state, record)
         case records.Violated():
             _violated(state, record)
+        case records.ObjectiveCounted():
+            _counted(state, record)
         case records.IncidentChanged():
             state.book.record(record, _pairs_named(state, record))
         case records.NoticeRequested():
@@ -122,6 +125,8 @@ def _update(state: State, row: Row, event: Event, at: int) -> None:
     if event.completeness is not None and event.completeness < completeness_wanted(row):
         runs.others_ended(state, row, event.run_id, at, failed=True)
         return
+    for check in results_in(row, event.metadata):
+        runs.take_check(state, row, at, check)
     start = event.started_at
     if row.others is not None or event.run_id:
         if start is None and event.run_id:
@@ -167,6 +172,12 @@ def _violated(state: State, record: records.Violated) -> None:
     pair = _pair(state, record.asset, record.policy)
     if pair is not None:
         pair.warn_since, pair.stale_since = record.warn_since, record.stale_since
+
+
+def _counted(state: State, record: records.ObjectiveCounted) -> None:
+    pair = _pair(state, record.asset, record.policy)
+    if pair is not None:
+        slo.note(pair, record)
 
 
 def _pairs_named(state: State, record: records.IncidentChanged) -> dict[tuple[str, str, str], Pair]:

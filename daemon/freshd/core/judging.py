@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from freshd.core import slo
 from freshd.core.blindness import BLIND, cause_of
 from freshd.core.causes import Cause, failed_cause, root_cause
 from freshd.core.incidents import View
@@ -74,8 +75,18 @@ class Judging:
                 shown = "" if measure is None else measure.value
                 emit(VerdictChanged(state.now, pair.policy.name, row.key, row.partition, pair.verdict, verdict, shown))
             pair.measure = "" if measure is None else measure.value
+            if row.recall is not None and row.recall.totals:
+                self._count(pair, emit)
         self._view(pair, measure)
         return until
+
+    def _count(self, pair: Pair, emit: Emit) -> None:
+        """Count towards the policy's objective what there is to count."""
+        state = self._state
+        held = state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.key) is not None
+        counted = slo.count(pair, held, state.now, state.memo)
+        if counted is not None:
+            emit(counted)
 
     def _sustained(self, pair: Pair, found: Judgement, emit: Emit) -> Judgement:
         """Note since when the raw levels last, and show what has lasted long enough."""

@@ -11,6 +11,7 @@ from array import array
 
 from freshd.core import history
 from freshd.core.history import Cells
+from freshd.core.recall import Recall
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.inputs import Check
 from freshd.model.policy import Measure, Policy, Reaction, ReactionKind, Verdict
@@ -183,6 +184,7 @@ class Row:
         "reaction",
         "read_at",
         "readers",
+        "recall",
         "source",
         "start",
         "starts",
@@ -236,6 +238,7 @@ class Row:
         self.starts: dict[str, Instant] | None = None  # of runs that are over, but whose update may yet come
         self.unstarted: dict[str, Instant] | None = None  # updates whose run's start is not known: run id -> end
         self.checks: dict[str, tuple[Instant, Check]] | None = None
+        self.recall: Recall | None = None  # what its policies remember; None: they ask for nothing
         self.checked_by: Instant = NEVER  # until when readers wait for blocking checks of the last update
         # reacting
         self.due = False
@@ -299,12 +302,6 @@ class Row:
         if at >= self.outcome_at:
             self.outcome_at = at
             self.outcome_failed = failed
-
-    def checked_up_to(self) -> Instant:
-        """Updates that ended by then have results of all blocking checks; FOREVER without such checks."""
-        if self.checks is None:
-            return FOREVER
-        return min((at for at, check in self.checks.values() if check.blocking), default=FOREVER)
 
     def check_failed(self, blocking_only: bool = False) -> bool:
         """Whether the latest result of any of its (blocking) checks is a failure."""

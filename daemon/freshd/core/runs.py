@@ -22,6 +22,7 @@ from hashlib import sha256
 from zlib import crc32
 
 from freshd.core.busy import settle
+from freshd.core.checks import number, results_in
 from freshd.core.freshness import changed_upstream_end
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
 from freshd.core.rows import MANUAL, OwnRun, Row
@@ -126,7 +127,8 @@ def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
         work.last_start = work.start_before  # it counts as not run
     else:
         work.last_end = at
-    for check in told.checks:
+    results = results_in(row, told.metadata) if told.phase is RunPhase.SUCCEEDED else []
+    for check in (*results, *told.checks):
         take_check(state, row, at, check)
     if told.phase is RunPhase.SUCCEEDED:
         start = told.started_at if told.started_at is not None else work.run_start
@@ -335,8 +337,15 @@ def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
     """A check's result counts until a later one."""
     if row.checks is None:
         row.checks = {}
+    value = number(check.value)
+    if row.recall is not None and value is not None:
+        row.recall.note_value(check.name, at, value)
     known = row.checks.get(check.name)
     if known is not None and known[0] > at:
+        if row.recall is not None and check.name in row.recall.longest:  # the latest is compared with it
+            settle(state, row)
+            state.judge(row)
+            state.touch(row)
         return
     row.checks[check.name] = (at, check)
     await_checks(state, row)

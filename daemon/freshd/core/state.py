@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from freshd.core.declarations import Declarations
+from freshd.core.expecting import remember
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
 from freshd.core.rows import MANUAL, OwnRun, Pair, Row, is_automatic, readers, views
+from freshd.core.slo import settle as settle_total
 from freshd.core.timers import Timers
 from freshd.core.wishes import WishBook
 from freshd.model.asset import AssetKey
@@ -32,6 +34,8 @@ class State:
         "blinded",
         "book",
         "catching_up_until",
+        "ceased",
+        "ceased_at",
         "charter",
         "declarations",
         "deferred",
@@ -66,6 +70,8 @@ class State:
         self.others: dict[str, set[AssetKey]] = {}  # assets in flight by the run id of somebody else
         self.launcher_load: dict[str, int] = {}
         self.due: dict[str, set[Row]] = {}  # due automatic rows, by launcher
+        self.ceased: set[Row] = set()  # rows that ceased to be due at `ceased_at`
+        self.ceased_at: Instant = NEVER
         self.queued: dict[str, set[Row]] = {}
         self.retired: dict[AssetKey, int] = {}  # runs requested for assets that are gone: run ids never repeat
         self.book = IncidentBook()
@@ -153,6 +159,17 @@ class State:
                 waiting.discard(row)
         elif row.asset.launcher in self.due:
             self.due[row.asset.launcher].discard(row)
+
+    def cease(self, row: Row) -> None:
+        """The row is due no longer; at this instant that may yet turn out to be wrong."""
+        if self.ceased_at != self.now:
+            self.ceased.clear()
+            self.ceased_at = self.now
+        self.ceased.add(row)
+
+    def ceased_now(self, row: Row) -> bool:
+        """Whether the row was due just before this instant, and ceased to be only at it."""
+        return self.ceased_at == self.now and row in self.ceased
 
     def due_of(self, launcher: str) -> list[Row]:
         """The due automatic rows of a launcher, upstreams first."""
@@ -289,9 +306,12 @@ def _pair_up(state: State, charter: Charter) -> None:
             pair = standing.get(name)
             if pair is None:
                 pair = Pair(charter.policies[name], row)
+            settle_total(pair, state.now)
             pair.follow(charter.policies[name])
             pairs.append(pair)
         row.pairs = tuple(pairs)
+    for row in remember(state.rows.values()):
+        state.mark(row)
 
 
 def completeness_wanted(row: Row) -> float:

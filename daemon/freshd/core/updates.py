@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 
 from freshd.core import history
 from freshd.core.busy import settle
+from freshd.core.checks import awaits_checks, checked_up_to
 from freshd.core.freshness import (
     changed_upstream_end,
     floor_of,
@@ -45,6 +46,8 @@ def take_update(
     """Let one update of `row` count, with all that follows from it for the rows below."""
     if start > end:
         start = end
+    if row.recall is not None:
+        row.recall.note_end(end)
     if data_time is not None:
         time = data_time if data_time < end else end
     elif row.source:
@@ -81,7 +84,7 @@ def take_update(
     if len(cells) > (state.charter.limits.history + SLACK_ENTRIES) * WIDTH:
         _trim(state, row)
     _move_pending(state, row, end if changed else FOREVER, late, demoted)
-    if row.checks is not None:
+    if awaits_checks(row):
         await_checks(state, row)
     if not row.source:
         _tell_read(row, start)
@@ -128,10 +131,10 @@ def await_checks(state: State, row: Row) -> None:
     """Readers wait for the results of blocking checks of an update, for a while; the earliest such update counts."""
     row.checked_by = NEVER
     wait = state.charter.limits.check_wait
-    checked_up_to = row.checked_up_to()
+    bound = checked_up_to(row)
     for offset in range(0, len(row.cells), WIDTH):
         end = row.cells[offset]
-        if end > checked_up_to and end + wait > state.now:
+        if end > bound and end + wait > state.now:
             row.checked_by = end + wait
             row.plan_at = min(row.plan_at, row.checked_by)
             state.arm(row)
@@ -180,6 +183,8 @@ def _demote_observations(row: Row) -> bool:
         if cells[offset] > end:
             known, end = newest, cells[offset]
         if cells[offset + FLAGS] & OBSERVED and cells[offset + TIME] <= known:
+            if row.recall is not None and cells[offset] not in cells[:offset:WIDTH]:
+                row.recall.forget_end(cells[offset])
             del cells[offset : offset + WIDTH]
             demoted = True
             continue
@@ -366,9 +371,11 @@ def refresh_due(state: State, row: Row) -> None:
     if due != row.due:
         row.due = due
         state.note_due(row)
-        if due:
+        if not due:
+            state.cease(row)
+        elif not state.ceased_now(row):
             row.due_at = state.now
-        elif row.work is not None and not row.work.stopped and row.work.run is None:
+        if not due and row.work is not None and not row.work.stopped and row.work.run is None:
             row.work.attempts = 0
             row.work.retry_at = NEVER
         state.touch(row)

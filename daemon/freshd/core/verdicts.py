@@ -1,16 +1,18 @@
 """One policy's verdict for one row at one instant, and until when it cannot get worse by itself.
 
-A policy's verdict is the worst of its expectations', each a module of its own: limits, deadlines. This
-module changes nothing: the engine records what comes of it.
+A policy's verdict is the worst of its expectations', each a module of its own: limits, deadlines, learned,
+checks. This module changes nothing: the engine records what comes of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from freshd.core.checks import judge_checks
 from freshd.core.deadlines import deadline_turns, judge_deadline
 from freshd.core.freshness import Memo
 from freshd.core.judgement import RANK, Judgement, both, sustained
+from freshd.core.learned import judge_learned, learned_turns
 from freshd.core.limits import judge_limit, limit_instants, missing_too_long_at, reference
 from freshd.core.rows import Row
 from freshd.model.policy import Policy, Verdict
@@ -20,12 +22,16 @@ __all__ = ["RANK", "Judgement", "judge", "sustained", "turning_points", "turns_s
 
 
 def judge(policy: Policy, row: Row, now: Instant, memo: Memo) -> Judgement:
-    """The worst of the policy's expectations; of equals the first by lag, deadline, behind, age."""
+    """The worst of the policy's expectations; of equals the first by measure."""
     worst: Judgement | None = None
     for limit in policy.limits:
         worst = both(worst, judge_limit(policy, limit, row, now, memo))
     for deadline in policy.deadlines:
         worst = both(worst, judge_deadline(policy, deadline, row, now, memo))
+    if policy.learned is not None:
+        worst = both(worst, judge_learned(policy, policy.learned, row, now))
+    if policy.checks:
+        worst = both(worst, judge_checks(policy, row))
     return worst if worst is not None else Judgement(Verdict.FRESH, None, FOREVER)
 
 
@@ -52,3 +58,5 @@ def _turns(policy: Policy, row: Row, now: Instant, memo: Memo) -> Iterator[tuple
             yield limit_instants(limit, since, policy.calendar)
     for deadline in policy.deadlines:
         yield deadline_turns(policy, deadline, row, now, memo)
+    if policy.learned is not None:
+        yield learned_turns(policy, policy.learned, row)

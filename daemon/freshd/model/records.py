@@ -16,7 +16,7 @@ from freshd.model.declarations import Acknowledgement, Declaration
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.inputs import DeadLetter, Event, NoticeReport, RunReport, Unmatched, Wish
 from freshd.model.policy import Severity, Verdict
-from freshd.model.time import Instant
+from freshd.model.time import Duration, Instant
 from freshd.model.values import value
 
 
@@ -42,6 +42,7 @@ class Reason(StrEnum):
     OLD_DATA = "old_data"
     NOT_MATERIALISED = "not_materialised"
     BLIND = "blind"
+    NO_RESULT = "no_result"
     # ends of wishes
     DONE = "done"
     UPSTREAM_FAILED = "upstream_failed"
@@ -138,6 +139,23 @@ class Violated:
     partition: str
     warn_since: Instant
     stale_since: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveCounted:
+    """The totals of a pair whose policy has an objective, up to now, and what counts from now on."""
+
+    now: Instant
+    policy: str
+    asset: AssetKey
+    partition: str
+    mode: str
+    """`active` or `stale`; empty: nothing counts."""
+    active: Duration
+    stale: Duration
+    """Of `active`."""
+    ticks: int
+    met: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +345,7 @@ Record = (
     | CheckWaitEnded
     | VerdictChanged
     | Violated
+    | ObjectiveCounted
     | IncidentChanged
     | NoticeRequested
     | NoticeReported

@@ -1,0 +1,106 @@
+"""Checks: what the latest result under each name comes to, by the rules of the row's policies.
+
+A result counts until a later one. What update metadata says under a name that a rule asks for is a result
+as well. Rules that block hold back what is below, as failed blocking checks do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from freshd.core.judgement import RANK, Judgement
+from freshd.core.rows import Row
+from freshd.model.inputs import Check
+from freshd.model.policy import CheckRule, Measure, Policy, Verdict
+from freshd.model.time import FOREVER, NEVER, Instant
+
+
+def judge_checks(policy: Policy, row: Row) -> Judgement:
+    """The worst of the policy's rules; it changes with results only."""
+    worst, missing = Verdict.FRESH, False
+    for rule in policy.checks:
+        found = follows(rule, row)
+        missing = missing or found is None
+        verdict = Verdict.UNKNOWN if found is None else Verdict.FRESH if found else rule.level
+        worst = max(worst, verdict, key=RANK.__getitem__)
+    return Judgement(worst, Measure.CHECKS, FOREVER, unknown=Measure.CHECKS if missing else None)
+
+
+def follows(rule: CheckRule, row: Row) -> bool | None:
+    """Whether the latest result is as the rule asks; None: there is none, or nothing to compare it with."""
+    known = row.checks.get(rule.name) if row.checks else None
+    if known is None:
+        return None
+    at, check = known
+    if not check.passed:
+        return False
+    if rule.equals is not None:
+        return None if check.value is None else same(check.value, rule.equals)
+    if rule.min is None and rule.max is None:
+        return True
+    value = number(check.value)
+    if value is None:
+        return None
+    scale = 1.0
+    if rule.last:
+        before = row.recall.before(rule.name, at, rule.last) if row.recall is not None else []
+        if len(before) < rule.last:
+            return None
+        scale = sum(before) / len(before)
+    low = rule.min is None or value >= rule.min * scale
+    return low and (rule.max is None or value <= rule.max * scale)
+
+
+def number(value: object) -> float | None:
+    """The number that a result's value is, if it is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return value
+
+
+def same(value: object, wanted: object) -> bool:
+    """Whether a result's value is the one that is wanted: `1` and `1.0` are, `1` and `true` are not."""
+    return isinstance(value, bool) == isinstance(wanted, bool) and value == wanted
+
+
+def results_in(row: Row, metadata: Mapping[str, Any] | None) -> list[Check]:
+    """What an update's metadata says under the names that the row's policies ask for."""
+    if not metadata or row.recall is None:
+        return []
+    found: list[Check] = []
+    for name in dict.fromkeys(rule.name for rule in row.recall.rules):
+        value = metadata.get(name)
+        if isinstance(value, bool):
+            found.append(Check(name, passed=value))
+        elif isinstance(value, str) or number(value) is not None:
+            found.append(Check(name, passed=True, value=value))
+    return found
+
+
+def blocked_by_rule(row: Row) -> bool:
+    """Whether a rule that blocks is violated."""
+    recall = row.recall
+    if recall is None or not recall.blocking:
+        return False
+    return any(rule.blocking and follows(rule, row) is False for rule in recall.rules)
+
+
+def violates(row: Row) -> bool:
+    """Whether any rule of the row's policies is violated."""
+    return row.recall is not None and any(follows(rule, row) is False for rule in row.recall.rules)
+
+
+def awaits_checks(row: Row) -> bool:
+    """Whether there are results that readers of the row may have to wait for."""
+    return row.checks is not None or (row.recall is not None and bool(row.recall.blocking))
+
+
+def checked_up_to(row: Row) -> Instant:
+    """Updates that ended by then have results of all blocking checks; FOREVER without such checks."""
+    checks = row.checks or {}
+    up_to = min((at for at, check in checks.values() if check.blocking), default=FOREVER)
+    for name in row.recall.blocking if row.recall is not None else ():
+        up_to = min(up_to, checks[name][0] if name in checks else NEVER)
+    return up_to

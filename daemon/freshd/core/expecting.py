@@ -1,0 +1,52 @@
+"""Which rows remember something for their policies' sake: set up when a charter is linked.
+
+It keeps true: a row has a `Recall` if and only if a policy asks for it, also the rows that a virtual one shows
+where the limits of that one are learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from freshd.core.history import WIDTH
+from freshd.core.recall import Recall
+from freshd.core.rows import Row, through_virtual
+from freshd.model.policy import Policy
+
+
+def remember(rows: Iterable[Row]) -> list[Row]:
+    """Give every row the recall that its pairs ask for, keeping what it remembers; the rows that it was changed for."""
+    learning: set[Row] = set()
+    asking: dict[Row, list[Policy]] = {}
+    for row in rows:
+        policies = [pair.policy for pair in row.pairs if _asks(pair.policy)]
+        if policies:
+            asking[row] = policies
+            if any(policy.learned is not None for policy in policies):
+                learning.update(through_virtual(row))
+    changed: list[Row] = []
+    for row in rows:
+        wanted = asking.get(row, [])
+        if not wanted and row not in learning:
+            if row.recall is not None:
+                row.recall = None
+                changed.append(row)
+            continue
+        if row.recall is None:
+            row.recall = Recall()
+            changed.append(row)
+        row.recall.follow(wanted, row in learning)
+        seed(row)
+    return changed
+
+
+def _asks(policy: Policy) -> bool:
+    return bool(policy.checks or policy.learned or policy.slo)
+
+
+def seed(row: Row) -> None:
+    """What is new to learn from begins with the history that the row keeps."""
+    recall = row.recall
+    if recall is not None and recall.learns and not recall.ends:
+        for end in row.cells[::WIDTH]:
+            recall.note_end(end)

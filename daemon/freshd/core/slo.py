@@ -1,0 +1,102 @@
+"""How much of the time a policy that has an objective held: running totals for each of its pairs.
+
+Time counts from one change of what is shown to the next, so an idle pair costs nothing. A policy that
+expects deadlines only counts ticks, each at its own instant, by what had come by then. What is unknown, in
+maintenance or in closed time is left out. Totals are facts: a late event rewrites none of them.
+"""
+
+from __future__ import annotations
+
+from freshd.core.deadlines import has_value, is_met
+from freshd.core.freshness import Memo
+from freshd.core.recall import Total
+from freshd.core.rows import Pair
+from freshd.model.policy import Policy, Verdict
+from freshd.model.records import ObjectiveCounted
+from freshd.model.time import NEVER, Duration, Instant
+
+ACTIVE = "active"
+STALE = "stale"
+
+TICKS_COUNTED = 1_000
+"""Ticks that are counted at one look: more have only passed if the daemon was away."""
+
+
+def by_ticks(policy: Policy) -> bool:
+    """Whether the policy's objective counts ticks, not time."""
+    return bool(policy.deadlines) and not (policy.limits or policy.checks or policy.learned)
+
+
+def total_of(pair: Pair) -> Total | None:
+    """The pair's totals, if its policy has an objective."""
+    recall = pair.row.recall
+    return recall.totals.get(pair.policy.name) if recall is not None else None
+
+
+def count(pair: Pair, held: bool, now: Instant, memo: Memo) -> ObjectiveCounted | None:
+    """What there is to count now that the pair was judged; `held`: it is in maintenance. None: nothing new."""
+    total = total_of(pair)
+    if total is None:
+        return None
+    unknown = held or pair.verdict is Verdict.UNKNOWN
+    if by_ticks(pair.policy):
+        return _count_ticks(pair, total, unknown, now, memo)
+    mode = "" if unknown else STALE if pair.verdict is Verdict.STALE else ACTIVE
+    if mode == total.mode:
+        return None
+    active, stale = running(pair.policy, total, now)
+    return _counted(pair, now, mode, active, stale, total.ticks, total.met)
+
+
+def running(policy: Policy, total: Total, at: Instant) -> tuple[Duration, Duration]:
+    """Active and stale time up to `at`."""
+    if not total.mode:
+        return total.active, total.stale
+    calendar = policy.calendar
+    passed = at - total.counted if calendar is None else calendar.elapsed(total.counted, at)
+    return total.active + passed, total.stale + (passed if total.mode == STALE else 0)
+
+
+def _count_ticks(pair: Pair, total: Total, unknown: bool, now: Instant, memo: Memo) -> ObjectiveCounted | None:
+    since = total.ticked if total.ticked != NEVER else now - 1
+    passed = ticks = met = 0
+    row = pair.row
+    for deadline in pair.policy.deadlines:
+        tick = deadline.ticks.after(since - deadline.grace)
+        while tick + deadline.grace <= now and passed < TICKS_COUNTED:
+            passed += 1
+            at = tick + deadline.grace
+            if not unknown and tick >= row.known_since and has_value(deadline, row, at, memo):
+                ticks += 1
+                met += is_met(deadline, row, tick, at, memo)
+            tick = deadline.ticks.after(tick)
+    if not passed and total.ticked != NEVER:
+        return None
+    return _counted(pair, now, "", total.active, total.stale, total.ticks + ticks, total.met + met)
+
+
+def _counted(
+    pair: Pair, now: Instant, mode: str, active: Duration, stale: Duration, ticks: int, met: int
+) -> ObjectiveCounted:
+    row = pair.row
+    return ObjectiveCounted(now, pair.policy.name, row.key, row.partition, mode, active, stale, ticks, met)
+
+
+def note(pair: Pair, record: ObjectiveCounted) -> None:
+    """The totals are these now."""
+    total = total_of(pair)
+    if total is None:
+        return
+    if total.began == NEVER:
+        total.began = record.now
+    total.counted = total.ticked = record.now
+    total.mode, total.active, total.stale = record.mode, record.active, record.stale
+    total.ticks, total.met = record.ticks, record.met
+
+
+def settle(pair: Pair, now: Instant) -> None:
+    """Count up to now by the policy as it was: the next one may have another calendar, or another way to count."""
+    total = total_of(pair)
+    if total is not None and total.mode:
+        total.active, total.stale = running(pair.policy, total, now)
+        total.counted = now
