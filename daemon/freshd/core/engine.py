@@ -9,13 +9,14 @@ this order. It looks at state, never at what woke it, so a repeated or late inpu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import assert_never
+from typing import Any, assert_never
 
 from freshd.core import blindness, declared, facts, incidents, notices, planner
 from freshd.core.assess import assess_row, incident_views
 from freshd.core.checkpoint import changed_rows, restore_rows
 from freshd.core.judging import Judging
 from freshd.core.rebuild import rebuild
+from freshd.core.retelling import AS_THEY_ARE
 from freshd.core.state import State, link
 from freshd.core.step import Step
 from freshd.core.wishes import plan_wish
@@ -62,12 +63,22 @@ class Engine:
 
     def step(self, now: Instant, inputs: Sequence[Input]) -> Step:
         """Interpret the inputs, apply what they come to, decide. An earlier `now` than before counts as the last."""
+        return self._step(now, inputs, ())
+
+    def retell(self, now: Instant, told: Sequence[Input | Record]) -> Step:
+        """A step of a replay: facts that a record alone tells of count as they are; decisions are come to anew."""
+        return self._step(now, told, AS_THEY_ARE)
+
+    def _step(self, now: Instant, told: Sequence[Any], facts_told: tuple[type[Record], ...]) -> Step:
         state = self._state
         produced: list[Record] = []
         self._records = produced
         state.now = now = max(now, state.now)
-        for given in inputs:
-            self._take(given)
+        for given in told:
+            if facts_told and isinstance(given, facts_told):
+                self._emit(given)
+            else:
+                self._take(given)
         if state.catching_up and now >= state.catching_up_until:
             blindness.not_caught_up(state, self._emit)
             self._emit(records.DaemonCaughtUp(now))
