@@ -27,6 +27,10 @@ DEFAULT_AT = frozenset({"stale", "failed"})
 """What makes a pair bad, if its policy's alert does not say otherwise."""
 
 
+UNSEEN = Judgement(Verdict.UNKNOWN, None, FOREVER)
+"""Of a pair that rests on what cannot be seen."""
+
+
 class Judging:
     """The verdict half of a step."""
 
@@ -63,10 +67,12 @@ class Judging:
         until, measure = FOREVER, None
         if pair.policy.has_expectations:
             found = judge(pair.policy, row, state.now, state.memo)
-            if row in state.blinded and not (found.verdict is Verdict.STALE and pair.verdict is Verdict.STALE):
-                found = Judgement(Verdict.UNKNOWN, found.measure, FOREVER, found.measure)
+            seen = row not in state.blinded or (found.verdict is Verdict.STALE and pair.verdict is Verdict.STALE)
+            if not seen:
+                found = UNSEEN
             if pair.policy.sustain:
                 found = self._sustained(pair, found, emit)
+                found = found if seen else UNSEEN
             verdict, measure, until = found.verdict, found.measure, found.until
             if state.catching_up and RANK[verdict] > RANK[pair.verdict]:
                 state.deferred.add(row)
@@ -102,10 +108,11 @@ class Judging:
 
     def _view(self, pair: Pair, measure: Measure | None) -> None:
         """What the pair is to the incidents, and on which rows that rests."""
-        if self._unseen(pair):
-            return
-        held = self._state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.key)
-        state = pair_state(pair) if held is None else ""
+        held = self._state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.key) is not None
+        topic = self._unseen(pair)
+        state = "" if held else pair_state(pair) if topic is None else pair_failed(pair)
+        if topic is not None and not state and not held:
+            return self._blind(pair, topic)
         resting = self._resting(pair, measure)
         cause = _failure(pair.row, state) or resting
         watched = resting or cause  # both paths begin with the row itself
@@ -121,19 +128,19 @@ class Judging:
         else:
             self._views[pair] = View(False)
 
-    def _unseen(self, pair: Pair) -> bool:
-        """Whether the pair is bad because nothing can be seen of what it rests on; that needs no watching."""
-        state = self._state
-        topic = state.blinded.get(pair.row) if state.blinded else None
-        if topic is None or pair.verdict is not Verdict.UNKNOWN or not pair.policy.has_expectations:
-            return False
-        if state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.key) is not None or pair_failed(pair):
-            return False
+    def _unseen(self, pair: Pair) -> str | None:
+        """The topic for which the pair is unknown; None: it is not, or not for that."""
+        blinded = self._state.blinded
+        if not blinded or pair.verdict is not Verdict.UNKNOWN or not pair.policy.has_expectations:
+            return None
+        return blinded.get(pair.row)
+
+    def _blind(self, pair: Pair, topic: str) -> None:
+        """The pair is bad because its verdict cannot be known; that needs no watching."""
         self._watch(pair, ())
         pair.bad = True
         self._place(pair, None)
         self._views[pair] = View(True, cause_of(topic), Reason.BLIND.value, BLIND)
-        return True
 
     def _resting(self, pair: Pair, measure: Measure | None) -> Cause | None:
         """What a verdict that is not fresh rests on."""

@@ -65,7 +65,7 @@ class WishBook:
 
     def relink(self, rows: dict[AssetKey, Row]) -> None:
         """The graph is another: what is gone, or nobody can launch any longer, is not waited for."""
-        for name, known in self.open.items():
+        for name, known in sorted(self.open.items()):
             for key in [key for key in known.planned if key not in rows or not rows[key].asset.launcher]:
                 if key in rows:
                     _forget(rows[key], name)

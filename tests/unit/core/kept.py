@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from freshd.core.blindness import ALL_TOPICS
 from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.engine import Engine
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, START, WIDTH, latest_start
 from freshd.core.rows import Row, is_automatic, through_virtual
 from freshd.core.state import State
+from freshd.model.declarations import DeclarationKind
 from freshd.model.policy import Charter
 from freshd.model.time import FOREVER, NEVER
 
@@ -22,7 +24,7 @@ from freshd.model.time import FOREVER, NEVER
 def kept_values_hold(engine: Engine) -> list[str]:
     """Where a kept value is not what follows from the facts; empty: everywhere it is."""
     state = engine._state
-    found = [*_links(state), *_books(state), *_incidents(state)]
+    found = [*_links(state), *_books(state), *_incidents(state), *_words_of_people(state)]
     above: dict[str, bool] = {}
     stuck: dict[str, bool] = {}
     for key in state.charter.graph.assets:
@@ -60,6 +62,22 @@ def _links(state: State) -> Iterator[str]:
         yield from _differs(
             f"{key} readers", {r.key for r in row.readers}, reads if not row.virtual else {r.key for r in row.readers}
         )
+
+
+def _words_of_people(state: State) -> Iterator[str]:
+    """Who is paused, and what rests on a topic that cannot be seen."""
+    now = [known for known in state.declarations.standing.values() if known.begins <= state.now < known.until]
+    yield from _differs("what has begun", state.declarations.begun, {known.id for known in now})
+    paused = {key for known in now if known.kind is DeclarationKind.PAUSE for key in known.assets or state.rows}
+    blind: dict[str, set[str]] = {}
+    for key in state.charter.graph.assets:
+        row = state.rows[key]
+        if key in paused and row.automatic:
+            yield f"{key} is paused, and automatic"
+        whole = ALL_TOPICS in state.blind
+        own = {ALL_TOPICS if whole else row.topic} if row.topic and (whole or row.topic in state.blind) else set()
+        blind[key] = own.union(*(blind[up.key] for up in row.ups))
+        yield from _differs(f"{key} rests on", state.blinded.get(row), min(blind[key], default=None))
 
 
 def _read(reader: Row) -> set[Row]:

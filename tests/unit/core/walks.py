@@ -12,9 +12,12 @@ from random import Random
 
 from freshd.core.engine import Engine
 from freshd.model.asset import Asset
+from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.effects import LaunchRun, SendNotice
 from freshd.model.graph import build_graph
 from freshd.model.inputs import (
+    Acknowledge,
+    Blind,
     CaughtUp,
     CharterReplaced,
     Check,
@@ -25,8 +28,10 @@ from freshd.model.inputs import (
     NoticeReport,
     RunPhase,
     RunReport,
+    Sighted,
     Unmatched,
     Wish,
+    Withdraw,
 )
 from freshd.model.policy import (
     Alert,
@@ -42,10 +47,11 @@ from freshd.model.policy import (
     Retry,
     Severity,
 )
-from freshd.model.time import MINUTE, SECOND, Duration, Instant
+from freshd.model.time import FOREVER, MINUTE, SECOND, Duration, Instant
 
 SOURCES = ("r0", "r1", "r2")
 DERIVED = ("m0", "m1", "m2", "m3", "m4", "m5")
+TOPICS = ("", "fivetran", "lineage")
 LIMITS = Limits(lost_after=40 * MINUTE, reopen=5 * MINUTE, check_wait=3 * MINUTE, history=16)
 
 
@@ -197,6 +203,8 @@ class Walk:
 
     def one(self, engine: Engine) -> Input:
         rng = self.rng
+        if self.chance(0.08):
+            return self.word(engine)
         share = rng.random()
         if share < 0.30:
             return self.remembered(self.told())
@@ -224,6 +232,22 @@ class Walk:
             [DeadLetter("kafka/t/0/7", "broken", "not JSON", b"{"), Unmatched("freshd", "x", {"a": "b"}, self.now)]
         )
 
+    def word(self, engine: Engine) -> Input:
+        """Somebody declares, withdraws or acknowledges something, or a topic is lost from sight or seen again."""
+        rng = self.rng
+        keys = tuple(sorted(rng.sample(list(engine.charter.graph.assets), rng.randint(0, 2))))
+        if self.chance(0.4):
+            kind, begins = rng.choice(list(DeclarationKind)), self.now + rng.choice([-MINUTE, 0, 0, 3 * MINUTE])
+            until = FOREVER if self.chance(0.1) else begins + rng.choice([1, MINUTE, 9 * MINUTE, 40 * MINUTE])
+            return Declaration(self._id("said"), kind, keys, begins, until, "me", "because", "*")
+        if self.chance(0.3):
+            return Withdraw(tuple(rng.sample(list(DeclarationKind), rng.choice([1, 2]))), keys, "me")
+        open_ones = [view.incident for view in engine.incidents()]
+        if open_ones and self.chance(0.4):
+            return Acknowledge(rng.choice(open_ones), "me", "I know", self.now + rng.choice([0, 5, 20]) * MINUTE)
+        topic = rng.choice(TOPICS)
+        return Blind(topic, self.now, "no broker answers") if self.chance(0.5) else Sighted(topic)
+
     def remembered(self, event: Event) -> Event:
         self._events.append(event)
         return event
@@ -245,7 +269,7 @@ class Walk:
             return Event(kind, (key,), at, self._id("e"), data_time=reaches)
         return Event(
             kind, (key,), at, self._id("e"), rng.choice(["", "loader"]), started_at=started, data_time=reaches,
-            run_id=run_id, changed=self.chance(0.85), whole_run=self.chance(0.1),
+            run_id=run_id, changed=self.chance(0.85), whole_run=self.chance(0.1), topic=rng.choice(TOPICS),
         )  # fmt: skip
 
     def report(self, run: LaunchRun) -> RunReport:
