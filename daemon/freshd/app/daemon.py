@@ -25,9 +25,10 @@ from freshd.adapters.formats import decoder
 from freshd.adapters.kafka import KafkaIntake
 from freshd.adapters.sql.store import SqlStore
 from freshd.app.narrator import Narrator
-from freshd.app.parts import Launchers, http_servers, kafka_intake, metrics_of, notifier_of, result_inputs
+from freshd.app.parts import VERSION, Launchers, http_servers, kafka_intake, metrics_of, notifier_of, result_inputs
 from freshd.app.project import Project
 from freshd.app.reloading import Reloader
+from freshd.app.replaying import marks_of_reading
 from freshd.app.serving import HttpThread
 from freshd.model.errors import FreshdError, PermanentError, TransientError
 from freshd.model.inputs import CaughtUp, CharterReplaced
@@ -154,6 +155,7 @@ class Daemon:
             translator.matcher = project.matcher
             try:
                 store.describe(project.graph.assets.values())
+                store.read_from(marks_of_reading(project), VERSION, self._clock.now())
             except TransientError as error:
                 log.warning("assets.not_described", error=str(error))
             on_durable()
@@ -169,6 +171,7 @@ class Daemon:
         self._store = store = SqlStore(settings.store, project.base)
         self._open(store)
         store.describe(project.graph.assets.values())
+        store.read_from(marks_of_reading(project), VERSION, clock.now())
         recovered = recover(project.charter, store)
         engine = recovered.engine
         self._translator = translator = Translator(project.matcher, decoder, self._narrator.bug)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from freshd.cli import ask, checking, demo, emitting, reloading, running, starting, testing
+from freshd.cli import ask, checking, demo, emitting, reloading, replaying, running, starting, testing
 from freshd.cli.options import CONFIG_VARIABLE, Context
 from freshd.cli.output import fail_with
 from freshd.model.errors import FreshdError
@@ -61,6 +61,7 @@ app.command()(ask.explain)
 app.command()(emitting.emit)
 app.command()(ask.materialize)
 app.command()(reloading.reload)
+app.command()(replaying.replay)
 app.command(name="test")(testing.run_scenarios)
 app.command()(ask.unmatched)
 app.command()(checking.schema)

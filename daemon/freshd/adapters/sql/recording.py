@@ -97,6 +97,10 @@ class Recording(SqlHistory):
         except (IndexError, ValueError, zstandard.ZstdError) as error:
             raise PermanentError(f"{self._where}: the state of step {start.step} is damaged ({error})") from error
 
+    def oldest_step(self) -> int:
+        """The number of the oldest step that is kept; 0: none is."""
+        return int(self._query("read the journal", "SELECT COALESCE(MIN(step), 0) FROM journal")[0][0])
+
     def last_step(self) -> int:
         """The number of the newest step."""
         return int(self._query("read the journal", "SELECT COALESCE(MAX(step), 0) FROM journal")[0][0])
