@@ -70,17 +70,18 @@ class Recall:
         wanted = {policy.name for policy in policies if policy.slo is not None}
         self.totals = {name: self.totals.get(name) or Total() for name in sorted(wanted)}
 
-    def note_end(self, end: Instant) -> None:
-        """An update ended then."""
+    def note_end(self, end: Instant) -> bool:
+        """An update ended then; whether there is something to learn from it."""
         if not self.learns:
-            return
+            return False
         ends = self.ends
         place = bisect_left(ends, end)
         if place < len(ends) and ends[place] == end:
-            return
+            return False
         ends.insert(place, end)
         self.limits.clear()
         self._bound()
+        return True
 
     def forget_end(self, end: Instant) -> None:
         """No update ended then after all."""

@@ -46,8 +46,8 @@ def take_update(
     """Let one update of `row` count, with all that follows from it for the rows below."""
     if start > end:
         start = end
-    if row.recall is not None:
-        row.recall.note_end(end)
+    if row.recall is not None and row.recall.note_end(end):
+        learn_anew(state, row)
     if data_time is not None:
         time = data_time if data_time < end else end
     elif row.source:
@@ -94,6 +94,13 @@ def take_update(
         state.touch(view)
     if changed or first_update or demoted:
         _tell_readers(state, row, demoted)
+
+
+def learn_anew(state: State, row: Row) -> None:
+    """Limits learned from the row's updates may be nearer than they were."""
+    state.judge(row)
+    for view in row.views:
+        state.judge(view)
 
 
 def _tell_readers(state: State, row: Row, demoted: bool) -> None:
