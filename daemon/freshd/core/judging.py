@@ -112,7 +112,8 @@ class Judging:
         topic = self._unseen(pair)
         state = "" if held else pair_state(pair) if topic is None else pair_failed(pair)
         if topic is not None and not state and not held:
-            return self._blind(pair, topic)
+            self._blind(pair, topic)
+            return
         resting = self._resting(pair, measure)
         cause = _failure(pair.row, state) or resting
         watched = resting or cause  # both paths begin with the row itself
