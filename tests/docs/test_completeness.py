@@ -28,7 +28,7 @@ from freshd.policies.written import AlertModel, DeadlineModel, EagerModel, Expec
 from freshd.settings import IdentifyModel, Settings
 
 DOCS = ROOT / "docs"
-NOT_YET = {"poll"}
+NOT_YET: set[str] = set()
 SECRETS = {"secret", "bearer", "url_token", "password", "key_password", "key_password_file", "token", "client_id"}
 """Given by their `_file` twins on the pages; what is left is in `freshd schema settings`."""
 
