@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 SEEDS = 300
 CHUNK = 30
 
+TROUBLE = Faults(crash=0.03, append_fails=0.05, run_fails=0.2, hang=0.1, duplicate=0.2)
 CRASH_POINTS = {
     "poll", "before the commit", "after the commit", "before an effect", "after an effect", "before the checkpoint",
     "after the checkpoint",
@@ -28,12 +29,33 @@ def test_seeds(first: int) -> None:
         simulate(seed)
 
 
+NAMED = {
+    469: "who waits through an asset that stops waits no longer",
+    658: "a head that max_wait forces goes in the wave of its instant",
+}
+TROUBLED = {
+    42: "what a pair is shown by is found again after a start",
+    57: "due, not due and due again at one instant is due all the time",
+    62: "a graph replaced while the daemon is down for the first time",
+}
+
+
+@pytest.mark.parametrize("seed", NAMED, ids=[why.replace(" ", "_") for why in NAMED.values()])
+def test_named_seeds(seed: int) -> None:
+    simulate(seed)
+
+
+@pytest.mark.parametrize("seed", TROUBLED, ids=[why.replace(" ", "_") for why in TROUBLED.values()])
+def test_named_seeds_in_trouble(seed: int) -> None:
+    simulate(seed, TROUBLE)
+
+
 def test_trouble_happens() -> None:
     """The daemon dies at every point of the loop, runs happen and incidents open."""
     died: Counter[str] = Counter()
     runs = incidents = 0
-    for seed in range(70):
-        summary = simulate(seed, Faults(crash=0.03, append_fails=0.05, run_fails=0.2, hang=0.1, duplicate=0.2))
+    for seed in range(40):
+        summary = simulate(seed, TROUBLE)
         died.update(summary.crashes)
         runs += summary.runs
         incidents += summary.incidents

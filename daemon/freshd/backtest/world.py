@@ -47,7 +47,7 @@ class TimeLine:
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self._heard: list[tuple[Instant, int, Input]] = []
+        self._heard: list[tuple[Instant, bool, int, Input]] = []
         self._order = 0
         self._lines = self._lines_left = 0
         self._looks: list[tuple[Instant, Callable[[Any, Instant], None]]] = []
@@ -61,8 +61,9 @@ class TimeLine:
         self._lines = self._lines_left = self._order
 
     def hear(self, at: Instant, given: Input) -> None:
-        """The daemon will hear this at that instant, after what it hears then already."""
-        heappush(self._heard, (max(at, self._clock.now()), self._order, given))
+        """The daemon will hear this at that instant, after what it hears then already; outcomes go first, as live."""
+        outcome = isinstance(given, RunReport | NoticeReport)
+        heappush(self._heard, (max(at, self._clock.now()), not outcome, self._order, given))
         self._order += 1
 
     def look(self, at: Instant, question: Callable[[Any, Instant], None]) -> None:
@@ -100,7 +101,7 @@ class TimeLine:
 
     def _pop_heard(self, at: Instant) -> Iterator[Input]:
         while self._heard and self._heard[0][0] <= at:
-            _, order, given = heappop(self._heard)
+            _, _, order, given = heappop(self._heard)
             self._lines_left -= order < self._lines
             yield given
 

@@ -29,7 +29,7 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
     inherited = _inherited(row, at, reached, memo)
     own = None if reached == NEVER or inherited is None else max(0, at - reached - inherited)
     work = row.work
-    waiting = waits_for(state, row) if row.due and row.automatic and not row.in_flight else None
+    waiting = waits_for(state, row) if row.due and row.automatic and not row.in_flight else ()
     return Assessment(
         asset=row.key,
         partition=row.partition,
@@ -50,7 +50,7 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
         static=row.asset.static,
         last_error=work.error if work is not None else "",
         next_launch=_next_launch(state, row),
-        waiting_for=(waiting.key,) if waiting is not None else (),
+        waiting_for=tuple(up.key for up in waiting[:1]),
         cause=cause,
         cause_reason=reason,
         path=path,

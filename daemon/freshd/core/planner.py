@@ -103,11 +103,12 @@ def _launch_when_ready(state: State, row: Row, emit: Emit) -> None:
 
 def _held_until(state: State, row: Row, retrying: bool) -> Instant:
     """How long a ready row is held: FOREVER while it waits for another (which wakes it), else until it is quiet."""
-    upstream = waits_for(state, row)
-    if upstream is not None:
+    awaited = waits_for(state, row)
+    for upstream in awaited:
         if upstream.waiters is None:
             upstream.waiters = {}
         upstream.waiters[row] = None
+    if awaited:
         return FOREVER
     if retrying or not row.reaction.debounce:
         return NEVER
@@ -179,7 +180,9 @@ def _is_ready(state: State, row: Row) -> bool:
             return False
     elif work.last_start != NEVER and work.last_start + row.reaction.min_interval > state.now:
         return False
-    if waits_for(state, row) is not None:
+    if launchable_from(state, row) + row.reaction.max_wait <= state.now:
+        return True
+    if waits_for(state, row):
         return False
     return work.retry_at != NEVER or newest_upstream_end(row) + row.reaction.debounce <= state.now
 
@@ -202,7 +205,7 @@ def _joins(state: State, row: Row, launcher: str, members: set[Row]) -> bool:
         for read in through_virtual(up):
             if read not in members and read.automatic and _rests_on(read, members):
                 return False
-    return waits_for(state, row, members) is None
+    return not waits_for(state, row, members)
 
 
 def _made_due(row: Row, members: set[Row]) -> bool:

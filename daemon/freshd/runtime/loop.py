@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from freshd.model.effects import Effect, LaunchRun
 from freshd.model.errors import TransientError
 from freshd.model.inputs import Started
-from freshd.model.records import GraphReplaced, QuietSteps, Record
+from freshd.model.records import DaemonStarted, GraphReplaced, QuietSteps, Record
 from freshd.model.time import FOREVER, MINUTE, SECOND, Duration, Instant
 from freshd.ports import Batch, Clock, Inbox, Journal, Performer
 
@@ -40,6 +40,9 @@ QUIET_KEPT: Final = 10_000
 
 RETRY_AFTER_BOUND: Final[Duration] = MINUTE
 """The longest wait that a store may ask for by `retry_after`."""
+
+WITH_CHECKPOINT: Final = (DaemonStarted, GraphReplaced)
+"""After these the graph is written at once: whoever starts with another one has to know what had been read of it."""
 
 Observer = Callable[[Instant, Sequence[Record]], None]
 """Called after each durable step, on the thread that owns the engine; must be quick and not raise."""
@@ -147,7 +150,7 @@ class _Loop:
             return True
         if self._last_input is not None and now - self._last_input >= self._world.checkpoint_quiet:
             return True
-        return any(type(record) is GraphReplaced for record in records)
+        return any(type(record) in WITH_CHECKPOINT for record in records)
 
     def checkpoint(self) -> None:
         """Fold the records so far into the stored rows."""
