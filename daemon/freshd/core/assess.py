@@ -8,6 +8,7 @@ from freshd.core.causes import root_cause
 from freshd.core.freshness import data_time, pending_since, updated_at
 from freshd.core.judging import pair_state
 from freshd.core.rows import Pair, Row
+from freshd.core.slo import totals_at
 from freshd.core.state import State
 from freshd.core.verdicts import RANK, turning_points
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
@@ -78,6 +79,7 @@ def _policy_view(state: State, pair: Pair, at: Instant) -> PolicyView:
         severity=alert.severity if alert is not None else None,
         incident=pair.incident,
         since=pair.since,
+        counted=totals_at(pair, at),
     )
 
 

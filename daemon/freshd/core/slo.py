@@ -11,12 +11,12 @@ from freshd.core.deadlines import has_value, is_met
 from freshd.core.freshness import Memo
 from freshd.core.recall import Total
 from freshd.core.rows import Pair
+from freshd.model.objective import NOTHING, STALE, Totals
 from freshd.model.policy import Policy, Verdict
 from freshd.model.records import ObjectiveCounted
 from freshd.model.time import NEVER, Duration, Instant
 
 ACTIVE = "active"
-STALE = "stale"
 
 TICKS_COUNTED = 1_000
 """Ticks that are counted at one look: more have only passed if the daemon was away."""
@@ -44,17 +44,17 @@ def count(pair: Pair, held: bool, now: Instant, memo: Memo) -> ObjectiveCounted 
     mode = "" if unknown else STALE if pair.verdict is Verdict.STALE else ACTIVE
     if mode == total.mode:
         return None
-    active, stale = running(pair.policy, total, now)
-    return _counted(pair, now, mode, active, stale, total.ticks, total.met)
+    found = totals_at(pair, now) or NOTHING
+    return _counted(pair, now, mode, found.active, found.stale, total.ticks, total.met)
 
 
-def running(policy: Policy, total: Total, at: Instant) -> tuple[Duration, Duration]:
-    """Active and stale time up to `at`."""
-    if not total.mode:
-        return total.active, total.stale
-    calendar = policy.calendar
-    passed = at - total.counted if calendar is None else calendar.elapsed(total.counted, at)
-    return total.active + passed, total.stale + (passed if total.mode == STALE else 0)
+def totals_at(pair: Pair, at: Instant) -> Totals | None:
+    """The pair's totals at `at`, which is not before they were counted last; None without an objective."""
+    total = total_of(pair)
+    if total is None:
+        return None
+    kept = Totals(total.counted, total.mode, total.active, total.stale, total.ticks, total.met)
+    return kept.until(at, pair.policy.calendar)
 
 
 def _count_ticks(pair: Pair, total: Total, unknown: bool, now: Instant, memo: Memo) -> ObjectiveCounted | None:
@@ -98,5 +98,5 @@ def settle(pair: Pair, now: Instant) -> None:
     """Count up to now by the policy as it was: the next one may have another calendar, or another way to count."""
     total = total_of(pair)
     if total is not None and total.mode:
-        total.active, total.stale = running(pair.policy, total, now)
-        total.counted = now
+        found = totals_at(pair, now) or NOTHING
+        total.active, total.stale, total.counted = found.active, found.stale, found.at

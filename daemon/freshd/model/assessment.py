@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import Acknowledgement, Declaration, DeclarationKind
+from freshd.model.objective import Totals
 from freshd.model.policy import Severity, Verdict
 from freshd.model.time import Duration, Instant
 
@@ -29,6 +30,8 @@ class PolicyView:
     """The open incident it is a member of, or empty."""
     since: Instant
     """When the verdict became what it is."""
+    counted: Totals | None = None
+    """What its objective has counted up to now; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True)

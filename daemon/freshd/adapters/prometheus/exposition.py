@@ -15,7 +15,7 @@ from typing import Final
 from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.policy import Severity, Verdict
-from freshd.model.time import FOREVER, NEVER, SECOND, Instant
+from freshd.model.time import FOREVER, NEVER, SECOND, Duration, Instant
 
 Assessed = Sequence[tuple[Asset, Assessment]]
 
@@ -39,6 +39,8 @@ _FAMILIES: Final[Mapping[str, str]] = {
     "freshd_asset_info": "What the asset is.",
     "freshd_feed_last_event_timestamp_seconds": "When the latest event of the feed happened.",
     "freshd_assets": "Assets by policy and verdict.",
+    "freshd_policy_active_seconds_total": "Time that counted towards the objective of a policy that has one.",
+    "freshd_policy_stale_seconds_total": "Of that, the time in which the policy was stale.",
     "freshd_incident_open": "1 for every open incident.",
     "freshd_incident_opened_timestamp_seconds": "When the incident opened.",
 }
@@ -68,6 +70,7 @@ class AssetExposition:
         """The text, family by family. `feed_events`: when each feed's latest known event happened."""
         lines: dict[str, list[str]] = {family: [] for family in _FAMILIES}
         counts: dict[tuple[str, str], dict[Verdict, int]] = {}
+        objectives: dict[tuple[str, str], list[Duration]] = {}
         feeds = {escape(feed): at for feed, at in feed_events.items()}
         kept: dict[AssetKey, _Labels] = {}
         for asset, state in assessed:
@@ -77,17 +80,19 @@ class AssetExposition:
             kept[asset.key] = labels
             _asset_lines(lines, labels, state)
             _policy_lines(lines, labels, state, counts)
+            _add_objectives(objectives, asset, state)
             if asset.feed and state.updated_at is not None:
                 feeds[labels.feed] = max(feeds.get(labels.feed, NEVER), state.updated_at)
         self._kept = kept
         _count_lines(lines["freshd_assets"], counts)
+        _objective_lines(lines, objectives)
         owners = {key: labels.asset.owners for key, labels in kept.items()}
         _incident_lines(lines, incidents, owners)
         for feed, at in sorted(feeds.items()):
             lines["freshd_feed_last_event_timestamp_seconds"].append(f'{{feed="{feed}"}} {seconds(at)}')
         for family, found in lines.items():
             if found:
-                yield f"# HELP {family} {_FAMILIES[family]}\n# TYPE {family} gauge\n{family}"
+                yield f"# HELP {family} {_FAMILIES[family]}\n# TYPE {family} {_kind(family)}\n{family}"
                 yield f"\n{family}".join(found)
                 yield "\n"
 
@@ -158,6 +163,25 @@ def _count_lines(lines: list[str], counts: Mapping[tuple[str, str], Mapping[Verd
             lines.append(
                 f'{{asset_group="{escape(group)}",policy="{escape(policy)}",verdict="{verdict.value}"}} {count}'
             )
+
+
+def _add_objectives(objectives: dict[tuple[str, str], list[Duration]], asset: Asset, state: Assessment) -> None:
+    for view in state.policies:
+        if view.counted is not None:
+            sums = objectives.setdefault((view.policy, asset.group), [0, 0])
+            sums[0] += view.counted.active
+            sums[1] += view.counted.stale
+
+
+def _objective_lines(lines: dict[str, list[str]], objectives: Mapping[tuple[str, str], Sequence[Duration]]) -> None:
+    for (policy, group), (active, stale) in sorted(objectives.items()):
+        labels = f'{{policy="{escape(policy)}",asset_group="{escape(group)}"}}'
+        lines["freshd_policy_active_seconds_total"].append(f"{labels} {active / SECOND!r}")
+        lines["freshd_policy_stale_seconds_total"].append(f"{labels} {stale / SECOND!r}")
+
+
+def _kind(family: str) -> str:
+    return "counter" if family.endswith("_total") else "gauge"
 
 
 def _incident_lines(

@@ -76,6 +76,17 @@ class SqlHistory:
         query = select(table).where(table.c.asset == asset)
         return self._rows(query.order_by(table.c.at.desc(), table.c.id.desc()), limit)
 
+    def objective_before(self, policy: str, asset: str, partition: str, instant: int) -> Row | None:
+        """The totals of a pair as they stood before an instant, which is a full hour; None: nothing was counted."""
+        table = schema.objective_hours
+        query = (
+            select(table)
+            .where(table.c.policy == policy, table.c.asset == asset, table.c.partition == partition)
+            .where(table.c.hour < instant)
+            .order_by(table.c.hour.desc())
+        )
+        return next(iter(self._rows(query, 1)), None)
+
     def unmatched(self, limit: int = 200) -> list[Row]:
         """Names that matched no asset, each with how often and its latest fields; the latest seen first."""
         table = schema.unmatched

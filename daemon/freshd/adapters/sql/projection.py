@@ -22,6 +22,7 @@ from freshd.model.records import (
     IncidentChanged,
     NoticeReported,
     NoticeRequested,
+    ObjectiveCounted,
     Record,
     RunReported,
     RunRequested,
@@ -30,7 +31,7 @@ from freshd.model.records import (
     WishEnded,
     WishMade,
 )
-from freshd.model.time import Instant
+from freshd.model.time import HOUR, Instant
 
 PAYLOAD_BYTES: Final = 16_384
 """How much of a dead letter's payload is kept; how much was dropped is told beside it."""
@@ -256,6 +257,13 @@ def _run_reported(rows: HistoryRows, record: RunReported) -> None:
     rows.changes.append((sql.END_RUN, (at, run, run, run)))
 
 
+def _objective_counted(rows: HistoryRows, record: ObjectiveCounted) -> None:
+    hour = record.now - record.now % HOUR
+    pair = (record.policy, record.asset, record.partition)
+    totals = (record.active, record.stale, record.ticks, record.met)
+    rows.changes.append((sql.PUT_OBJECTIVE, (*pair, hour, record.now, record.mode, *totals)))
+
+
 def _incident_changed(rows: HistoryRows, record: IncidentChanged) -> None:
     severity = None if record.severity is None else record.severity.value
     rows.changes.append(
@@ -319,6 +327,7 @@ _PROJECTIONS: Final[dict[type, Callable[[HistoryRows, Any], None]]] = {
     DeadLettered: _dead_lettered,
     RunRequested: _run_requested,
     RunReported: _run_reported,
+    ObjectiveCounted: _objective_counted,
     IncidentChanged: _incident_changed,
     NoticeRequested: _notice_requested,
     NoticeReported: _notice_reported,

@@ -39,6 +39,7 @@ def prunings(keep: KeepSettings, now: Instant, budget: int, folded: int) -> Iter
             if table.done:
                 break
     yield lambda transaction: _prune_runs(transaction, now - keep.runs)
+    yield lambda transaction: _prune_objectives(transaction, now - keep.objectives)
     yield lambda transaction: _prune_incidents(transaction, now - keep.incidents)
     yield lambda transaction: _prune_unmatched(transaction, now - keep.unmatched, keep.unmatched_rows, budget)
 
@@ -104,6 +105,17 @@ def _prune_runs(transaction: Transaction, before: Instant) -> None:
     transaction.run_many("DELETE FROM runs WHERE run_id = ?", old)
     wishes = "SELECT wish_id FROM wishes WHERE made_at < ? ORDER BY made_at LIMIT ?"
     transaction.run_many("DELETE FROM wishes WHERE wish_id = ?", transaction.rows(wishes, before, SLICE))
+
+
+def _prune_objectives(transaction: Transaction, before: Instant) -> None:
+    """Totals that are old go, but not the last before that instant of a pair: windows begin with it."""
+    chosen = (
+        "SELECT o.policy, o.asset, o.partition, o.hour FROM objective_hours o WHERE o.hour < ? AND EXISTS "
+        "(SELECT 1 FROM objective_hours n WHERE n.policy = o.policy AND n.asset = o.asset "
+        "AND n.partition = o.partition AND n.hour > o.hour AND n.hour < ?) ORDER BY o.hour LIMIT ?"
+    )
+    drop = "DELETE FROM objective_hours WHERE policy = ? AND asset = ? AND partition = ? AND hour = ?"
+    transaction.run_many(drop, transaction.rows(chosen, before, before, SLICE))
 
 
 def _prune_incidents(transaction: Transaction, before: Instant) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The schema that this code reads and writes: the newest migration."""
 
 VERSION_TABLE: Final = "schema_version"
@@ -169,6 +169,24 @@ verdict_changes = Table(
     _text("measure"),
     Index("verdict_changes_by_asset", "asset", "at"),
 )
+
+objective_hours = Table(
+    "objective_hours",
+    metadata,
+    _text("policy", primary_key=True),
+    _text("asset", primary_key=True),
+    _text("partition", primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    _instant("at", nullable=False),
+    _text("mode"),
+    Column("active", BigInteger, nullable=False),
+    Column("stale", BigInteger, nullable=False),
+    Column("ticks", BigInteger, nullable=False),
+    Column("met", BigInteger, nullable=False),
+    Index("objective_hours_by_time", "hour"),
+    sqlite_with_rowid=False,
+)
+"""Totals of a pair as they stood at the last change in an hour, and what counted from then on."""
 
 incidents = Table(
     "incidents",

@@ -36,6 +36,7 @@ class KeepSettings(Closed):
     )
     runs: DurationField = Field(90 * DAY, gt=0)
     verdict_changes: DurationField = Field(365 * DAY, gt=0)
+    objectives: DurationField = Field(400 * DAY, gt=0, description="hourly totals of policies with an slo")
     incidents: DurationField = Field(365 * DAY, gt=0, description="after they are closed, with their notices")
     dead_letters: DurationField = Field(30 * DAY, gt=0)
     dead_letter_rows: int = Field(10_000, ge=1)

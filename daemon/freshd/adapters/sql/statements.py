@@ -115,6 +115,13 @@ MEMBER_LEFT: Final = (
     "UPDATE incident_members SET left_at = ? WHERE incident = ? AND policy = ? AND asset = ? AND partition = ?"
 )
 
+PUT_OBJECTIVE: Final = (
+    "INSERT INTO objective_hours (policy, asset, partition, hour, at, mode, active, stale, ticks, met) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (policy, asset, partition, hour) DO UPDATE SET "
+    "at = excluded.at, mode = excluded.mode, active = excluded.active, stale = excluded.stale, "
+    "ticks = excluded.ticks, met = excluded.met"
+)
+
 PUT_NOTICE: Final = (
     "INSERT INTO notices (notice_id, incident, channel, severity, requested_at, affected) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (notice_id) DO NOTHING"

@@ -1,0 +1,113 @@
+"""What counts towards a policy's objective, by table, and what the totals come to over a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.unit.core.play import Play, charter_of, check, update
+from tests.unit.core.test_expectations import OpenFirst
+from tests.unit.core.walks import Every
+
+from freshd.model.inputs import CharterReplaced
+from freshd.model.objective import NOTHING, Totals, standing, window_start
+from freshd.model.policy import CheckRule, Deadline, Limit, Measure, Policy, Slo
+from freshd.model.time import HOUR, MINUTE, WEEK
+
+M = MINUTE
+SLO = Slo(0.99, 4 * WEEK)
+AGE = Policy("p", (Limit(Measure.AGE, 10 * M, 20 * M),), slo=SLO)
+TICKS = Policy("p", deadlines=(Deadline(Every(30 * M), 20 * M, 5 * M),), slo=SLO)
+ROWS = Policy("p", checks=(CheckRule("rows"),), slo=SLO)
+HALF_CLOSED = replace(AGE, calendar=OpenFirst(40, 20))
+
+Story = Callable[[Play], object]
+
+TABLE: list[tuple[str, Policy, Story, tuple[float, float, int, int]]] = [
+    ("01 unknown time does not count", AGE, lambda play: play, (0, 0, 0, 0)),
+    ("02 fresh and warn time does", AGE, lambda play: play.update(81, "a"), (19, 0, 0, 0)),
+    ("03 stale from 70 on", AGE, lambda play: play.update(50, "a"), (50, 30, 0, 0)),
+    ("04 healed at 80", AGE, lambda play: play.update(50, "a").update(80, "a"), (50, 10, 0, 0)),
+    ("05 a late event rewrites nothing: 70-80 stays stale, 85-100 is",
+     AGE, lambda play: play.update(50, "a").at(80, update("a", 65)), (50, 25, 0, 0)),
+    ("06 closed time is left out: 50-60, 80-100; stale from 90 on", HALF_CLOSED,
+     lambda play: play.update(50, "a"), (30, 10, 0, 0)),
+    ("07 checks count by the time they are violated", ROWS,
+     lambda play: play.at(20, check("a", 20, True)).at(60, check("a", 60, False)), (80, 40, 0, 0)),
+    # ticks at 0, 30, 60, 90, each asking for data of 20 minutes before, judged 5 minutes later
+    ("08 ticks without a value are not judged", TICKS, lambda play: play, (0, 0, 0, 0)),
+    ("09 met at 35, missed at 65 and 95", TICKS, lambda play: play.update(15, "a"), (0, 0, 3, 1)),
+    ("10 met at exactly T + grace", TICKS, lambda play: play.update(15, "a").update(65, "a"), (0, 0, 3, 2)),
+    ("11 met too late is not met", TICKS, lambda play: play.update(15, "a").update(66, "a"), (0, 0, 3, 1)),
+    ("12 a tick before the first value is not judged afterwards", TICKS, lambda play: play.update(66, "a"),
+     (0, 0, 1, 0)),
+]  # fmt: skip
+
+
+def counted(play: Play) -> tuple[float, float, int, int]:
+    totals = play.see("a").policies[0].counted
+    assert totals is not None
+    return (totals.active / M, totals.stale / M, totals.ticks, totals.met)
+
+
+@pytest.mark.parametrize(("number", "policy", "story", "expected"), TABLE, ids=[line[0] for line in TABLE])
+def test_what_counts(number: str, policy: Policy, story: Story, expected: tuple[float, float, int, int]) -> None:
+    charter = charter_of("a", {"p": (policy, "a")})
+    play = Play(charter)
+    story(play)
+    assert counted(play.until(100)) == expected
+    again = Play(charter)  # a restart: from the checkpoint, and by folding the records
+    again.engine.restore(list(play.engine.changed_state()))
+    assert again.engine.assess("a", play.now).policies == play.see("a").policies
+    folded = Play(charter)
+    for record in play.records:
+        folded.engine.apply(record)
+    assert folded.engine.assess("a", play.now).policies[0].counted == play.see("a").policies[0].counted
+
+
+def test_the_daemon_does_nothing_while_nothing_changes() -> None:
+    play = Play(charter_of("a", {"p": (AGE, "a")}))
+    play.update(5, "a").until(30)
+    assert play.engine.next_wake() is None
+    assert counted(play.until(10_000)) == (9_995, 9_975, 0, 0)
+
+
+def test_ticks_that_passed_while_the_daemon_was_away_are_judged_by_what_had_come_by_then() -> None:
+    play = Play(charter_of("a", {"p": (TICKS, "a")}))
+    play.update(15, "a")
+    play.now = 100 * M  # asleep
+    play.step(update("a", 62), update("a", 93))
+    assert counted(play) == (0, 0, 3, 3)
+
+
+def test_a_policy_that_is_edited_keeps_what_it_counted_by_its_old_calendar() -> None:
+    play = Play(charter_of("a", {"p": (HALF_CLOSED, "a")}))
+    play.update(50, "a").at(70, CharterReplaced(charter_of("a", {"p": (AGE, "a")})))
+    assert counted(play) == (10, 0, 0, 0)
+    assert counted(play.until(100)) == (40, 30, 0, 0)
+    play.at(100, CharterReplaced(charter_of("a", {"p": (replace(AGE, slo=None), "a")})))
+    assert play.see("a").policies[0].counted is None
+
+
+def test_what_totals_come_to_over_a_window() -> None:
+    slo = Slo(0.9, 100 * HOUR)
+    now = Totals(1000 * HOUR, "active", 500 * HOUR, 60 * HOUR, 0, 0)
+    before = Totals(900 * HOUR, "active", 400 * HOUR, 55 * HOUR, 0, 0)
+    found = standing(slo, now, before, {"1h": replace(now, active=499 * HOUR, stale=60 * HOUR), "none": now})
+    assert found.attainment == pytest.approx(0.95) and found.budget_left == pytest.approx(0.5)
+    assert found.burn_rates == {"1h": 0.0, "none": None}
+    missed = standing(slo, replace(now, stale=75 * HOUR), before, {"all": before})
+    assert missed.budget_left == pytest.approx(-1) and missed.burn_rates["all"] == pytest.approx(2)
+    ticks = standing(slo, replace(now, ticks=30, met=24), replace(before, ticks=10, met=5), {})
+    assert ticks.attainment == pytest.approx(0.95)
+    assert standing(slo, NOTHING, NOTHING, {}).attainment is None
+    assert window_start(90 * M, HOUR) == 0 and window_start(HOUR, HOUR) == 0
+
+
+def test_totals_move_on_by_themselves_only_while_something_counts() -> None:
+    kept = Totals(10 * M, "stale", 100 * M, 7 * M, 0, 0)
+    assert kept.until(30 * M, None) == Totals(30 * M, "stale", 120 * M, 27 * M, 0, 0)
+    assert kept.until(60 * M, OpenFirst(40, 20)) == Totals(60 * M, "stale", 130 * M, 37 * M, 0, 0)
+    assert kept.until(5 * M, None) == kept
+    assert replace(kept, mode="").until(30 * M, None) == replace(kept, mode="")
