@@ -149,6 +149,7 @@ def http_servers(
         ask=_Asking(inbox, health),
         history=history,
         wish=lambda wish: inbox.put_and_wait([wish]),
+        say=lambda told: inbox.put_and_wait([told]),
         reload=reload,
         select=lambda select, exclude: project().select(select, exclude),
         metrics=metrics.render,

@@ -137,6 +137,15 @@ class Engine:
         """The open incidents, in the order of opening."""
         return incident_views(self._state)
 
+    def declarations(self) -> tuple[tuple[Declaration, bool], ...]:
+        """What people have declared that is not over, in the order of saying, each with whether it holds already."""
+        known = self._state.declarations
+        return tuple((said, said.id in known.begun) for said in known.standing.values())
+
+    def blind(self) -> tuple[tuple[str, Instant, str], ...]:
+        """(topic, since, why) of the topics that cannot be seen, by name; an empty topic stands for all."""
+        return tuple((topic, said.since, said.why) for topic, said in sorted(self._state.blind.items()))
+
     # inputs
 
     def _emit(self, record: Record) -> None:

@@ -16,6 +16,7 @@ from freshd.adapters.web.api import BODY_LIMIT
 from freshd.adapters.web.site import SLICE
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
 from freshd.model.asset import Asset
+from freshd.model.declarations import Declaration
 from freshd.model.errors import TransientError
 from freshd.model.graph import build_graph
 from freshd.model.inputs import Wish
@@ -39,6 +40,7 @@ class StubEngine:
         self.charter = Charter(build_graph(assets))
         self.questions = 0
         self.asleep = False
+        self.said: list[Declaration] = []
 
     def assess(self, key: str, now: int, partition: str = "") -> Assessment:
         view = PolicyView("hourly", Verdict.STALE, "lag", T0 - HOUR, FOREVER, Severity.CRITICAL, "inc-1", T0)
@@ -54,6 +56,12 @@ class StubEngine:
     def incidents(self) -> tuple[IncidentView, ...]:
         members = (("hourly", "shop/orders", "", "stale"), ("hourly", NASTY, "", "stale"))
         return (IncidentView("inc-1", "shop/raw_orders", "no_update", Severity.CRITICAL, T0, True, members),)
+
+    def declarations(self) -> tuple[tuple[Declaration, bool], ...]:
+        return tuple((said, said.begins <= T0) for said in self.said)
+
+    def blind(self) -> tuple[tuple[str, int, str], ...]:
+        return (("lineage", T0 - MINUTE, "silent for 6m"),)
 
     def ask(self, question: Any) -> Any:
         if self.asleep:
@@ -90,6 +98,7 @@ class House:
     def __init__(self, assets: Sequence[Asset] = ASSETS, **changes: Any) -> None:
         self.engine = StubEngine(assets)
         self.wishes: list[Wish] = []
+        self.told: list[Any] = []
         self.ready = True
 
         def select(select: Sequence[str], exclude: Sequence[str]) -> Sequence[str]:
@@ -103,6 +112,7 @@ class House:
             ask=self.engine.ask,
             history=StubHistory(),
             wish=self.wishes.append,
+            say=self.told.append,
             select=select,
             metrics=lambda assessed, incidents: b"freshd_assets_seen %d\n" % len(assessed) * 100,
             live=lambda: True,

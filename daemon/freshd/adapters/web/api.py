@@ -2,12 +2,15 @@
 
     GET  /api/status                       {"version", "mode", "now", "started_at", "ready", "health",
                                             "assets": {"total", "fresh", "unknown", "warn", "stale", "without_policy",
-                                            "in_flight", "failed", "blocked"}, "incidents": [INCIDENT]}
+                                            "in_flight", "failed", "blocked"}, "incidents": [INCIDENT],
+                                            "declarations", "blind": see declaring.py}
     GET  /api/assets?select=&exclude=      {"now", "assets": [ASSET]}; both may be repeated
-    GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "history", "verdicts", "runs"}: rows
+    GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "history", "verdicts", "runs"}: rows;
+                                           and "objectives": [OBJECTIVE] (objectives.py)
     GET  /api/incidents?all=1              {"now", "incidents": [INCIDENT], "closed": rows (with all)}
     GET  /api/unmatched, /api/deadletters  {"unmatched": rows, each with the "rule" for it}, {"dead_letters": rows}
     GET  /api/runs?asset=                  {"runs": rows}
+    GET  /api/events?asset=                {"events": rows}: updates, materialisations and failures of runs
     POST /-/reload                         {"assets", "policies", "notes", "after_restart"}; refused: 422 {"problems"}
     POST /api/materialize                  {"select", "exclude", "dry_run", "author"}: {"wish", "assets", "dry_run"}
 
@@ -16,8 +19,6 @@ Rows stand newest first. What cannot be served is answered with {"error": …} a
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 from uuid import uuid4
@@ -26,7 +27,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freshd.adapters.web.answers import RequestError, answer_error, answer_json
-from freshd.adapters.web.shapes import asset_detail, asset_json, incident_json, instant, rows_json, totals
+from freshd.adapters.web.objectives import objectives_json
+from freshd.adapters.web.reading import names_in, selected, wanted_of
+from freshd.adapters.web.shapes import (
+    asset_detail,
+    asset_json,
+    declaration_json,
+    incident_json,
+    instant,
+    rows_json,
+    totals,
+)
 from freshd.adapters.web.site import Site
 from freshd.model.asset import AssetKey
 from freshd.model.errors import ConfigError
@@ -44,6 +55,7 @@ def status(site: Site, request: Request) -> Response:
     mode, keys, now = site.ask(
         lambda engine, now: ("observe" if engine.charter.observe else "act", list(engine.charter.graph.assets), now)
     )
+    declared, blind = site.ask(lambda engine, now: (engine.declarations(), engine.blind()))
     return answer_json(
         {
             "version": site.version,
@@ -54,6 +66,8 @@ def status(site: Site, request: Request) -> Response:
             "health": site.describe(),
             "assets": totals(site.assess(keys)),
             "incidents": [incident_json(incident) for incident in site.incidents()],
+            "declarations": [declaration_json(one, holds) for one, holds in declared],
+            "blind": [{"topic": topic, "since": instant(since), "why": why} for topic, since, why in blind],
         }
     )
 
@@ -61,7 +75,7 @@ def status(site: Site, request: Request) -> Response:
 def assets(site: Site, request: Request) -> Response:
     """The assets that the selectors name, as they stand."""
     query = request.query_params
-    keys = _selected(site, query.getlist("select"), query.getlist("exclude"))
+    keys = selected(site, query.getlist("select"), query.getlist("exclude"))
     _, now = site.graph()
     return answer_json({"now": instant(now), "assets": [asset_json(*found) for found in site.assess(keys)]})
 
@@ -81,6 +95,7 @@ def asset(site: Site, request: Request) -> Response:
             "history": rows_json(site.history.materialisations(key, limit)),
             "verdicts": rows_json(site.history.verdicts(key, limit)),
             "runs": rows_json(site.history.runs(key, limit)),
+            "objectives": objectives_json(site, found[0][1]),
         }
     )
 
@@ -116,11 +131,18 @@ def runs(site: Site, request: Request) -> Response:
     return answer_json({"runs": rows_json(site.history.runs(key, _limit(request)))})
 
 
+def events(site: Site, request: Request) -> Response:
+    """What was told of assets: updates, materialisations and failed runs, newest first."""
+    name = request.query_params.get("asset", "")
+    key = known_asset(site, name) if name else ""
+    return answer_json({"events": rows_json(site.history.materialisations(key, _limit(request)))})
+
+
 def materialize(site: Site, request: Request, body: bytes) -> Response:
     """A person's wish: answered once it is durable; its runs come after."""
-    wanted = _wanted(body)
-    names = _names(wanted, "select")
-    keys = _selected(site, names, _names(wanted, "exclude")) if names else ()
+    wanted = wanted_of(body, ("select", "exclude", "dry_run", "author"))
+    names = names_in(wanted, "select")
+    keys = selected(site, names, names_in(wanted, "exclude")) if names else ()
     if not keys:
         raise RequestError(400, 'nothing is selected: name assets or a selector in `select`, e.g. "shop/orders"')
     dry_run = wanted.get("dry_run", False)
@@ -157,13 +179,6 @@ def known_asset(site: Site, name: str) -> AssetKey:
     raise RequestError(404, f"no asset is called {name}{hint}", nearest=nearest)
 
 
-def _selected(site: Site, select: Sequence[str], exclude: Sequence[str]) -> Sequence[AssetKey]:
-    try:
-        return site.select(select, exclude)
-    except ValueError as error:
-        raise RequestError(400, str(error)) from None
-
-
 def _limit(request: Request, default: int = ROWS) -> int:
     text = request.query_params.get("limit")
     if text is None:
@@ -171,24 +186,3 @@ def _limit(request: Request, default: int = ROWS) -> int:
     if not text.isdigit() or not 1 <= int(text) <= ROWS_LIMIT:
         raise RequestError(400, f"limit must be a number from 1 to {ROWS_LIMIT}, not {text!r}")
     return int(text)
-
-
-def _wanted(body: bytes) -> dict[str, Any]:
-    try:
-        wanted = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestError(400, 'the body is not JSON; send e.g. {"select": "shop/orders"}') from None
-    if not isinstance(wanted, dict):
-        raise RequestError(400, 'the body must be an object, e.g. {"select": "shop/orders"}')
-    unknown = sorted(wanted.keys() - {"select", "exclude", "dry_run", "author"})
-    if unknown:
-        raise RequestError(400, f"unknown field {unknown[0]!r}; known are select, exclude, dry_run, author")
-    return wanted
-
-
-def _names(wanted: dict[str, Any], field: str) -> list[str]:
-    value = wanted.get(field, [])
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise RequestError(400, f"`{field}` must be a selector or a list of them")
-    return [name for name in names if name.strip()]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from freshd.adapters.web import api, page, probes
+from freshd.adapters.web import api, declaring, page, probes
 from freshd.adapters.web.answers import RequestError, answer_error, blocking, guarded
 from freshd.adapters.web.guard import check_write
 from freshd.adapters.web.site import Site
@@ -40,7 +40,14 @@ def web_routes(site: Site) -> list[Route]:
         _get("/api/unmatched", api.unmatched, site),
         _get("/api/deadletters", api.dead_letters, site),
         _get("/api/runs", api.runs, site),
+        _get("/api/events", api.events, site),
+        _get("/api/declarations", declaring.declarations, site),
         _post("/api/materialize", api.materialize, site),
+        _post("/api/mute", declaring.mute, site),
+        _post("/api/unmute", declaring.unmute, site),
+        _post("/api/pause", declaring.pause, site),
+        _post("/api/resume", declaring.resume, site),
+        _post("/api/ack", declaring.acknowledge, site),
         _post("/-/reload", api.reload, site),
     ]
 

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from freshd.model.assessment import Assessment, IncidentView, PolicyView
 from freshd.model.asset import Asset
+from freshd.model.declarations import Acknowledgement, Declaration
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import Verdict
 from freshd.model.time import FOREVER, NEVER, SECOND, Duration, Instant, format_instant
@@ -66,6 +67,7 @@ def asset_json(asset: Asset, state: Assessment) -> dict[str, Any]:
         "lag_seconds": seconds(state.lag),
         "behind_seconds": seconds(state.behind),
         "own_lag_seconds": seconds(state.own_lag),
+        "inherited_lag_seconds": seconds(state.inherited_lag),
         "in_flight": state.in_flight,
         "runs": [
             {"run_id": run.run_id, "own": run.own, "started_at": instant(run.started_at), "attempt": run.attempt}
@@ -74,6 +76,11 @@ def asset_json(asset: Asset, state: Assessment) -> dict[str, Any]:
         "runs_started": state.runs_started,
         "failed": state.failed,
         "blocked": state.blocked,
+        "muted": state.muted,
+        "paused": state.paused,
+        "maintenance": state.maintenance,
+        "declared": [declaration_json(said, True) for said in state.declared],
+        "blind": state.blind,
         "due": state.due,
         "last_error": state.last_error,
         "next_launch": instant(state.next_launch),
@@ -107,11 +114,28 @@ def incident_json(incident: IncidentView) -> dict[str, Any]:
         "severity": None if incident.severity is None else incident.severity.value,
         "opened_at": instant(incident.opened_at),
         "announced": incident.announced,
+        "muted": incident.muted,
+        "acknowledged": _acknowledgement(incident.acknowledgement),
         "affects": list(incident.affects),
         "members": [
             {"policy": policy, "asset": asset, "partition": partition, "state": state}
             for policy, asset, partition, state in incident.members
         ],
+    }
+
+
+def declaration_json(said: Declaration, holds: bool) -> dict[str, Any]:
+    """A DECLARATION; without `assets` it is about all of them."""
+    return {
+        "id": said.id,
+        "kind": said.kind.value,
+        "select": said.select,
+        "assets": list(said.assets),
+        "begins_at": instant(said.begins),
+        "until": instant(said.until),
+        "holds": holds,
+        "author": said.author,
+        "reason": said.reason,
     }
 
 
@@ -138,6 +162,12 @@ def totals(assessed: Iterable[tuple[Asset, Assessment]]) -> dict[str, int]:
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of the history: instants as text, bytes as text that is cut."""
     return [{key: _cell(key, value) for key, value in row.items()} for row in rows]
+
+
+def _acknowledgement(known: Acknowledgement | None) -> dict[str, Any] | None:
+    if known is None:
+        return None
+    return {"author": known.author, "reason": known.reason, "at": instant(known.at), "until": instant(known.until)}
 
 
 def _policy_json(view: PolicyView) -> dict[str, Any]:

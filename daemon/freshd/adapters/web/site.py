@@ -12,9 +12,10 @@ from typing import Any, Final, Protocol, TypeVar
 
 from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.asset import Asset, AssetKey
+from freshd.model.declarations import Declaration
 from freshd.model.errors import PermanentError
 from freshd.model.graph import AssetGraph
-from freshd.model.inputs import Wish
+from freshd.model.inputs import Input, Wish
 from freshd.model.policy import Charter
 from freshd.model.time import Instant
 from freshd.ports import History
@@ -41,6 +42,14 @@ class EngineView(Protocol):
         """The open incidents."""
         ...
 
+    def declarations(self) -> tuple[tuple[Declaration, bool], ...]:
+        """What people have declared that is not over, each with whether it holds already."""
+        ...
+
+    def blind(self) -> tuple[tuple[str, Instant, str], ...]:
+        """(topic, since, why) of the topics that cannot be seen; an empty topic stands for all."""
+        ...
+
 
 class Ask(Protocol):
     """Asks the engine a question between two steps and waits for the answer."""
@@ -64,6 +73,10 @@ class RenderMetrics(Protocol):
     def __call__(self, assessed: Sequence[tuple[Asset, Assessment]], incidents: Sequence[IncidentView]) -> bytes: ...
 
 
+def _cannot_say(_: Input) -> None:
+    raise PermanentError("nothing can be said here")
+
+
 def _cannot_reload() -> Mapping[str, Any]:
     raise PermanentError("nothing can be reloaded here")
 
@@ -84,6 +97,8 @@ class Site:
     """Health in detail, as plain values."""
     version: str
     started_at: Instant
+    say: Callable[[Input], None] = _cannot_say
+    """Hands in what a person says; returns once it is durable. Raises FreshdError."""
     reload: Callable[[], Mapping[str, Any]] = _cannot_reload
     """Has the files read anew; returns once they are gone by. Raises ConfigError, TransientError."""
     token: str = ""

@@ -1,0 +1,42 @@
+"""What a posted body and a query say: JSON objects with known fields, selectors, bounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from freshd.adapters.web.answers import RequestError
+from freshd.adapters.web.site import Site
+from freshd.model.asset import AssetKey
+
+
+def wanted_of(body: bytes, known: Sequence[str]) -> dict[str, Any]:
+    """The object that a body holds. Raises RequestError 400 for anything else, and for fields that are not known."""
+    try:
+        wanted = json.loads(body)
+    except (ValueError, RecursionError):
+        raise RequestError(400, 'the body is not JSON; send e.g. {"select": "shop/orders"}') from None
+    if not isinstance(wanted, dict):
+        raise RequestError(400, 'the body must be an object, e.g. {"select": "shop/orders"}')
+    unknown = sorted(wanted.keys() - set(known))
+    if unknown:
+        raise RequestError(400, f"unknown field {unknown[0]!r}; known are {', '.join(known)}")
+    return wanted
+
+
+def names_in(wanted: dict[str, Any], field: str) -> list[str]:
+    """The selectors of a field: one text, or a list of them."""
+    value = wanted.get(field) or []
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RequestError(400, f"`{field}` must be a selector or a list of them")
+    return [name for name in names if name.strip()]
+
+
+def selected(site: Site, select: Sequence[str], exclude: Sequence[str]) -> Sequence[AssetKey]:
+    """The assets that selectors name. Raises RequestError 400 for bad ones."""
+    try:
+        return site.select(select, exclude)
+    except ValueError as error:
+        raise RequestError(400, str(error)) from None
