@@ -28,6 +28,7 @@ from freshd.model.records import (
     Member,
     NoticeReported,
     NoticeRequested,
+    ObjectiveCounted,
     Reason,
     Record,
     RunReported,
@@ -37,7 +38,7 @@ from freshd.model.records import (
     WishEnded,
     WishMade,
 )
-from freshd.model.time import DAY, MINUTE, SECOND
+from freshd.model.time import DAY, HOUR, MINUTE, SECOND
 
 NOW = 1_700_000_000_000_000
 Open = Callable[..., SqlStore]
@@ -233,6 +234,22 @@ def test_verdict_changes(store: SqlStore) -> None:
         ("stale", "fresh", "", NOW + 1),
         ("fresh", "stale", "lag", NOW),
     ]
+
+
+def counted(now: int, active: int, stale: int = 0) -> ObjectiveCounted:
+    return ObjectiveCounted(now, "p", "a", "", "active", active, stale, 0, 0)
+
+
+def test_objectives_are_kept_by_the_hour(store: SqlStore) -> None:
+    hour = NOW - NOW % HOUR
+    store.append([counted(hour + 1, 10), counted(hour + 2, 20, 5)], {})
+    store.append([counted(hour + 3, 30, 5), counted(hour + 2 * HOUR, 99)], {})
+    assert store.objective_before("p", "a", "", hour) is None
+    assert store.objective_before("p", "b", "", hour + HOUR) is None
+    for later in (hour + HOUR, hour + 2 * HOUR):
+        found = store.objective_before("p", "a", "", later)
+        assert found is not None and (found["at"], found["active"], found["stale"]) == (hour + 3, 30, 5)
+    assert (store.objective_before("p", "a", "", hour + 3 * HOUR) or {})["active"] == 99
 
 
 def incident(now: int, **more: Any) -> IncidentChanged:
@@ -545,6 +562,16 @@ def test_old_history_goes_and_the_state_stays(opened: Open) -> None:
     assert store.verdicts("a") == store.dead_letters() == store.unmatched() == store.runs() == store.incidents() == []
     assert list(store.recover()[0]) == [("row", "a", 1)]
     assert store.positions() == {"s": "1"}
+
+
+def test_of_old_totals_the_last_is_kept_for_windows_to_begin_with(opened: Open) -> None:
+    store = opened(keep={"objectives": "10d"})
+    later = NOW + 30 * DAY
+    store.append([*(counted(NOW + number * HOUR, number) for number in range(3)), counted(later, 9)], {})
+    store.append([EventTaken(later, Event(EventKind.UPDATE, ("new",), later))], {})
+    store.checkpoint([])
+    assert (store.objective_before("p", "a", "", later - later % HOUR) or {})["active"] == 2
+    assert store.objective_before("p", "a", "", NOW + 2 * HOUR - NOW % HOUR) is None
 
 
 def test_an_open_incident_is_kept_however_old(opened: Open) -> None:
