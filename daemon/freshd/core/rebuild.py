@@ -10,9 +10,9 @@ from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.declared import react
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, START, TIME, WIDTH
+from freshd.core.propagation import mend, release_stop
 from freshd.core.rows import Row, through_virtual
 from freshd.core.state import State
-from freshd.core.updates import mend, release_stop
 from freshd.model.time import FOREVER, NEVER
 
 

@@ -25,9 +25,10 @@ from freshd.core.busy import settle
 from freshd.core.checks import number, results_in
 from freshd.core.freshness import changed_upstream_end
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
+from freshd.core.propagation import refresh_due, release_stop
 from freshd.core.rows import MANUAL, OwnRun, Row
 from freshd.core.state import State
-from freshd.core.updates import await_checks, later_start, refresh_due, release_stop, take_update
+from freshd.core.updates import await_checks, later_start, take_update
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Check, RunPhase, RunReport
 from freshd.model.policy import ReactionKind, Retry

@@ -1,29 +1,30 @@
-"""What an update, a run of others or a check result does to the rows: its own, and those below that it changes.
+"""What an update does: it enters its row's history, and whatever rests on that is told.
 
 In-order updates take the fast path: append, and lower `missed` where a reader had missed nothing yet.
 Anything late takes one slower path: recompute below in topological order, and have every descendant
-judged again. Both stop where nothing changes. This module decides no launch and no verdict: it queues
-the rows whose launch or verdict may be another one now.
+judged again. This module decides no launch and no verdict: it queues the rows whose launch or verdict
+may be another one now. What moves below is in `propagation`, what a history gives up in `keeping`.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-
 from freshd.core import history
 from freshd.core.busy import settle
 from freshd.core.checks import awaits_checks, checked_up_to
-from freshd.core.freshness import (
-    changed_upstream_end,
-    floor_of,
-    is_due,
-    missed_at,
-    missed_by,
-    pending_since,
-    reach,
-    start_for,
-)
+from freshd.core.freshness import missed_by
 from freshd.core.history import CHANGED, FLAGS, MISSED, NAMED, OBSERVED, OWN_TIME, START, TIME, WIDTH
+from freshd.core.keeping import demote_observations, trim
+from freshd.core.propagation import (
+    mend,
+    news_above,
+    pending_again,
+    reads_what_is_gone,
+    recompute,
+    recompute_below,
+    refresh_due,
+    shake,
+    spread_missed,
+)
 from freshd.core.rows import EMPTY, Row, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
@@ -74,7 +75,7 @@ def take_update(
         row.updated_at = end
     if changed and end > row.last_changed:
         row.last_changed = end
-    demoted = late and row.source and _demote_observations(row)
+    demoted = late and row.source and demote_observations(row)
     if end >= row.outcome_at:
         row.outcome_at, row.outcome_failed = end, False
     if row.work is not None and row.work.stopped:
@@ -82,7 +83,7 @@ def take_update(
     if state.memo:
         state.memo.clear()
     if len(cells) > (state.charter.limits.history + SLACK_ENTRIES) * WIDTH:
-        _trim(state, row)
+        trim(state, row)
     _move_pending(state, row, end if changed else FOREVER, late, demoted)
     if awaits_checks(row):
         await_checks(state, row)
@@ -127,7 +128,7 @@ def _move_pending(state: State, row: Row, changed_end: Instant, late: bool, demo
         if demoted:
             recompute_below(state, row)
     else:
-        _pending_again(state, row)
+        pending_again(state, row)
         if late:
             recompute_below(state, row)
     if late:
@@ -152,7 +153,7 @@ def await_checks(state: State, row: Row) -> None:
 def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int]) -> None:
     cells = row.cells
     end, start, flags, time, missed = entry
-    gone = not row.source and _reads_what_is_gone(row, start)
+    gone = not row.source and reads_what_is_gone(row, start)
     if gone:
         time = NEVER  # nothing new was read: the entries before it say what is known
     before = cells[offset - WIDTH + MISSED] if offset else row.first
@@ -168,58 +169,7 @@ def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int]) -> None
         history.insert(cells, offset, (end, start, flags, time, before if gone else missed))
         row.start = max(row.start, start)
         if not row.source:
-            _recompute(row)
-
-
-def _reads_what_is_gone(row: Row, start: Instant) -> bool:
-    """Whether an upstream no longer keeps what a reader with this start saw: it counts as having read nothing new."""
-    for up in row.ups:
-        if start < (floor_of(up) if up.asset.virtual else up.floor):
-            return True
-    return False
-
-
-def _demote_observations(row: Row) -> bool:
-    """Take out the observations that a late update before them shows to be none: their data time was known already."""
-    cells = row.cells
-    known = newest = row.base  # newest: with those that ended at the same instant, which do not count as before
-    end = NEVER
-    demoted = False
-    offset = 0
-    while offset < len(cells):
-        if cells[offset] > end:
-            known, end = newest, cells[offset]
-        if cells[offset + FLAGS] & OBSERVED and cells[offset + TIME] <= known:
-            if row.recall is not None and cells[offset] not in cells[:offset:WIDTH]:
-                row.recall.forget_end(cells[offset])
-            del cells[offset : offset + WIDTH]
-            demoted = True
-            continue
-        newest = max(newest, cells[offset + TIME])
-        offset += WIDTH
-    if demoted:
-        row.updated_at = cells[-WIDTH]
-        row.start = history.latest_start(cells, len(cells) - WIDTH)
-        changed = [cells[at] for at in range(0, len(cells), WIDTH) if cells[at + FLAGS] & CHANGED]
-        row.last_changed = changed[-1] if changed else NEVER
-        if row.floor == NEVER:
-            row.first = changed[0] if changed else FOREVER
-    return demoted
-
-
-def _recompute(row: Row) -> bool:
-    """Make `missed` of every entry true again; whether any changed."""
-    cells = row.cells
-    changed = False
-    for offset in range(0, len(cells), WIDTH):
-        latest = history.latest_start(cells, offset)
-        if _reads_what_is_gone(row, latest):
-            continue
-        missed = missed_by(row, latest)
-        if missed != cells[offset + MISSED]:
-            cells[offset + MISSED] = missed
-            changed = True
-    return changed
+            recompute(row)
 
 
 def _tell_read(row: Row, start: Instant) -> None:
@@ -227,127 +177,6 @@ def _tell_read(row: Row, start: Instant) -> None:
         for read in through_virtual(up) if up.asset.virtual else (up,):
             if start > read.read_at:
                 read.read_at = start
-
-
-def mend(row: Row) -> None:
-    """A stop is over: any update ends it, and what became virtual is not launched."""
-    work = row.moving_work
-    work.stopped = False
-    work.stop_release = FOREVER
-    work.attempts = 0
-    work.retry_at = NEVER
-
-
-def _trim(state: State, row: Row) -> None:
-    """Cut an overgrown history back, folding what readers would no longer find into their own entries."""
-    cells = row.cells
-    bound = state.charter.limits.history * WIDTH
-    needed = min((reader.flight_start() for reader in row.readers), default=FOREVER)
-    cut, boundary = 0, row.floor
-    while len(cells) - cut > bound and cells[cut + WIDTH] <= needed:
-        if cells[cut + FLAGS] & CHANGED:
-            boundary = max(boundary, cells[cut])
-        cut += WIDTH
-    if cut and cells[cut + FLAGS] & CHANGED:
-        boundary = cells[cut]  # what was there just before it is gone
-    if boundary > row.floor:
-        for kid in row.kids:
-            _fold(state, kid, row, row.floor, boundary)
-        row.floor = boundary
-    if row.source:
-        row.base = max((row.base, *(cells[offset + TIME] for offset in range(0, cut, WIDTH))))
-    del cells[:cut]
-
-
-def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) -> None:
-    """Keep in the entries of `kid` what they read of `up`, for those that started before `boundary`."""
-    if kid.asset.virtual:
-        for below in kid.kids:
-            _fold(state, below, kid, floor_of(kid), boundary)
-        return
-    cells = kid.cells
-    for offset in range(0, len(cells), WIDTH):
-        start = start_for(kid, up, cells[offset + START])
-        if floor <= start < boundary:
-            read = reach(up, start, boundary, state.memo)
-            if read < cells[offset + TIME]:
-                cells[offset + TIME] = read
-            state.mark(kid)
-
-
-def spread_missed(state: State, row: Row, end: Instant) -> None:
-    """A changed update of a source ended at `end`: readers that began before have missed it, and so on below."""
-    stack = [row]
-    looked_through: set[Row] = set()
-    while stack:
-        up = stack.pop()
-        if not up.asset.virtual:
-            looked_through.clear()  # what shows `up` has to be looked through anew
-        for kid in up.kids:
-            lowered = kid.first > end
-            if lowered:
-                kid.first = end
-            if kid.asset.virtual:
-                if kid not in looked_through:
-                    looked_through.add(kid)
-                    state.pending_moved(kid)
-                    stack.append(kid)
-                continue
-            cells = kid.cells
-            offset = len(cells) - WIDTH
-            while offset >= 0 and cells[offset + MISSED] > end:
-                latest = start_for(kid, up, history.latest_start(cells, offset))
-                missed = missed_at(up, latest) if up is not row else end if latest < end else FOREVER
-                if missed < cells[offset + MISSED]:
-                    cells[offset + MISSED] = missed
-                    lowered = True
-                offset -= WIDTH
-            if lowered:
-                _pending_again(state, kid)
-                stack.append(kid)
-
-
-def _pending_again(state: State, row: Row) -> None:
-    pending = pending_since(row)
-    if pending != row.pending:
-        row.pending = pending
-        state.mark(row)
-        state.pending_moved(row)
-        for view in row.views:
-            state.pending_moved(view)
-
-
-def recompute_below(state: State, row: Row) -> None:
-    """The late path: make `missed` true again below `row`, in topological order, as far as it changes."""
-    heap = [(kid.order, kid) for kid in row.kids]
-    heap.sort(key=lambda item: item[0])
-    queued = {kid for _, kid in heap}
-    while heap:
-        _, kid = heappop(heap)
-        queued.discard(kid)
-        first = min((up.first for up in kid.ups), default=FOREVER)
-        moved = first != kid.first
-        kid.first = first
-        if _recompute(kid) or moved or kid.asset.virtual:
-            if not kid.asset.virtual:
-                _pending_again(state, kid)
-            for below in kid.kids:
-                if below not in queued:
-                    queued.add(below)
-                    heappush(heap, (below.order, below))
-
-
-def shake(state: State, row: Row) -> None:
-    """Something below may rest on what came late: judge every descendant again."""
-    seen: set[Row] = set()
-    stack = list(row.kids)
-    state.judge(row)
-    while stack:
-        kid = stack.pop()
-        if kid not in seen:
-            seen.add(kid)
-            state.judge(kid)
-            stack.extend(kid.kids)
 
 
 def later_start(state: State, row: Row, end: Instant, start: Instant) -> None:
@@ -364,56 +193,9 @@ def later_start(state: State, row: Row, end: Instant, start: Instant) -> None:
     row.start = history.latest_start(cells, len(cells) - WIDTH)
     state.memo.clear()
     if not row.source:
-        _recompute(row)
-        _pending_again(state, row)
+        recompute(row)
+        pending_again(state, row)
         recompute_below(state, row)
     shake(state, row)
     refresh_due(state, row)
     state.touch(row)
-
-
-def refresh_due(state: State, row: Row) -> None:
-    """Find out again whether `row` is due, and what follows."""
-    due = is_due(row)
-    if due != row.due:
-        row.due = due
-        state.note_due(row)
-        if not due:
-            state.cease(row)
-        elif not state.ceased_now(row):
-            row.due_at = state.now
-        if not due and row.work is not None and not row.work.stopped and row.work.run is None:
-            row.work.attempts = 0
-            row.work.retry_at = NEVER
-        state.touch(row)
-    settle(state, row)
-    if row.automatic or row.wishes:
-        state.plan(row)
-
-
-def news_above(state: State, row: Row) -> None:
-    """An upstream of `row` was updated: it may be due now, or its stop may end."""
-    release_stop(state, row)
-    if row.due and row.cells and row.reaction.updates_on == "any":
-        if row.automatic:
-            state.plan(row)
-        return
-    refresh_due(state, row)
-
-
-def release_stop(state: State, row: Row) -> None:
-    """A stop ends some time after the last run, if an upstream has changed since that run started."""
-    work = row.work
-    if work is None or not work.stopped:
-        return
-    if changed_upstream_end(row) <= work.last_start:
-        release = FOREVER
-    elif work.stop_release == FOREVER:
-        release = max(state.now, work.last_end + row.reaction.retry.max_delay)
-    else:
-        return
-    if release != work.stop_release:
-        work.stop_release = release
-        row.plan_at = min(row.plan_at, release)
-        state.arm(row)
-        state.mark(row)
