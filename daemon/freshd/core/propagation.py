@@ -50,6 +50,7 @@ def spread_missed(state: State, row: Row, end: Instant) -> None:
 
 
 def pending_again(state: State, row: Row) -> None:
+    """Find out again since when `row` is pending, and tell what rests on it if that moved."""
     pending = pending_since(row)
     if pending != row.pending:
         row.pending = pending
