@@ -99,7 +99,7 @@ def materialize(
         "select": selectors,
         "exclude": exclude or [],
         "dry_run": dry_run,
-        "author": _author(),
+        "author": author(),
     }
     answer = client(ctx, url, token_file, config).post("/api/materialize", wanted)
     if as_json:
@@ -131,7 +131,8 @@ def _judge(fail_on: FailOn | None, verdicts: list[str | None]) -> None:
         raise typer.Exit(DOES_NOT_HOLD)
 
 
-def _author() -> str:
+def author() -> str:
+    """Who is asking: the user's name, or empty."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

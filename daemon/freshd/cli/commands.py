@@ -11,7 +11,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from freshd.cli import ask, checking, demo, emitting, reloading, replaying, running, starting, testing
+from freshd.cli import (
+    ask,
+    checking,
+    declaring,
+    demo,
+    emitting,
+    listing,
+    reloading,
+    replaying,
+    running,
+    starting,
+    testing,
+)
 from freshd.cli.options import CONFIG_VARIABLE, Context
 from freshd.cli.output import fail_with
 from freshd.model.errors import FreshdError
@@ -60,9 +72,18 @@ app.command()(ask.assets)
 app.command()(ask.explain)
 app.command()(emitting.emit)
 app.command()(ask.materialize)
+app.command()(listing.incidents)
+app.command()(listing.runs)
+app.command()(listing.events)
+app.command()(declaring.ack)
+app.command()(declaring.mute)
+app.command()(declaring.unmute)
+app.command()(declaring.pause)
+app.command()(declaring.resume)
 app.command()(reloading.reload)
 app.command()(replaying.replay)
 app.command(name="test")(testing.run_scenarios)
 app.command()(ask.unmatched)
+app.command()(listing.deadletters)
 app.command()(checking.schema)
 app.command()(demo.demo)

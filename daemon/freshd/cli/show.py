@@ -31,6 +31,11 @@ def status(out: Console, answer: Json) -> None:
     if assets["without_policy"]:
         counted.append(f"{assets['without_policy']} without a policy")
     out.print(f"{assets['total']} assets: {', '.join(counted) or 'none'}")
+    for blind in answer.get("blind") or []:
+        named = f"topic {blind['topic']}" if blind["topic"] else "Kafka"
+        out.print(f"[red]{escape(named)} cannot be seen[/] since {blind['since']}: {escape(blind['why'])}")
+    for said in answer.get("declarations") or []:
+        out.print(escape(_declared(said)))
     incidents(out, answer["incidents"])
 
 
@@ -42,8 +47,13 @@ def incidents(out: Console, found: Sequence[Json]) -> None:
         severity = f"[{incident['severity']}] " if incident["severity"] else ""
         out.print(
             f"[bold red]{escape(severity)}{escape(incident['cause'])}[/] {_words(incident['reason'])} "
-            f"since {incident['opened_at']}, affects {_some(incident['affects'])}"
+            f"since {incident['opened_at']}, affects {_some(incident['affects'])} ({incident['incident']})"
         )
+        known = incident.get("acknowledged")
+        if known:
+            out.print(escape(f"  acknowledged by {known['author']} until {known['until']}: {known['reason']}"))
+        if incident.get("muted"):
+            out.print("  muted")
 
 
 def assets(out: Console, rows: Sequence[Json]) -> None:
@@ -99,6 +109,9 @@ def reasons(asset: Json) -> list[str]:
         lines.append(f"cause: {where}, {_words(asset['cause_reason'])}")
         if len(asset["path"]) > 1:
             lines.append("by way of: " + " <- ".join(asset["path"]))
+    lines += [_declared(said) for said in asset.get("declared") or []]
+    if asset.get("blind"):
+        lines.append(f"{asset['blind']} cannot be seen, so nothing is known of what rests on it")
     if asset["blocked"]:
         lines.append("blocked: an upstream has failed")
     if asset["failed"]:
@@ -186,7 +199,7 @@ def _worst_first(row: Json) -> tuple[int, str]:
 
 
 def _state(row: Json) -> str:
-    words = [word for word in ("failed", "blocked") if row[word]]
+    words = [word for word in ("failed", "blocked", "muted", "paused", "maintenance") if row.get(word)]
     if row["in_flight"]:
         words.append("running")
     elif row["due"]:
@@ -214,6 +227,16 @@ def _some(names: Sequence[str], shown: int = 8) -> str:
 
 def _plain(value: float | None) -> str:
     return "" if value is None else seconds(value)
+
+
+def _declared(said: Json) -> str:
+    """`muted until … by ada: the shop moves (shop/orders+)`."""
+    state = {"mute": "muted", "maintenance": "under maintenance", "pause": "paused"}[said["kind"]]
+    begins = "" if said["holds"] else f" from {said['begins_at']}"
+    until = f" until {said['until']}" if said["until"] else " until resumed"
+    by = f" by {said['author']}" if said["author"] else ""
+    about = said["select"] or ("everything" if not said["assets"] else _some(said["assets"]))
+    return f"{state}{begins}{until}{by}: {said['reason']} ({about})"
 
 
 def _last(row: Json) -> str:
