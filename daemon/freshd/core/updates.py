@@ -49,7 +49,9 @@ def take_update(
         start = end
     if row.recall is not None and row.recall.note_end(end):
         learn_anew(state, row)
-    time = _own_time(row, start, end, data_time)
+    time = FOREVER if not row.source else NEVER if row.asset.watermark_only else start
+    if data_time is not None:
+        time = data_time if data_time < end else end
     flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
     flags |= OWN_TIME if data_time is not None else 0
     cells = row.cells
@@ -90,14 +92,6 @@ def take_update(
         state.touch(view)
     if changed or first_update or demoted:
         _tell_readers(state, row, demoted)
-
-
-def _own_time(row: Row, start: Instant, end: Instant, data_time: Instant | None) -> Instant:
-    if data_time is not None:
-        return data_time if data_time < end else end
-    if row.source:
-        return NEVER if row.asset.watermark_only else start
-    return FOREVER
 
 
 def learn_anew(state: State, row: Row) -> None:
