@@ -31,7 +31,7 @@ def test_it_stops_cleanly_when_told_to(tmp_path: Path, number: signal.Signals) -
     command = [sys.executable, "-m", "freshd", "demo", "--folder", str(tmp_path)]
     env = {"PYTHONPATH": str(ROOT / "daemon"), "PATH": "/usr/bin:/bin", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=in_background
     ) as played:
         assert played.stdout is not None
         for line in played.stdout:
@@ -42,6 +42,11 @@ def test_it_stops_cleanly_when_told_to(tmp_path: Path, number: signal.Signals) -
     assert (played.returncode, errors) == (0, "")
     assert "the daemon ended with exit code 0" in out
     assert processes_in(tmp_path) == []
+
+
+def in_background() -> None:
+    """What a shell does to a child that it starts in the background: `freshd demo &`, or `make test &` above it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def processes_in(folder: Path) -> list[str]:

@@ -38,6 +38,12 @@ GRACE_S: Final = 15.0
 
 LOOK_EVERY_S: Final = 0.2
 
+ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends it, and leaves nothing running: Ctrl-C, a service manager, a terminal that is closed.
+
+SIGINT too is asked for: a shell that starts something in the background has it ignored.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Times:
@@ -68,7 +74,7 @@ def demo(
     stage = Stage(example or find_example(), place)
     watch = Watch(Client(stage.url), console(), elapsed_s)
     broken: list[str] | None = None
-    for number in (signal.SIGTERM, signal.SIGHUP):  # also a terminal that is closed leaves nothing running
+    for number in ENDINGS:
         signal.signal(number, signal.default_int_handler)
     try:
         if kafka or kafka_address:
