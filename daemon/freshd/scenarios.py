@@ -69,7 +69,9 @@ def read_scenario(document: Document, base: Path) -> Scenario:
     catalog = _catalog(file, document, base)
     graph = build_graph(_with_launcher(asset) for asset in catalog.assets)
     policies = _policies(file, document, base)
-    charter = build_charter(graph, policies, drafts=catalog.policies, launchers={LAUNCHER: TRAITS}, notes=[])
+    charter = build_charter(
+        graph, policies, drafts=catalog.policies, launchers={LAUNCHER: TRAITS}, notes=[], partial=True
+    )
     return scenario_of(file, document, charter)
 
 

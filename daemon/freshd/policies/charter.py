@@ -53,6 +53,7 @@ class _Draughting:
     written: dict[str, WrittenPolicy] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
+    partial: bool = False
 
 
 def build_charter(
@@ -64,14 +65,16 @@ def build_charter(
     observe: bool = False,
     limits: Limits = Limits(),
     notes: list[Problem] | None = None,
+    partial: bool = False,
 ) -> Charter:
     """Everything the engine is told, worked out for this graph.
 
-    `launchers`: those that are defined; None if it does not matter. A policy that selects nothing is
-    appended to `notes`; without `notes` it is a problem like any other. Raises ConfigError with all problems.
+    `launchers`: those that are defined; None if it does not matter. What has no effect is appended to `notes`;
+    without `notes` it is a problem like any other. `partial`: the graph is not all of it (a scenario's), so a
+    policy may select nothing. Raises ConfigError with all problems.
     """
     selected: dict[str, tuple[AssetKey, ...]] = {}
-    draughting = _Draughting(graph, Selector(graph, selected), selected)
+    draughting = _Draughting(graph, Selector(graph, selected), selected, partial=partial or not graph.assets)
     everything = [*_from_drafts(drafts, draughting), *policies]
     on_policies = [written for written in everything if _speaks_of_policies(written.model)]
     on_assets = [written for written in everything if not _speaks_of_policies(written.model)]
@@ -133,9 +136,7 @@ def _take(written: WrittenPolicy, draughting: _Draughting) -> None:
             readable = False
             draughting.problems.append(Problem(written.where(name), f"policy {model.name!r}: {error}"))
     if readable and not keys:
-        draughting.notes.append(
-            Problem(written.where("select"), f"policy {model.name!r} selects nothing: {' '.join(_texts(model.select))}")
-        )
+        (draughting.notes if draughting.partial else draughting.problems).append(_selects_nothing(written, draughting))
     if model.react is None and model.model_fields_set & {"retry", "on_upstream_failure"}:
         draughting.notes.append(
             Problem(written.where(), f"policy {model.name!r}: retry and on_upstream_failure count only beside a react")
@@ -143,6 +144,21 @@ def _take(written: WrittenPolicy, draughting: _Draughting) -> None:
     draughting.problems += _deadlines_that_ask_nothing(written, keys)
     draughting.selected[model.name] = keys
     draughting.policies[model.name] = policy_of(written, draughting.problems)
+
+
+def _selects_nothing(written: WrittenPolicy, draughting: _Draughting) -> Problem:
+    model, assets = written.model, draughting.graph.assets
+    shown = " ".join(_texts(model.select))
+    method, colon, value = shown.rpartition(":")
+    if any(character in shown for character in " ,+@*?["):
+        hint = "; write a selector that fits an asset, or remove the policy"
+    elif method == "tag":
+        hint = nearest(value, sorted({tag for asset in assets.values() for tag in asset.tags}))
+    else:
+        hint = "" if colon else nearest(value, sorted({*assets, *(key.rpartition("/")[2] for key in assets)}))
+    if model.exclude and draughting.selector.select(model.select):
+        hint = "; all of it is excluded"
+    return Problem(written.where("select"), f"policy {model.name!r} selects nothing: {shown}{hint}")
 
 
 def _deadlines_that_ask_nothing(written: WrittenPolicy, keys: Sequence[AssetKey]) -> list[Problem]:

@@ -11,7 +11,17 @@ from freshd.documents import parse_yaml
 from freshd.model.asset import Asset
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import build_graph
-from freshd.model.policy import Charter, LauncherTraits, Measure, Reaction, ReactionKind, Severity
+from freshd.model.policy import (
+    Charter,
+    CheckRule,
+    LauncherTraits,
+    Measure,
+    Reaction,
+    ReactionKind,
+    Severity,
+    Slo,
+    Verdict,
+)
 from freshd.model.time import DAY, HOUR, MINUTE, SECOND, parse_instant
 from freshd.policies import build_charter, policies_of
 
@@ -113,15 +123,15 @@ def test_every_problem_with_this_graph_is_told_at_once() -> None:
         launchers={"biuld": LauncherTraits("biuld")},
     )
     starts = [
+        "p.yaml:3: policy 'a' selects nothing: nowhere; known are fx, left, raw, right",
         "p.yaml:4: the policy 'a' is given twice, first at p.yaml:3",
         "p.yaml:5: policy 'c': unknown selector method tga",
         "p.yaml:6: policy 'd': '@x+' joins @ and +",
         "p.yaml:7: deadline.cron: '0 25 * * *' is not a cron expression",
         "p.yaml:8: deadline.timezone: 'Mars' is no time zone",
+        "p.yaml:10: policy 'h' selects nothing: *; all of it is excluded",
         "assets.yaml:4: left name the launcher build, which is not among `launchers`; did you mean biuld?",
         "p.yaml:9: fx is no direct upstream of left that is not static; known are raw",
-        "p.yaml:3: policy 'a' selects nothing: nowhere",
-        "p.yaml:10: policy 'h' selects nothing: *",
     ]
     assert len(found) == len(starts)
     for problem, start in zip(found, starts, strict=True):
@@ -136,7 +146,8 @@ def test_several_deadlines_each_at_its_line() -> None:
 
 def test_what_has_no_effect_can_be_a_note() -> None:
     notes: list[Problem] = []
-    made = charter("- {name: a, select: nowhere}\n- {name: b, select: raw, retry: {attempts: 2}}", notes=notes)
+    text = "- {name: a, select: nowhere}\n- {name: b, select: raw, retry: {attempts: 2}}"
+    made = charter(text, notes=notes, partial=True)
     assert made.selected == {"a": (), "b": ("raw",)} and [note.where for note in notes] == ["p.yaml:2", "p.yaml:3"]
 
 
@@ -156,3 +167,75 @@ def test_drafts_of_a_catalogue_come_first_and_keep_their_origin() -> None:
     assert list(made.policies) == ["dbt", "a"] and made.policies["dbt"].origin == "manifest.json:raw"
     found = problems("- {name: a, select: raw}", drafts=[Draft({**draft, "sustan": 1}, "manifest.json:raw")])
     assert found == ["manifest.json:raw: unknown key sustan; did you mean sustain?"]
+
+
+NINE = "deadline: {cron: '0 9 * * *', max_lag: 1h}"
+
+MISTAKES = [
+    (1, "expect:\n    laag: {stale: 1h}", 5, "unknown key laag; did you mean lag?"),
+    (2, "expect:\n    deadline: {cron: '0 9 31 2 *', max_lag: 1h}", 5, "deadline.cron: '0 9 31 2 *' is not a cron"),
+    (3, "expect:\n    deadline: {cron: 9am, max_lag: 1h}", 5, "deadline.cron: '9am' is not a cron expression: it has"),
+    (4, "expect:\n    deadline: {cron: '0 9 * * *', timezone: Lodon, max_lag: 1h}", 5, "deadline.timezone: 'Lodon' is"),
+    (
+        5,
+        "expect:\n    deadline: {cron: '0 9 * * *'}",
+        5,
+        "deadline.max_lag is missing: only assets partitioned by time",
+    ),
+    (
+        6,
+        f"expect:\n    {NINE}\n  calendar: {{hours: '10:00-18:00'}}",
+        5,
+        "deadline.cron: no tick falls into the calend",
+    ),
+    (7, f"expect:\n    {NINE}\n  calendar: {{days: mon-fry}}", 6, "calendar.days: 'mon-fry' names no weekdays; write"),
+    (8, "expect: {lag: {stale: 1h}}\n  exclude: 'left right raw fx'", 3, "policy 'p' selects nothing: *; all of it is"),
+    (
+        9,
+        "react: eager\n- {name: q, select: '*', react: manual}",
+        5,
+        "policies 'p' (p.yaml:4) and 'q' give fx, left, raw",
+    ),
+    (
+        10,
+        "expect: {lag: {warn: 2h, stale: 1h}}",
+        4,
+        "expect.lag: warn (2h) comes after stale (1h); make it the smaller",
+    ),
+]
+
+
+@pytest.mark.parametrize(("number", "body", "line", "said"), MISTAKES)
+def test_a_mistake_is_told_with_its_line_and_what_to_write_instead(
+    number: int, body: str, line: int, said: str
+) -> None:
+    found = problems(f"- name: p\n  select: '*'\n  {body}")
+    assert [problem.partition(": ")[0] for problem in found] == [f"p.yaml:{line}"]
+    assert found[0].partition(": ")[2].startswith(said), found
+
+
+def test_a_policy_that_selects_nothing_names_what_is_like_it() -> None:
+    assert problems("- {name: a, select: lefd}") == ["p.yaml:2: policy 'a' selects nothing: lefd; did you mean left?"]
+    assert problems("- {name: a, select: 'l* r*,left'}\n- {name: b, select: 'x* y*'}") == [
+        "p.yaml:3: policy 'b' selects nothing: x* y*; write a selector that fits an asset, or remove the policy"
+    ]
+
+
+def test_what_is_expected_is_built_of_words() -> None:
+    made = charter("""
+- name: p
+  select: left
+  expect:
+    lag: {stale: 2h}
+    checks: [{name: rows, min: 50%, last: 7, level: warn, blocking: true}]
+    learned: low
+  calendar: {days: mon-fri, hours: "09:00-17:00", timezone: Europe/London}
+  slo: {target: 99.5%, window: 28d}
+""").policies["p"]
+    calendar = made.calendar
+    assert calendar is not None
+    assert calendar.reach(parse_instant("2026-06-05T15:00:00Z"), 2 * HOUR) == parse_instant("2026-06-08T09:00:00Z")
+    assert made.checks == (CheckRule("rows", min=0.5, last=7, level=Verdict.WARN, blocking=True),)
+    assert made.learned is not None and made.learned.tenths == 20
+    assert made.learned.weekhours.of(parse_instant("2026-06-07T23:30:00Z")) == 0  # Monday, half past midnight there
+    assert made.slo == Slo(0.995, 28 * DAY)

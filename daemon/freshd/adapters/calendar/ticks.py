@@ -52,7 +52,8 @@ class CronTicks:
             CronSim(cron, to_datetime(_FIRST))
         except (CronSimError, AssertionError, ValueError) as error:
             raise ValueError(
-                f"{cron!r} is not a cron expression: {str(error).lower() or 'it cannot be read'}"
+                f"{cron!r} is not a cron expression: {str(error).lower() or 'it cannot be read'}; the fields are"
+                " minute 0-59, hour 0-23, day 1-31 (one that the month has), month 1-12, weekday 0-7"
             ) from error
         self._cron = cron
         self._zone = zone
