@@ -81,6 +81,7 @@ class Subject:
         self.engine.step(self.now, reports)
         for _ in self.engine.changed_state():
             pass  # as a checkpoint would
+        self.engine.checkpointed()
 
 
 def loads_us() -> float:

@@ -38,6 +38,7 @@ def main() -> int:
             engine.step(now + 1, made)
             for _ in engine.changed_state():
                 pass  # as a checkpoint would
+            engine.checkpointed()
     gc.collect()
     print(json.dumps({"rss_mb": rss_mb(), "python_mb": base, "built_mb": built}))
     return 0

@@ -65,7 +65,10 @@ class Journal(Protocol):
         ...
 
     def checkpoint(self, rows: Iterable[StateRow]) -> None:
-        """Upsert the state rows that changed since the last checkpoint; the records so far are folded into them."""
+        """Upsert the state rows that changed since the last checkpoint; the records so far are folded into them.
+
+        `rows` is read in slices, and from the start again where that is needed; of one key the last row counts.
+        """
         ...
 
     def recover(self) -> tuple[Iterator[StateRow], Iterator[Record]]:

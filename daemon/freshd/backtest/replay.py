@@ -98,6 +98,7 @@ class Replay:
                 self._rows.pop((kind, key), None)
             else:
                 self._rows[kind, key] = orjson.loads(orjson.dumps(value))
+        self._engine.checkpointed()
         if self.tally.steps:
             self._engine = self._restored()
 

@@ -22,20 +22,21 @@ from freshd.model.policy import Severity, Verdict
 from freshd.model.records import Blinded
 from freshd.model.time import FOREVER
 
-WORK_FIELDS = tuple(slot for slot in sorted(Work.__slots__) if slot != "run")
+WORK_FIELDS = tuple(slot for slot in sorted(Work.__slots__) if slot not in ("run", "durations"))
 NOTICE_FIELDS = tuple(Notice.__dataclass_fields__)
 
 StateRow = tuple[str, str, Any]
 
 
 def changed_rows(state: State) -> Iterator[StateRow]:
-    """What changed since the last call; the caller writes all of it, in one transaction."""
-    dirty, state.dirty = state.dirty, []
-    gone, state.gone = state.gone, []
-    for key in gone:
-        yield ("asset", key, None)
-    for row in dirty:
-        row.dirty = False
+    """What changed since the last checkpoint, each key once, made as it is asked for; it may be asked for again.
+
+    The caller writes all of it, in one transaction, and calls `all_written` then.
+    """
+    for key in dict.fromkeys(state.gone):
+        if key not in state.rows:
+            yield ("asset", key, None)
+    for row in state.dirty:
         if state.rows.get(row.key) is row:
             yield ("asset", row.key, _asset(row))
     yield ("runs", "", [_run(run) for run in state.runs.values()])
@@ -45,12 +46,10 @@ def changed_rows(state: State) -> Iterator[StateRow]:
     for wish in sorted(state.wishes.dirty):
         known = state.wishes.open.get(wish)
         yield ("wish", wish, None if known is None else _wish(known))
-    state.wishes.dirty.clear()
     book = state.book
     for name in sorted(book.dirty):
         incident = book.incidents.get(name) or book.closed.get(name)
         yield ("incident", name, None if incident is None else _incident(incident))
-    book.dirty.clear()
     if state.seen or state.seen_before:
         yield ("seen", str(state.generation % 2), [state.seen_since, list(state.seen)])
         yield ("seen", str((state.generation + 1) % 2), [0, list(state.seen_before)])
@@ -68,6 +67,16 @@ def changed_rows(state: State) -> Iterator[StateRow]:
             "retired": dict(state.retired),
         },
     )
+
+
+def all_written(state: State) -> None:
+    """The checkpoint has all that `changed_rows` said."""
+    for row in state.dirty:
+        row.dirty = False
+    state.dirty = []
+    state.gone = []
+    state.wishes.dirty.clear()
+    state.book.dirty.clear()
 
 
 def _asset(row: Row) -> dict[str, Any]:
@@ -97,6 +106,7 @@ def _asset(row: Row) -> dict[str, Any]:
         **({"recall": row.recall.rows()} if row.recall is not None else {}),
         "topic": row.topic,
         "work": None if work is None else [getattr(work, field) for field in WORK_FIELDS],
+        "durations": list(work.durations or ()) if work is not None else [],
         "run_of": work.run.run_id if work is not None and work.run is not None else "",
         "pairs": [
             [pair.policy.name, pair.verdict.value, pair.measure, pair.since, pair.warn_since, pair.stale_since]
@@ -243,6 +253,8 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         row.work = Work()
         for field, known in zip(WORK_FIELDS, value["work"], strict=True):
             setattr(row.work, field, known)
+        durations = value.get("durations")
+        row.work.durations = array("q", durations) if durations else None
     verdicts = {name: rest for name, *rest in value["pairs"]}
     for pair in row.pairs:
         if pair.policy.name in verdicts:

@@ -13,7 +13,7 @@ from typing import Any, assert_never
 
 from freshd.core import blindness, declared, facts, incidents, notices, planner
 from freshd.core.assess import assess_row, incident_views
-from freshd.core.checkpoint import changed_rows, restore_rows
+from freshd.core.checkpoint import all_written, changed_rows, restore_rows
 from freshd.core.judging import Judging
 from freshd.core.rebuild import rebuild
 from freshd.core.retelling import AS_THEY_ARE
@@ -98,8 +98,12 @@ class Engine:
         rebuild(self._state)
 
     def changed_state(self) -> Iterator[tuple[str, str, object]]:
-        """(kind, key, value) of the state that changed since the last call; None as value: gone."""
+        """(kind, key, value) of the state that changed since the last checkpoint; None as value: gone."""
         return changed_rows(self._state)
+
+    def checkpointed(self) -> None:
+        """All of `changed_state` has been written."""
+        all_written(self._state)
 
     def unconfirmed(self) -> Iterator[Effect]:
         """Effects asked for whose outcome is not known: the outbox is state."""

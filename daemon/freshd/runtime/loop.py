@@ -18,7 +18,7 @@ from freshd.model.errors import TransientError
 from freshd.model.inputs import Started
 from freshd.model.records import DaemonStarted, GraphReplaced, QuietSteps, Record
 from freshd.model.time import FOREVER, MINUTE, SECOND, Duration, Instant
-from freshd.ports import Batch, Clock, Inbox, Journal, Performer
+from freshd.ports import Batch, Clock, Inbox, Journal, Performer, StateRow
 
 if TYPE_CHECKING:
     from freshd.core.engine import Engine
@@ -95,6 +95,16 @@ def _again(effects: Iterable[Effect]) -> Iterator[Effect]:
         yield replace(effect, resumed=True) if isinstance(effect, LaunchRun) else effect
 
 
+class _Changed:
+    """What changed since the last checkpoint, made anew, row by row, whenever it is read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __iter__(self) -> Iterator[StateRow]:
+        return self._engine.changed_state()
+
+
 class _Loop:
     """One life of the loop: counts what the next checkpoint will fold."""
 
@@ -156,8 +166,8 @@ class _Loop:
         """Fold the records so far into the stored rows."""
         if not self._since_checkpoint:
             return
-        rows = list(self._engine.changed_state())
-        self._until_done("checkpoint", lambda: self._world.journal.checkpoint(rows))
+        self._until_done("checkpoint", lambda: self._world.journal.checkpoint(_Changed(self._engine)))
+        self._engine.checkpointed()
         self._since_checkpoint = 0
 
     def _until_done(self, what: str, attempt: Callable[[], None]) -> None:

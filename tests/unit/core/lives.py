@@ -47,6 +47,7 @@ class Life:
                 self.kept.pop((kind, key), None)
             else:
                 self.kept[kind, key] = orjson.dumps(value)
+        self.engine.checkpointed()
         self.since.clear()
 
     def restart(self, now: Instant, charter: Charter, catching_up: bool) -> None:

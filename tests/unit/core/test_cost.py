@@ -55,7 +55,7 @@ def world(sources: int, everywhere: bool = True) -> Engine:
         inputs = [
             RunReport(run.run_id, phase, now) for run in runs for phase in (RunPhase.SUCCEEDED, RunPhase.FINISHED)
         ]
-    list(engine.changed_state())
+    engine.checkpointed()
     return engine
 
 
@@ -73,7 +73,9 @@ def spent(engine: Engine, minute: float, *inputs: Input) -> tuple[Counter[str], 
         engine.step(round(minute * M), inputs)
     finally:
         sys.setprofile(before)
-    return calls, sum(kind == "asset" for kind, _, _ in engine.changed_state())
+    written = sum(kind == "asset" for kind, _, _ in engine.changed_state())
+    engine.checkpointed()
+    return calls, written
 
 
 STORY: dict[str, Callable[[Engine], list[Input]]] = {

@@ -57,8 +57,10 @@ class ListEngine:
         return self.wake
 
     def changed_state(self) -> Iterator[StateRow]:
-        rows, self.changed = list(self.changed.values()), {}
-        return iter(rows)
+        return iter(list(self.changed.values()))
+
+    def checkpointed(self) -> None:
+        self.changed = {}
 
 
 class ScriptInbox:

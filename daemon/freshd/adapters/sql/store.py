@@ -16,6 +16,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,6 +50,9 @@ LATER_AFTER: Final[Duration] = SECOND
 
 SLICE: Final = 5_000
 """Rows of state read at a time."""
+
+CHECKPOINT_SLICE: Final = 2_000
+"""Rows of state made and written at a time."""
 
 JOURNAL_SLICE: Final = 50
 """Appends read back from the journal at a time."""
@@ -170,15 +174,18 @@ class SqlStore(SqlHistory):
 
     def checkpoint(self, rows: Iterable[StateRow]) -> None:
         """Put the changed state, which folds the journal so far; then prune what is old, some at a time."""
-        newest = {(kind, key): value for kind, key, value in rows}
         encode = self._codec.encode_state
-        put = [(*key, encode(newest[key])) for key in sorted(newest) if newest[key] is not None]
-        gone = [key for key in newest if newest[key] is None]
+        again = list(rows) if isinstance(rows, Iterator) else rows
 
         def fold(transaction: Transaction) -> None:
             transaction.write_history(self._later)
-            transaction.put_state(put)
-            transaction.run_many(sql.DROP_STATE, gone)
+            read_on = iter(again)
+            while some := list(islice(read_on, CHECKPOINT_SLICE)):
+                newest = {(kind, key): value for kind, key, value in some}
+                transaction.put_state(
+                    [(*key, encode(newest[key])) for key in sorted(newest) if newest[key] is not None]
+                )
+                transaction.run_many(sql.DROP_STATE, [key for key in newest if newest[key] is None])
             transaction.run(sql.FOLD_JOURNAL, self._step)
             self._starts.write(transaction)
 
