@@ -68,6 +68,48 @@ def test_an_incident_is_one_message_that_is_edited_as_it_spreads_and_heals(slack
     assert "shop/orders" not in json.dumps(message["blocks"])
 
 
+def test_the_message_says_who_knows_of_it_and_what_is_muted(slack, notifier) -> None:
+    handle = notifier.send(notice())
+    known = notice(
+        notice_id="inc-1/2", handle=handle, acknowledged_by="ada", acknowledged_reason="<the supplier> is called",
+        acknowledged_until=OPENED + HOUR, muted=3,
+    )  # fmt: skip
+    notifier.send(known)
+    (message,) = slack.roots()
+    shown = json.dumps(message["blocks"])
+    assert message["text"] == "[acknowledged] shop/raw_orders: no update arrives (2 affected)"
+    assert "Acknowledged*\\nby ada until " in shown and "&lt;the supplier&gt; is called" in shown
+    assert "and 3 muted" in shown
+    notifier.send(replace(known, notice_id="inc-1/3", affected=(), affected_count=0))
+    (message,) = slack.roots()
+    assert message["text"] == "[muted] shop/raw_orders: no update arrives"
+    notifier.send(replace(known, notice_id="inc-1/4", affected=(), affected_count=0, closed_at=OPENED + HOUR, muted=0))
+    (message,) = slack.roots()
+    assert message["text"] == "[resolved] Resolved: shop/raw_orders"
+    assert "Acknowledged" not in json.dumps(message["blocks"])
+
+
+def test_the_terminal_says_so_too() -> None:
+    said: list[str] = []
+    TerminalNotifier(said.append).send(
+        notice(
+            cause="kafka/lineage",
+            reason="blind",
+            affected=(("shop/orders", "hourly", "blind"),),
+            affected_count=1,
+            acknowledged_by="ada",
+            acknowledged_reason="I am at it",
+            acknowledged_until=OPENED + HOUR,
+        )
+    )
+    assert said == [
+        "ALERT [acknowledged] kafka/lineage: nothing is heard from it, so nothing is known  "
+        "(incident inc-1, 2026-11-22T08:00:00Z)\n"
+        "  - shop/orders is unknown (hourly)\n"
+        "  acknowledged by ada until 2026-11-22T09:00:00Z: I am at it"
+    ]
+
+
 def test_what_people_must_notice_is_told_once_in_the_thread(slack, notifier) -> None:
     handle = notifier.send(notice())
     worse = notice(notice_id="inc-1/2", handle=handle, thread=("Severity rose to critical", "Opened again"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from freshd.adapters.slack.wording import affected_lines, cause_name, headline, reason_phrase
+from freshd.adapters.slack.wording import affected_lines, cause_name, headline, reason_phrase, state_word
 from freshd.model.effects import Notice
 from freshd.model.policy import Severity
 from freshd.model.time import MINUTE, SECOND, Duration, Instant, format_duration, format_instant
@@ -31,6 +31,7 @@ _SIGNS: Final = {
     Severity.WARNING: ":large_orange_circle:",
     Severity.INFO: ":large_blue_circle:",
 }
+_STATE_SIGNS: Final = {"resolved": ":white_check_mark:", "muted": ":no_bell:", "acknowledged": ":eyes:"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def metadata(notice: Notice, line: int = -1) -> dict[str, Any]:
 
 def render(notice: Notice, mentions: Sequence[str] = ()) -> SlackMessage:
     """The message that shows this notice; `mentions` are Slack's own markup, ready to send."""
-    sign = ":white_check_mark:" if notice.closed_at is not None else _SIGNS[notice.severity]
+    state = state_word(notice)
+    sign = _STATE_SIGNS.get(state) or _SIGNS[notice.severity]
     title = _cut(escape(headline(notice)), LINE_LIMIT)
     blocks = [
         _section(f"{sign} *{title}*"),
@@ -70,10 +72,9 @@ def render(notice: Notice, mentions: Sequence[str] = ()) -> SlackMessage:
     ]
     blocks.extend(_section(text) for text in _affected(notice))
     foot = f"incident {escape(notice.incident)} · as of {_moment(notice.at)}"
-    if mentions and notice.closed_at is None:
+    if mentions and notice.closed_at is None and state != "muted":
         foot = f"{' '.join(mentions)} · {foot}"
     blocks.append({"type": "context", "elements": [_mrkdwn(_cut(foot, FIELD_LIMIT))]})
-    state = "resolved" if notice.closed_at is not None else notice.severity.value
     text = f"[{state}] {title}"
     if notice.closed_at is None and notice.affected_count:
         text += f" ({notice.affected_count} affected)"
@@ -92,6 +93,10 @@ def _fields(notice: Notice) -> list[str]:
         f"*Severity*\n{notice.severity.value}",
         f"*Since*\n{_moment(notice.opened_at)}",
     ]
+    if notice.acknowledged_until is not None and notice.closed_at is None:
+        by = escape(notice.acknowledged_by) or "somebody"
+        until = _moment(notice.acknowledged_until)
+        fields.append(f"*Acknowledged*\nby {by} until {until}: {escape(notice.acknowledged_reason)}")
     if notice.merged_into:
         fields.append(f"*Merged into*\nincident {escape(notice.merged_into)}")
     if notice.closed_at is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from freshd.adapters.slack.wording import affected_lines, headline
+from freshd.adapters.slack.wording import acknowledgement_line, affected_lines, headline, state_word
 from freshd.model.effects import Notice
 from freshd.model.time import SECOND, format_duration, format_instant
 
@@ -25,7 +25,7 @@ class TerminalNotifier:
 
 
 def _paragraph(notice: Notice) -> list[str]:
-    state = "resolved" if notice.closed_at is not None else notice.severity.value
+    state = state_word(notice)
     tail = ""
     if notice.closed_at is not None:
         lasted = (notice.closed_at - notice.opened_at) // SECOND * SECOND
@@ -39,6 +39,8 @@ def _paragraph(notice: Notice) -> list[str]:
         affected = [*affected[:SHOWN], f"and {notice.affected_count - SHOWN} more"]
     if notice.closed_at is None:
         lines += [f"  - {line}" for line in affected]
+    known = acknowledgement_line(notice)
+    lines += [f"  {known}"] if known else []
     lines += [f"  > {line}" for line in notice.thread]
     return lines
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from freshd.model.effects import Notice
 from freshd.model.records import Reason
+from freshd.model.time import format_instant
 
 _PHRASES = {
     Reason.SYNC_FAILED: "its sync failed",
@@ -20,6 +21,8 @@ _PHRASES = {
     Reason.BLIND: "nothing is heard from it, so nothing is known",
 }
 
+_STATES = {"blind": "unknown"}
+
 
 def reason_phrase(reason: str) -> str:
     """What a reason means, for a sentence after the cause; a word not known here is shown as it is."""
@@ -27,7 +30,7 @@ def reason_phrase(reason: str) -> str:
 
 
 def cause_name(cause: str) -> str:
-    """The root cause for people: `feed NAME` for a feed, else the asset's key."""
+    """The root cause for people: `feed NAME` for a feed, else the asset's key, or the topic as `kafka/TOPIC`."""
     return f"feed {cause.removeprefix('feed:')}" if cause.startswith("feed:") else cause
 
 
@@ -43,6 +46,27 @@ def headline(notice: Notice) -> str:
 
 def affected_lines(notice: Notice) -> list[str]:
     """One line per affected pair, and one for those that the notice leaves out."""
-    lines = [f"{asset} is {state} ({policy})" for asset, policy, state in notice.affected]
+    lines = [f"{asset} is {_STATES.get(state, state)} ({policy})" for asset, policy, state in notice.affected]
     left_out = notice.affected_count - len(notice.affected)
-    return [*lines, f"and {left_out} more"] if left_out > 0 else lines
+    if left_out > 0:
+        lines.append(f"and {left_out} more")
+    if notice.muted and notice.affected:
+        lines.append(f"and {notice.muted} muted")
+    return lines
+
+
+def state_word(notice: Notice) -> str:
+    """How it stands, in one word: resolved, muted (all of it), acknowledged, or its severity."""
+    if notice.closed_at is not None:
+        return "resolved"
+    if notice.muted and not notice.affected_count:
+        return "muted"
+    return "acknowledged" if notice.acknowledged_until is not None else notice.severity.value
+
+
+def acknowledgement_line(notice: Notice) -> str:
+    """Who knows of it, and why nothing more is told; empty: nobody said so."""
+    if notice.acknowledged_until is None or notice.closed_at is not None:
+        return ""
+    by = f" by {notice.acknowledged_by}" if notice.acknowledged_by else ""
+    return f"acknowledged{by} until {format_instant(notice.acknowledged_until)}: {notice.acknowledged_reason}"
