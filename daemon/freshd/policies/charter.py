@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Protocol
 
 from freshd.documents import Document, nearest
 from freshd.model.asset import AssetKey
@@ -25,11 +25,9 @@ from freshd.model.policy import (
     Retry,
 )
 from freshd.model.select import Selector
-from freshd.policies.building import deadline_places, policy_of
+from freshd.policies.building import policy_of
+from freshd.policies.fitting import misfits, some
 from freshd.policies.written import EagerModel, PolicyModel, ReactModel, WrittenPolicy, policies_at
-
-SHOWN_ASSETS: Final = 3
-"""Assets that a problem about many of them names."""
 
 
 class Draft(Protocol):
@@ -141,7 +139,7 @@ def _take(written: WrittenPolicy, draughting: _Draughting) -> None:
         draughting.notes.append(
             Problem(written.where(), f"policy {model.name!r}: retry and on_upstream_failure count only beside a react")
         )
-    draughting.problems += _deadlines_that_ask_nothing(written, keys)
+    draughting.problems += misfits(written, keys, draughting.graph)
     draughting.selected[model.name] = keys
     draughting.policies[model.name] = policy_of(written, draughting.problems)
 
@@ -159,19 +157,6 @@ def _selects_nothing(written: WrittenPolicy, draughting: _Draughting) -> Problem
     if model.exclude and draughting.selector.select(model.select):
         hint = "; all of it is excluded"
     return Problem(written.where("select"), f"policy {model.name!r} selects nothing: {shown}{hint}")
-
-
-def _deadlines_that_ask_nothing(written: WrittenPolicy, keys: Sequence[AssetKey]) -> list[Problem]:
-    """Of an asset that is not partitioned by time a deadline must say how old its data may be."""
-    return [
-        Problem(
-            written.where(*place),
-            f"deadline.max_lag is missing: only assets partitioned by time do without it, and not {_some(keys)};"
-            " say how old the data may be at the tick, like max_lag: 9h",
-        )
-        for place, model in zip(deadline_places(written), written.model.expect.deadlines, strict=True)
-        if model.max_lag is None and keys
-    ]
 
 
 def _reaction(written: WrittenPolicy) -> Reaction | None:
@@ -228,7 +213,7 @@ def _reactions(draughting: _Draughting) -> dict[AssetKey, Reaction]:
             draughting.problems.append(
                 Problem(
                     draughting.written[second].where("react"),
-                    f"policies {first!r} ({draughting.written[first].where('react')}) and {second!r} give {_some(keys)}"
+                    f"policies {first!r} ({draughting.written[first].where('react')}) and {second!r} give {some(keys)}"
                     f" different reactions with the same priority ({rank}); give one of them a higher priority",
                 )
             )
@@ -259,12 +244,7 @@ def _unknown_launchers(graph: AssetGraph, launchers: Mapping[str, LauncherTraits
     return [
         Problem(
             graph.assets[keys[0]].origin,
-            f"{_some(keys)} name the launcher {name}, which is not among `launchers`{nearest(name, tuple(launchers))}",
+            f"{some(keys)} name the launcher {name}, which is not among `launchers`{nearest(name, tuple(launchers))}",
         )
         for name, keys in missing.items()
     ]
-
-
-def _some(keys: Sequence[AssetKey]) -> str:
-    shown = ", ".join(keys[:SHOWN_ASSETS])
-    return shown if len(keys) <= SHOWN_ASSETS else f"{shown} and {len(keys) - SHOWN_ASSETS} more assets"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from freshd.documents import parse_yaml
-from freshd.model.asset import Asset
+from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import build_graph
 from freshd.model.policy import (
@@ -239,3 +239,36 @@ def test_what_is_expected_is_built_of_words() -> None:
     assert made.learned is not None and made.learned.tenths == 20
     assert made.learned.weekhours.of(parse_instant("2026-06-07T23:30:00Z")) == 0  # Monday, half past midnight there
     assert made.slo == Slo(0.995, 28 * DAY)
+
+
+SLICED = build_graph(
+    [
+        Asset("daily", partitions=PartitionScheme("day")),
+        Asset("regions", partitions=PartitionScheme(names=("eu", "us"))),
+        Asset("plain"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "select", "expect", "said"),
+    [
+        (1, "daily", "deadline: {cron: '0 9 * * *'}", ""),
+        (2, "daily", "deadline: {cron: '0 9 * * *', offset: 1h}", ""),
+        (3, "daily plain", "deadline: {cron: '0 9 * * *', offset: 1h}", "p.yaml:5: deadline.max_lag is missing: only"),
+        (4, "daily plain", "deadline: {cron: '0 9 * * *', offset: 1h, max_lag: 9h}", ""),
+        (5, "plain", "deadline: {cron: '0 9 * * *', offset: 1h, max_lag: 9h}", "p.yaml:5: deadline.offset says which"),
+        (6, "regions plain", "lag: {stale: 1h, per: partition}", ""),
+        (7, "daily plain", "lag: {stale: 1h, per: partition}", "p.yaml:5: lag.per asks each fixed partition by itself"),
+        (8, "regions", "deadline: {cron: '0 9 * * *', max_lag: 9h, per: partition}", ""),
+        (9, "plain", "deadline: [{cron: '0 9 * * *', max_lag: 9h, per: partition}]", "p.yaml:5: deadline.per asks"),
+    ],
+)
+def test_what_is_asked_of_partitions_fits_them(number: int, select: str, expect: str, said: str) -> None:
+    (document,) = parse_yaml(f"policies:\n- name: p\n  select: {select}\n  expect:\n    {expect}", "p.yaml")
+    try:
+        build_charter(SLICED, policies_of(document))
+        found = ""
+    except ConfigError as error:
+        found = "; ".join(str(problem) for problem in error.problems)
+    assert found[: len(said)] == said and bool(found) == bool(said), found
