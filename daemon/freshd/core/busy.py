@@ -28,10 +28,20 @@ def is_busy(row: Row) -> bool:
 def _moves(row: Row) -> bool:
     if row.source:
         return False
-    if row.automatic and row.due and (row.work is None or not row.work.stopped):
+    if row.automatic and row.due and not is_held(row) and (row.work is None or not row.work.stopped):
         if not row.stuck_ups or row.reaction.go_on:
             return True
     return row.in_flight
+
+
+def is_held(row: Row) -> bool:
+    """Held back by its own window, or because just in time it is too early."""
+    return row.timing is not None and row.timing.held
+
+
+def window_is_open(row: Row, now: Instant) -> bool:
+    """Whether the row may be launched at this time of the day."""
+    return row.reaction.window is None or row.reaction.window.opened(now) != NEVER
 
 
 def lets_through(row: Row) -> bool:
@@ -86,9 +96,12 @@ def _stuck_by(state: State, row: Row, more: int) -> None:
 def launchable_from(state: State, row: Row) -> Instant:
     """from(a) of semantics.md, for a due row: since when, by the daemon's clock, it could have been launched."""
     work = row.work
-    if work is None:
-        return max(state.started_at, row.due_at)
-    return max(state.started_at, row.due_at, work.last_end, work.unblocked_at, work.unqueued_at)
+    since = max(state.started_at, row.due_at)
+    if work is not None:
+        since = max(since, work.last_end, work.unblocked_at, work.unqueued_at)
+    if row.reaction.window is not None:
+        since = max(since, row.reaction.window.opened(state.now, since))
+    return since
 
 
 def _on_its_way_since(state: State, row: Row) -> Instant:

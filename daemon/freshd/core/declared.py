@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from freshd.core.busy import settle
+from freshd.core.propagation import refresh_due
 from freshd.core.rows import MANUAL, Row, is_automatic
 from freshd.core.state import State
 from freshd.model.asset import AssetKey
@@ -121,6 +122,8 @@ def _react_anew(state: State, row: Row) -> None:
     if row.automatic and row.due:
         row.moving_work.unqueued_at = state.now
         state.mark(row)
+    if row.source:
+        refresh_due(state, row)
     state.note_due(row)
     settle(state, row)
     state.plan(row)

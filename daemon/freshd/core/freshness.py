@@ -9,6 +9,7 @@ from __future__ import annotations
 from freshd.core import history
 from freshd.core.history import MISSED, START, TIME, WIDTH
 from freshd.core.rows import Row, through_virtual
+from freshd.model.policy import ReactionKind
 from freshd.model.time import FOREVER, NEVER, Instant
 
 Memo = dict[tuple[Row, Instant], Instant]
@@ -149,8 +150,10 @@ def has_news(row: Row, up: Row) -> bool:
 
 
 def is_due(row: Row) -> bool:
-    """due(a) of semantics.md."""
-    if row.source or row.asset.virtual or not row.ups:
+    """due(a) of semantics.md; what has nothing above it is always due, where it is launched just in time."""
+    if row.source:
+        return bool(row.asset.launcher) and row.reaction.kind is ReactionKind.JUST_IN_TIME
+    if row.asset.virtual or not row.ups:
         return False
     if not row.cells:
         return all(updated_at(up) != NEVER for up in row.ups)
@@ -175,6 +178,11 @@ def newest_upstream_end(row: Row) -> Instant:
             if end > newest:
                 newest = end
     return newest
+
+
+def newest_word(row: Row) -> Instant:
+    """What a decision to launch rests on: the last changed upstream update, or of a source its own last one."""
+    return changed_upstream_end(row) if row.ups else max(row.updated_at, 0)
 
 
 def changed_upstream_end(row: Row) -> Instant:

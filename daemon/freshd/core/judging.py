@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from freshd.core import slo
+from freshd.core import just_in_time, slo
 from freshd.core.blindness import BLIND, cause_of
 from freshd.core.causes import Cause, failed_cause, root_cause
 from freshd.core.incidents import View
@@ -59,6 +59,8 @@ class Judging:
         for pair in row.pairs:
             until = self._judge_pair(pair, emit)
             row.judge_at = min(row.judge_at, until)
+        if row.timing is not None:
+            just_in_time.notice(state, row)
         state.arm(row)
 
     def _judge_pair(self, pair: Pair, emit: Emit) -> int:

@@ -1,23 +1,25 @@
 """Which runs to request now, and for rows that have to wait: until when, or for whom.
 
-It looks at state only, never at what woke it. For an eager row, in this order: is it due, free, not
-stopped, not blocked; has `min_interval` (or a retry's delay) passed; does it wait for something above;
-is it quiet (`debounce`); has its launcher a place. A row that waits for another is looked at again when
-that one changes; a row that waits for an instant is in the timer queue. A launcher that orders its own
-work gets a wave: with the row the automatic rows below that the run itself will make due.
+It looks at state only, never at what woke it. For an automatic row, in this order: is it due, free, not
+stopped, not blocked; does its window or just-in-time hold it back; has `min_interval` (or a retry's delay)
+passed; does it wait for something above; is it quiet (`debounce`); is there a place. A row that waits for
+another is looked at again when that one changes; a row that waits for an instant is in the timer queue.
+Where places are limited, all rows that are ready are known before the first is given one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from freshd.core import runs
+from freshd.core import holding, just_in_time, places, runs
 from freshd.core.busy import is_blocked, launchable_from, waits_for
-from freshd.core.freshness import changed_upstream_end, has_news, newest_upstream_end
-from freshd.core.rows import Row, through_virtual
+from freshd.core.freshness import newest_upstream_end, newest_word
+from freshd.core.rows import Row
 from freshd.core.state import State
+from freshd.core.waves import wave_of, wish_wave
 from freshd.model.asset import AssetKey
 from freshd.model.effects import LaunchRun
+from freshd.model.policy import ReactionKind
 from freshd.model.records import CheckWaitEnded, Reason, Record, RunOfOthersLost, RunQueued, RunRequested, StopEnded
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -26,7 +28,13 @@ Emit = Callable[[Record], None]
 
 def consider(state: State, emit: Emit) -> None:
     """Look at every row queued for planning, upstreams first, and request the runs that are to start."""
-    while state.to_plan:
+    just_in_time.hurry(state)
+    contenders: dict[Row, None] = {}
+    while state.to_plan or contenders:
+        if not state.to_plan:
+            _give_places(state, contenders, emit)
+            contenders = {}
+            continue
         batch = sorted(state.to_plan, key=lambda row: row.order)
         state.to_plan = []
         for row in batch:
@@ -34,12 +42,23 @@ def consider(state: State, emit: Emit) -> None:
             work = row.work
             if work is not None and work.stopped and work.stop_release <= state.now:
                 emit(StopEnded(state.now, row.key))
+            holding.look(state, row)
         for row in batch:
-            _consider(state, row, emit)
+            if _consider(state, row, emit):
+                contenders[row] = None
 
 
-def _consider(state: State, row: Row, emit: Emit) -> None:
+def _give_places(state: State, contenders: dict[Row, None], emit: Emit) -> None:
+    """Let those who are ready have the places there are, least slack first."""
+    rows = list(contenders) if len(contenders) == 1 else places.least_slack_first(state, contenders)
+    for row in rows:
+        _consider(state, row, emit, contest=False)
+
+
+def _consider(state: State, row: Row, emit: Emit, contest: bool = True) -> bool:
+    """Launch the row, or see to it that it is looked at again; whether it is ready and has yet to contend."""
     row.plan_at = FOREVER
+    contends = False
     if row.others is not None:
         _look_after_others(state, row, emit)
     if row.checked_by != NEVER:
@@ -51,11 +70,17 @@ def _consider(state: State, row: Row, emit: Emit) -> None:
         row.plan_at = min(row.plan_at, row.work.stop_release)
     if row.asset.launcher and not state.catching_up and not row.in_flight and not is_blocked(row):
         wishes = state.wishes.ready(row) if row.wishes else ()
+        reason: Reason | None = None
         if wishes:
-            _launch_when_retry_allows(state, row, wishes, emit)
+            reason = _wished_for(state, row)
         elif row.automatic and row.due and not row.stopped:
-            _launch_when_ready(state, row, emit)
+            reason = _ready(state, row)
+        if reason is not None:
+            contends = contest and places.is_limited(state, row)
+            if not contends and _has_place(state, row, emit):
+                _request(state, row, reason, wishes, emit)
     state.arm(row)
+    return contends
 
 
 def _look_after_others(state: State, row: Row, emit: Emit) -> None:
@@ -67,38 +92,50 @@ def _look_after_others(state: State, row: Row, emit: Emit) -> None:
             row.plan_at = min(row.plan_at, lost_at)
 
 
-def _launch_when_retry_allows(state: State, row: Row, wishes: tuple[str, ...], emit: Emit) -> None:
-    """A wish ignores debounce, min_interval and stop, but not the delay before a retry, nor a full launcher."""
+def _wished_for(state: State, row: Row) -> Reason | None:
+    """A wish ignores debounce, min_interval, window and stop, but not the delay before a retry, nor a full launcher."""
     retry_at = row.work.retry_at if row.work is not None else NEVER
     if retry_at > state.now:
         row.plan_at = min(row.plan_at, retry_at)
-    elif _has_place(state, row, emit):
-        _request(state, row, Reason.WISH, wishes, emit)
+        return None
+    return Reason.WISH
 
 
-def _launch_when_ready(state: State, row: Row, emit: Emit) -> None:
+def _ready(state: State, row: Row) -> Reason | None:
+    """Why an automatic, due row is to be launched now; None: not yet, and it will be looked at again in time."""
     reaction = row.reaction
+    if row.timing is not None:
+        row.plan_at = min(row.plan_at, row.timing.look_at)
+        if row.timing.held:
+            return None
     work = row.moving_work
-    if state.charter.observe and work.withheld == changed_upstream_end(row):
-        return
+    if state.charter.observe and work.withheld == newest_word(row):
+        return None
     retrying = work.retry_at != NEVER
     earliest = work.retry_at
     if not retrying and work.last_start != NEVER:
         earliest = work.last_start + reaction.min_interval
     if earliest > state.now:
         row.plan_at = min(row.plan_at, earliest)
-        return
-    reason = Reason.RETRY if retrying else Reason.NEW_DATA if row.cells else Reason.FIRST_DATA
+        return None
+    reason = _reason(row, retrying)
     if row.busy_ups or (reaction.debounce and not retrying):
         forced_at = launchable_from(state, row) + reaction.max_wait
         held_until = _held_until(state, row, retrying)
         if held_until > state.now and forced_at > state.now:
             row.plan_at = min(row.plan_at, held_until, forced_at)
-            return
+            return None
         if held_until > state.now:
             reason = Reason.MAX_WAIT
-    if _has_place(state, row, emit):
-        _request(state, row, reason, (), emit)
+    return reason
+
+
+def _reason(row: Row, retrying: bool) -> Reason:
+    if retrying:
+        return Reason.RETRY
+    if row.reaction.kind is ReactionKind.JUST_IN_TIME:
+        return Reason.JUST_IN_TIME
+    return Reason.NEW_DATA if row.cells else Reason.FIRST_DATA
 
 
 def _held_until(state: State, row: Row, retrying: bool) -> Instant:
@@ -116,9 +153,7 @@ def _held_until(state: State, row: Row, retrying: bool) -> Instant:
 
 
 def _has_place(state: State, row: Row, emit: Emit) -> bool:
-    traits = state.charter.launchers.get(row.asset.launcher)
-    limit = traits.limit if traits is not None else 0
-    if not limit or state.launcher_load.get(row.asset.launcher, 0) < limit:
+    if places.has_place(state, row):
         return True
     if row.work is None or not row.work.queued:
         emit(RunQueued(state.now, row.key))
@@ -130,7 +165,7 @@ def _request(state: State, row: Row, reason: Reason, wishes: tuple[str, ...], em
     assets: tuple[AssetKey, ...] = (row.key,)
     first = row
     if traits is not None and traits.wave:
-        members = _wish_wave(state, row, wishes) if wishes else _wave(state, row)
+        members = wish_wave(state, row, wishes) if wishes else wave_of(state, row)
         assets, first = tuple(member.key for member in members), members[0]
     requested = first.work.requested if first.work is not None else 0
     attempt = 1 if first.work is None or first.stopped else first.work.attempts + 1
@@ -144,112 +179,3 @@ def _request(state: State, row: Row, reason: Reason, wishes: tuple[str, ...], em
         reason=reason.value,
     )
     emit(RunRequested(state.now, run, observed=state.charter.observe, wishes=wishes))
-
-
-# waves
-
-
-def _wave(state: State, row: Row) -> list[Row]:
-    """The rows of one run: other ready rows of the launcher, and below them what the run will make due."""
-    launcher = row.asset.launcher
-    members = {row}
-    heads = [other for other in state.due_of(launcher) if other is not row and _is_ready(state, other)]
-    members.update(heads)
-    pending = sorted({kid for member in members for kid in member.readers}, key=lambda kid: kid.order)
-    seen = set(pending)
-    while pending:
-        kid = pending.pop(0)
-        if kid in members or not _joins(state, kid, launcher, members):
-            continue
-        members.add(kid)
-        for below in kid.readers:
-            if below not in seen:
-                seen.add(below)
-                pending.append(below)
-        pending.sort(key=lambda below: below.order)
-    return sorted(members, key=lambda member: member.order)
-
-
-def _is_ready(state: State, row: Row) -> bool:
-    """Whether an eager row could be launched at this very moment."""
-    if not (row.automatic and row.due) or row.in_flight or row.stopped or is_blocked(row) or row.wishes:
-        return False
-    work = row.moving_work
-    if work.retry_at != NEVER:
-        if work.retry_at > state.now:
-            return False
-    elif work.last_start != NEVER and work.last_start + row.reaction.min_interval > state.now:
-        return False
-    if launchable_from(state, row) + row.reaction.max_wait <= state.now:
-        return True
-    if waits_for(state, row):
-        return False
-    return work.retry_at != NEVER or newest_upstream_end(row) + row.reaction.debounce <= state.now
-
-
-def _joins(state: State, row: Row, launcher: str, members: set[Row]) -> bool:
-    """Whether a row below members of a wave goes with them."""
-    if not row.automatic or row.asset.launcher != launcher or row.in_flight or row.stopped:
-        return False
-    if row.stuck_ups and not row.reaction.go_on:
-        return False
-    work = row.work
-    if work is not None and (
-        work.retry_at > state.now
-        or (work.last_start != NEVER and work.last_start + row.reaction.min_interval > state.now)
-    ):
-        return False
-    if not _made_due(row, members):
-        return False
-    for up in row.ups:
-        for read in through_virtual(up):
-            if read not in members and read.automatic and _rests_on(read, members):
-                return False
-    return not waits_for(state, row, members)
-
-
-def _made_due(row: Row, members: set[Row]) -> bool:
-    def moved(up: Row) -> bool:
-        return any(read in members for read in through_virtual(up))
-
-    if not row.cells:
-        reads = (read for up in row.ups for read in through_virtual(up))
-        return all(read in members or read.updated_at != NEVER for read in reads)
-    needed = row.reaction.updates_on
-    news = {up.key for up in row.ups if moved(up) or has_news(row, up)}
-    if needed == "any":
-        return bool(news)
-    return len(news) == len(row.ups) if needed == "all" else all(key in news for key in needed)
-
-
-def _rests_on(row: Row, members: set[Row]) -> bool:
-    """Whether a member is above `row`, through automatic and virtual rows."""
-    stack = list(row.ups)
-    seen: set[Row] = set()
-    while stack:
-        up = stack.pop()
-        if up in members:
-            return True
-        if up not in seen:
-            seen.add(up)
-            if up.asset.virtual or up.automatic:
-                stack.extend(up.ups)
-    return False
-
-
-def _wish_wave(state: State, row: Row, wishes: tuple[str, ...]) -> list[Row]:
-    """The planned rows of the same launcher that can go in one run for the same wish."""
-    name = wishes[0]
-    members = [row]
-    keys: set[AssetKey] = {row.key}
-    planned = state.wishes.unstarted(name)
-    for other in sorted((state.rows[key] for key in planned if key in state.rows), key=lambda member: member.order):
-        if (
-            other is not row
-            and other.asset.launcher == row.asset.launcher
-            and not other.in_flight
-            and state.wishes.joins(name, other, frozenset(keys))
-        ):
-            members.append(other)
-            keys.add(other.key)
-    return sorted(members, key=lambda member: member.order)

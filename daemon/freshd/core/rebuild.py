@@ -5,7 +5,7 @@ One pass in topological order over all rows; nothing else in the core is allowed
 
 from __future__ import annotations
 
-from freshd.core import history
+from freshd.core import history, holding
 from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.declared import react
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
@@ -50,6 +50,12 @@ def rebuild(state: State) -> None:
         for name in row.others or ():
             if name:
                 state.others.setdefault(name, set()).add(row.key)
+    state.hurried = []
+    state.needs.clear()
+    for row in rows:
+        row.timing = None
+    for row in rows:
+        holding.find(state, row)
     for row in rows:
         row.busy_ups = sum(up.above for up in row.ups)
         row.stuck_ups = sum(up.stuck for up in row.ups)

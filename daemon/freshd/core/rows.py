@@ -15,9 +15,12 @@ from freshd.core.recall import Recall
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.inputs import Check
 from freshd.model.policy import Measure, Policy, Reaction, ReactionKind, Verdict
-from freshd.model.time import FOREVER, NEVER, Instant
+from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
 MANUAL = Reaction()
+
+DURATIONS_KEPT = 20
+"""Successful runs of an asset whose durations are remembered."""
 
 
 class OwnRun:
@@ -51,6 +54,7 @@ class Work:
 
     __slots__ = (
         "attempts",
+        "durations",
         "error",
         "last_end",
         "last_start",
@@ -83,6 +87,27 @@ class Work:
         self.queued = False
         self.withheld: Instant = NEVER  # observe mode: the newest upstream end already decided on
         self.error = ""
+        self.durations: array[int] | None = None  # of the last successful runs
+
+    def note_duration(self, duration: Duration) -> None:
+        """A run succeeded after so long."""
+        if self.durations is None:
+            self.durations = array("q")
+        self.durations.append(duration)
+        if len(self.durations) > DURATIONS_KEPT:
+            del self.durations[0]
+
+
+class Timing:
+    """What a row has to do with just-in-time and windows: its own launch, or expectations that others ask about."""
+
+    __slots__ = ("at", "held", "look_at", "promised")
+
+    def __init__(self) -> None:
+        self.at: Instant = NEVER  # a lower bound of when it is to be launched just in time; NEVER: to be found out
+        self.held = False  # by its window, or because it is too early
+        self.look_at: Instant = FOREVER  # when that may be otherwise by itself
+        self.promised: Instant = NEVER  # when its own expectations turn stale, as those above were told
 
 
 class Pair:
@@ -191,6 +216,7 @@ class Row:
         "stuck",
         "stuck_ups",
         "timer",
+        "timing",
         "topic",
         "unstarted",
         "updated_at",
@@ -251,6 +277,7 @@ class Row:
         self.stuck = False
         self.waiters: dict[Row, None] | None = None
         self.watchers: dict[Pair, None] | None = None
+        self.timing: Timing | None = None
         self.topic = ""  # the Kafka topic of its last event
         # when to look again
         self.judge_at: Instant = FOREVER
@@ -365,10 +392,8 @@ def through_virtual(row: Row) -> list[Row]:
 
 
 def is_automatic(row: Row) -> bool:
-    """Eager or just-in-time, with a launcher, not virtual, with something to wait for."""
-    return (
-        row.reaction.kind is not ReactionKind.MANUAL
-        and bool(row.asset.launcher)
-        and not row.asset.virtual
-        and not row.source
-    )
+    """Eager or just-in-time, with a launcher, not virtual; without upstreams only just-in-time."""
+    kind = row.reaction.kind
+    if kind is ReactionKind.MANUAL or not row.asset.launcher or row.asset.virtual:
+        return False
+    return not row.source or kind is ReactionKind.JUST_IN_TIME

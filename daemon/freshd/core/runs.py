@@ -21,9 +21,10 @@ from array import array
 from hashlib import sha256
 from zlib import crc32
 
+from freshd.core import just_in_time, places
 from freshd.core.busy import settle
 from freshd.core.checks import number, results_in
-from freshd.core.freshness import changed_upstream_end
+from freshd.core.freshness import newest_word
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
 from freshd.core.propagation import refresh_due, release_stop
 from freshd.core.rows import MANUAL, OwnRun, Row
@@ -69,7 +70,7 @@ def begin(state: State, record: RunRequested) -> None:
         row.moving_work.requested += 1
     if record.observed:
         for row in members:
-            row.moving_work.withheld = changed_upstream_end(row)
+            row.moving_work.withheld = newest_word(row)
             _serve(state, record.wishes, row)
             state.touch(row)
         return
@@ -136,6 +137,7 @@ def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
         work.error = ""
         work.attempts = 0
         work.retry_at = NEVER
+        just_in_time.took(state, row, at - start)
         take_update(state, row, at, start, data_time=told.data_time, changed=told.changed, run_id=run.run_id)
         _serve(state, run.wishes, row)
     elif told.phase in (RunPhase.FAILED, RunPhase.LOST):
@@ -185,7 +187,7 @@ def _finish(state: State, run: OwnRun) -> None:
     run.finished = True
     state.runs.pop(run.run_id, None)
     state.launcher_load[run.launcher] -= 1
-    for row in state.queued.pop(run.launcher, ()):
+    for row in places.leaving(state, run):
         work = row.moving_work
         work.queued = False
         work.unqueued_at = state.now

@@ -43,8 +43,10 @@ class State:
         "due",
         "generation",
         "gone",
+        "hurried",
         "launcher_load",
         "memo",
+        "needs",
         "now",
         "others",
         "queued",
@@ -82,6 +84,8 @@ class State:
         self.sight_moved = False  # the rows that rest on it may be others
         self.timers = Timers()
         self.memo: Memo = {}
+        self.needs: dict[tuple[Row, float, bool], Instant] = {}  # found while planning: by when a row is to begin
+        self.hurried: list[Row] = []  # rows that turn stale earlier than those above were told
         self.now: Instant = NEVER
         self.started_at: Instant = NEVER
         self.catching_up_until: Instant = NEVER

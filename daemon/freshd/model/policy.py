@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
-from freshd.model.time import DAY, HOUR, MINUTE, Duration, Instant
+from freshd.model.time import DAY, FOREVER, HOUR, MINUTE, NEVER, Duration, Instant
 
 OWNERS: Final = "owners"
 """In `mention`: the owners of the affected assets."""
@@ -197,6 +197,36 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Launches are allowed from each tick on, for so long."""
+
+    ticks: Ticks = field(compare=False)
+    length: Duration
+    cron: str = ""
+    timezone: str = "UTC"
+
+    def opened(self, at: Instant, floor: Instant = FOREVER) -> Instant:
+        """Since when it is open at `at` (as far back as `floor`); NEVER: it is closed."""
+        tick = self.ticks.until(at)
+        if tick == NEVER or at >= tick + self.length:
+            return NEVER
+        while tick > floor:
+            before = self.ticks.until(tick - 1)
+            if before == NEVER or before + self.length < tick:
+                break
+            tick = before
+        return tick
+
+    def opens_after(self, at: Instant) -> Instant:
+        """When it opens next, or FOREVER."""
+        return self.ticks.after(at)
+
+    def closes_after(self, at: Instant) -> Instant:
+        """Of an open window: no later than when it closes."""
+        return self.ticks.until(at) + self.length
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """How failed runs are tried again; `attempts` counts the first run."""
 
@@ -222,6 +252,10 @@ class Reaction:
     """`on_upstream_failure: go_on`: launch with what there is."""
     policy: str = ""
     """The policy that says so; empty: none does."""
+    margin: float = 0.2
+    """Just in time: by how much longer than usual a run may take."""
+    window: Window | None = None
+    """When launches are allowed; None: at all times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +267,16 @@ class LauncherTraits:
     """It orders its own work: several assets go in one run (dbt)."""
     limit: int = 0
     """Runs at one time; 0: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many of the daemon's runs may go on at one time, whatever their launchers."""
+
+    runs: int = 0
+    """Of all; 0: no limit."""
+    tags: Mapping[str, int] = field(default_factory=dict)
+    """Of assets with a tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,3 +307,4 @@ class Charter:
     observe: bool = False
     """`mode: observe`: everything is decided and recorded, nothing launched."""
     limits: Limits = Limits()
+    places: Places = Places()

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     FIRST_DATA = "first_data"
     RETRY = "retry"
     MAX_WAIT = "max_wait"
+    JUST_IN_TIME = "just_in_time"
     WISH = "wish"
     WAVE = "wave"
     # launches not made
