@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from freshd.cli import (
     ask,
+    backtesting,
     checking,
     declaring,
     demo,
@@ -82,6 +83,7 @@ app.command()(declaring.pause)
 app.command()(declaring.resume)
 app.command()(reloading.reload)
 app.command()(replaying.replay)
+app.command()(backtesting.backtest)
 app.command(name="test")(testing.run_scenarios)
 app.command()(ask.unmatched)
 app.command()(listing.deadletters)

@@ -9,17 +9,20 @@ the store's own transactions.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
-from typing import Final
+from pathlib import Path
+from typing import Final, TypeVar
 
 import orjson
 import structlog
 import zstandard
+from sqlalchemy import URL, Connection
 
 from freshd.adapters.sql import statements as sql
 from freshd.adapters.sql.codec import RecordCodec
+from freshd.adapters.sql.connect import is_sqlite
 from freshd.adapters.sql.history import SqlHistory
 from freshd.adapters.sql.writer import Transaction
 from freshd.model.errors import FreshdError, PermanentError
@@ -36,8 +39,13 @@ STARTS_KEPT: Final = 12
 LARGEST_START: Final = 128 << 20
 """Bytes that such a place may take; a larger one is not kept."""
 
+PAST_RUNS: Final = 200_000
+"""Runs of all assets from which a backtest draws: the latest."""
+
 SLICE: Final = 2_000
 """Steps, or rows of state, that are read at a time."""
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("freshd.store")
 
@@ -72,6 +80,16 @@ class Recorded:
 class Recording(SqlHistory):
     """What was recorded in a store; a daemon may be writing to it."""
 
+    def __init__(self, url: URL) -> None:
+        """Connects to nothing yet. Raises PermanentError if the driver is missing."""
+        super().__init__(url)
+        self._file = Path(url.database) if is_sqlite(url) and url.database else None
+
+    def _reading(self, doing: str, read: Callable[[Connection], T]) -> T:
+        if self._file is not None and not self._file.exists():  # SQLite would make an empty one
+            raise PermanentError(f"{self._where}: there is no store yet; a daemon makes it")
+        return super()._reading(doing, read)
+
     def starts(self) -> list[Start]:
         """From the oldest; those that the journal still reaches back to."""
         oldest = self._query("read the journal", "SELECT MIN(step) FROM journal")[0][0]
@@ -96,6 +114,14 @@ class Recording(SqlHistory):
                     yield kind, key, value
         except (IndexError, ValueError, zstandard.ZstdError) as error:
             raise PermanentError(f"{self._where}: the state of step {start.step} is damaged ({error})") from error
+
+    def past_runs(self) -> dict[str, list[tuple[Duration, bool]]]:
+        """(duration, whether it failed) of the runs of each asset, the latest last; of the latest PAST_RUNS at all."""
+        found: dict[str, list[tuple[Duration, bool]]] = {}
+        rows = self._query("read past runs", sql.READ_PAST_RUNS, PAST_RUNS)
+        for asset, started_at, ended_at, outcome in reversed(rows):
+            found.setdefault(asset, []).append((max(ended_at - started_at, 0), outcome != "succeeded"))
+        return found
 
     def oldest_step(self) -> int:
         """The number of the oldest step that is kept; 0: none is."""

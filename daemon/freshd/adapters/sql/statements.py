@@ -37,6 +37,10 @@ FOLD_JOURNAL: Final = "UPDATE lease SET folded = ? WHERE id = 1"
 NEWEST_BYTES: Final = "SELECT upto_bytes FROM journal ORDER BY step DESC LIMIT 1"
 READ_STARTS: Final = "SELECT step, at FROM replay_starts ORDER BY step"
 READ_READINGS: Final = "SELECT step, at, version, files FROM readings ORDER BY step"
+READ_PAST_RUNS: Final = (
+    "SELECT asset, COALESCE(started_at, requested_at), ended_at, outcome FROM run_assets "
+    "WHERE outcome IN ('succeeded', 'failed', 'lost') AND ended_at IS NOT NULL ORDER BY requested_at DESC LIMIT ?"
+)
 NEWEST_READING: Final = "SELECT version, files FROM readings ORDER BY step DESC LIMIT 1"
 PUT_READING: Final = (
     "INSERT INTO readings (step, at, version, files) VALUES (?, ?, ?, ?) ON CONFLICT (step) DO UPDATE SET "

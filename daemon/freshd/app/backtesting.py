@@ -1,0 +1,139 @@
+"""`freshd backtest`: events of the past through the policies in force and through others, told side by side.
+
+Assets, launchers and dbt's own policies are those of the project; only the policy files differ. Both sides hear the
+same, and their runs are drawn from the same past. Nothing is written; a daemon may be running on the store.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from freshd.adapters.sql.recording import Recording
+from freshd.app.arrivals import from_lines, from_recording, lines_of
+from freshd.app.project import Project, load_project
+from freshd.backtest.comparison import CANDIDATE, CURRENT, comparison
+from freshd.backtest.past_runs import USUAL, PastRun, PastRuns
+from freshd.backtest.trial import Arrival, Trial, run_trial
+from freshd.model.errors import ConfigError, FreshdError, PermanentError, Problem
+from freshd.model.inputs import Unmatched
+from freshd.model.policy import Charter
+from freshd.model.time import MINUTE, Duration, Instant
+from freshd.policies import build_charter, load_policies
+from freshd.runtime.recovery import COLLECT_AFTER
+
+BEAT: Final[Duration] = MINUTE
+"""How often the daemon of a backtest looks up, if nothing else is said."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be tried."""
+
+    policies: Sequence[str]
+    """Paths or globs of the candidate's policy files, as seen from the working folder."""
+    events: Path | None = None
+    """A file of freshd's own events, one a line; None: what the store has recorded."""
+    since: Instant | None = None
+    until: Instant | None = None
+    usual: Duration = USUAL
+    """What a run takes of which nothing is known."""
+    beat: Duration = BEAT
+
+
+def backtest(path: Path, question: Question, progress: Progress = lambda done, of: None) -> dict[str, Any]:
+    """Try it. Raises ConfigError for files that cannot be read, PermanentError if there is nothing to go by."""
+    project = load_project(path)
+    notes: list[Problem] = []
+    charters = {
+        CURRENT: replace(project.charter, observe=False),
+        CANDIDATE: _candidate(project, question.policies, notes),
+    }
+    recording = Recording(project.settings.store.target(project.base))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    try:
+        unmatched: list[Unmatched] = []
+        past = _past_runs(project, recording, question)
+        known = past.known
+        trials: dict[str, Trial] = {}
+        for number, (side, charter) in enumerate(charters.items()):
+            source = _Source(project, recording, question, lambda done, of, n=number: progress(n * of + done, 2 * of))  # type: ignore[misc]
+            arrivals = source.arrivals(unmatched if side == CURRENT else [])
+            try:
+                trials[side] = run_trial(charter, arrivals, past, question.since, question.until, question.beat)
+            except ValueError:
+                raise PermanentError(_nothing(question)) from None
+    finally:
+        recording.close()
+    told = [f"{note.where}: {note.message}" for note in notes]
+    if unmatched:
+        told.append(f"{len(unmatched)} events name no asset known here, the first {unmatched[0].name!r}")
+    launched = sum(1 for asset in project.graph.assets.values() if asset.launcher and not asset.virtual)
+    if known < launched:
+        told.append(f"{launched - known} of {launched} assets with a launcher have no run in the store to draw from")
+    return {**comparison(trials), "notes": told}
+
+
+def _candidate(project: Project, patterns: Sequence[str], notes: list[Problem]) -> Charter:
+    """The charter with these policies instead of those in force. Raises ConfigError with all problems."""
+    found = load_policies(tuple(patterns), Path())
+    if not found:
+        raise ConfigError([Problem(" ".join(patterns), "no policy there")])
+    return build_charter(
+        project.graph,
+        found,
+        drafts=project.catalog.policies,
+        launchers=project.charter.launchers,
+        limits=project.charter.limits,
+        notes=notes,
+    )
+
+
+def _past_runs(project: Project, recording: Recording, question: Question) -> PastRuns:
+    try:
+        told = recording.past_runs()
+        past = {key: [PastRun(takes, failed) for takes, failed in runs] for key, runs in told.items()}
+    except FreshdError:
+        if question.events is None:
+            raise
+        past = {}  # a file of events needs no store
+    return PastRuns(past, project.graph, question.usual)
+
+
+def _nothing(question: Question) -> str:
+    if question.events is not None:
+        return f"{question.events} holds no event of an asset known here before the end that was asked for"
+    return "the store has recorded no events: run a daemon on it, or give a file with --events"
+
+
+class _Source:
+    """Where the events come from; each side reads it anew, so that a month need not fit into memory."""
+
+    def __init__(self, project: Project, recording: Recording, question: Question, progress: Progress) -> None:
+        self._project = project
+        self._recording = recording
+        self._question = question
+        self._progress = progress
+
+    def arrivals(self, unmatched: list[Unmatched]) -> Iterator[Arrival]:
+        """In order of arrival."""
+        file = self._question.events
+        if file is None:
+            last = self._recording.last_step()
+            return from_recording(self._recording, lambda step: self._progress(min(step, last), last))
+        size = file.stat().st_size if file.exists() else 0
+        packed = 8 if file.suffix == ".gz" else 1  # about how much smaller a file of events is when compressed
+        return from_lines(
+            lines_of(file),
+            str(file),
+            self._project.matcher,
+            lambda read: self._progress(min(read // packed, size), size),
+            unmatched.append,
+        )
