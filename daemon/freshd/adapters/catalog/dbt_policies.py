@@ -1,17 +1,20 @@
 """dbt's own freshness as policies: `freshness` of sources as lag, `build_after` of models as a reaction.
 
 Nodes that say the same share a policy, so that there are as few as a person would have written. Their
-priority is -1: what a person writes about the same assets counts more.
+priority is -1: what a person writes about the same assets counts more. What `meta.freshd` of a node says in
+the words of a policy is one that a person wrote.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from freshd.adapters.catalog import dbt_fields as dbt
 from freshd.adapters.catalog.dbt_manifest import DbtProject
+from freshd.adapters.catalog.settings import POLICY_FIELDS
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.time import Duration, format_duration
 
@@ -25,6 +28,22 @@ class PolicyDraft:
 
     value: Mapping[str, Any]
     origin: str
+
+
+def meta_policies(project: DbtProject, assets: Mapping[AssetKey, Asset]) -> list[PolicyDraft]:
+    """The policies that nodes bring along in `meta.freshd`; those that say the same share one."""
+    said: dict[str, tuple[dict[str, Any], str, list[AssetKey]]] = {}
+    for unique_id, node in project.nodes.items():
+        asset = assets.get(project.keys[unique_id])
+        meta = dbt.mapping(dbt.meta(node), "freshd")
+        policy = {name: meta[name] for name in POLICY_FIELDS if meta.get(name) is not None}
+        if asset is not None and asset.unique_id == unique_id and policy:
+            text = json.dumps(policy, sort_keys=True, default=str)
+            said.setdefault(text, (policy, f"{project.name}: {unique_id}: meta.freshd", []))[2].append(asset.key)
+    return [
+        PolicyDraft({"name": f"meta.freshd of {min(keys)}", "select": sorted(keys), **policy}, origin)
+        for policy, origin, keys in said.values()
+    ]
 
 
 def dbt_policies(project: DbtProject, assets: Mapping[AssetKey, Asset]) -> list[PolicyDraft]:

@@ -137,9 +137,23 @@ class AssetItem(AssetFields):
 
 
 class DbtMeta(AssetFields):
-    """`meta: {freshd: …}` of a dbt node."""
+    """`meta: {freshd: …}` of a dbt node: its asset, and what a policy of its own says of it."""
 
     key: Key | None = None
+    expect: Any = Field(None, description="this and what follows: as in a policy")
+    calendar: Any = None
+    sustain: Any = None
+    completeness: Any = None
+    react: Any = None
+    retry: Any = None
+    on_upstream_failure: Any = None
+    alert: Any = None
+    slo: Any = None
+    priority: Any = None
+
+
+POLICY_FIELDS: Final = tuple(name for name in DbtMeta.model_fields if name not in {*AssetFields.model_fields, "key"})
+"""What of a dbt node's `meta.freshd` makes a policy."""
 
 
 class AssetFile(Closed):

@@ -15,7 +15,9 @@ from freshd.model.asset import Asset
 from freshd.model.errors import ConfigError
 from freshd.model.graph import build_graph
 from freshd.model.inputs import EventKind
+from freshd.model.policy import ReactionKind
 from freshd.model.time import NEVER, parse_instant
+from freshd.policies import build_charter
 
 DATA = Path(__file__).parents[4].parent / "shared" / "data" / "dbt"
 real_manifests = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real manifests at {DATA}")
@@ -296,6 +298,34 @@ def test_freshness_of_sources_becomes_lag_and_build_after_a_reaction(tmp_path: P
     assert load(tmp_path, made, policies=False).policies == ()
     without_launcher = load(tmp_path, made, launcher="")
     assert all("react" not in draft.value for draft in without_launcher.policies)
+
+
+def test_what_meta_says_in_the_words_of_a_policy_is_one(tmp_path: Path) -> None:
+    wanted = {"expect": {"lag": {"stale": "1h"}, "checks": [{"name": "rows", "min": 1}]}, "react": "eager"}
+    made = manifest(
+        source("source.p.s.a", meta={"freshd": {"expect": {"age": {"stale": "2h"}}, "static": False}}),
+        node("model.p.m", "source.p.s.a", config={"meta": {"freshd": wanted}}),
+        node("model.p.l", "source.p.s.a", meta={"freshd": {**wanted, "priority": None}}),
+        node("model.p.plain", "source.p.s.a", meta={"freshd": {"static": True}}),
+    )
+    found = load(tmp_path, made, policies=False).policies
+    assert [draft.value for draft in found] == [
+        {"name": "meta.freshd of p/s/a", "select": ["p/s/a"], "expect": {"age": {"stale": "2h"}}},
+        {"name": "meta.freshd of p/l", "select": ["p/l", "p/m"], **wanted},
+    ]
+    charter = build_charter(build_graph(load(tmp_path, made).assets), (), drafts=found)
+    assert charter.reactions["p/m"].kind is ReactionKind.EAGER
+    assert charter.policies["meta.freshd of p/l"].checks[0].min == 1
+
+
+def test_a_mistake_in_a_policy_of_meta_names_the_node(tmp_path: Path) -> None:
+    made = manifest(source("source.p.s.a", meta={"freshd": {"expect": {"lagg": {"stale": "2h"}}}}))
+    catalog = load(tmp_path, made)
+    with pytest.raises(ConfigError) as caught:
+        build_charter(build_graph(catalog.assets), (), drafts=catalog.policies)
+    (problem,) = caught.value.problems
+    assert problem.where.endswith("manifest.json: source.p.s.a: meta.freshd")
+    assert problem.message == "unknown key lagg; did you mean lag?"
 
 
 @pytest.mark.parametrize(
