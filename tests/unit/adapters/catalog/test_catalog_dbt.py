@@ -324,7 +324,7 @@ def test_a_mistake_in_a_policy_of_meta_names_the_node(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         build_charter(build_graph(catalog.assets), (), drafts=catalog.policies)
     (problem,) = caught.value.problems
-    assert problem.where.endswith("manifest.json: source.p.s.a: meta.freshd")
+    assert problem.where.endswith(".json: source.p.s.a: meta.freshd")
     assert problem.message == "unknown key lagg; did you mean lag?"
 
 
