@@ -26,14 +26,23 @@ class Judgement:
     until: Instant
     unknown: Measure | None = None
     """The first measure that has no value, if any."""
+    warning: Measure | None = None
+    """The first measure that warns, of a judgement that is worse."""
+
+    @property
+    def warns(self) -> Measure | None:
+        """The first measure that warns, if any."""
+        return self.measure if self.verdict is Verdict.WARN else self.warning
 
 
 def both(one: Judgement | None, other: Judgement) -> Judgement:
     """The judgement of two expectations: the worse, of equals the first by measure, until either may change."""
     if one is None:
         return other
-    worse = _worse(one, other)
-    return Judgement(worse.verdict, worse.measure, min(one.until, other.until), _first(one.unknown, other.unknown))
+    worse, until = _worse(one, other), min(one.until, other.until)
+    return Judgement(
+        worse.verdict, worse.measure, until, _first(one.unknown, other.unknown), _first(one.warns, other.warns)
+    )
 
 
 def _first(one: Measure | None, other: Measure | None) -> Measure | None:
@@ -66,7 +75,8 @@ def sustained(
     for level, since in ((Verdict.STALE, stale_since), (Verdict.WARN, warn_since)):
         if since != NEVER and now >= since + sustain:
             later = stale_since + sustain if level is Verdict.WARN and stale_since != NEVER else FOREVER
-            return Judgement(level, found.measure, min(found.until, later))
+            measure = found.measure if level is found.verdict else found.warns or found.measure
+            return Judgement(level, measure, min(found.until, later))
     coming = [since + sustain for since in (warn_since, stale_since) if since != NEVER]
     until = min([found.until, *coming])
     if found.unknown is not None:
