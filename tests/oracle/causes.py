@@ -40,6 +40,8 @@ class Causes:
 
     def of(self, key: AssetKey, measure: Measure) -> Cause:
         """The root cause of a pair that is not fresh by a measure."""
+        if measure is Measure.CHECKS:
+            return Cause(key, "check_failed" if self._decisions.violated(key) else "no_result")
         if not self._graph.assets[key].upstreams:
             return self._of_source(key)
         limiting = self._limiting(key, measure)
@@ -62,7 +64,7 @@ class Causes:
         if measure is Measure.BEHIND:
             pending = self._fresh.pending_since(key, self._now)
             return [p for p in up if self._fresh.pending_since(p, self._now) == pending]
-        if measure is Measure.AGE and self._decisions.due(key):
+        if measure in (Measure.AGE, Measure.LEARNED) and self._decisions.due(key):
             return []
         reached = self._data_time(key)
         return [p for p in up if self._data_time(p) == reached]
@@ -86,7 +88,7 @@ class Causes:
         p = min(p for p in self._fresh.up(key) if decisions.stuck(p))
         if decisions.stopped(p) and decisions.due(p):
             return Cause(p, "run_failed")
-        if self._facts.failed_checks(p, blocking_only=True):
+        if decisions.blocks(p):
             return Cause(p, "check_failed")
         return self._stuck_above(p)
 

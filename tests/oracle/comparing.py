@@ -11,6 +11,7 @@ from tests.oracle.reading import Scenario
 from freshd.model.time import format_duration
 
 WORDS = ("updated_at", "data_time", "pending_since", "behind", "verdict", "in_flight", "failed", "blocked", "runs")
+WORDS += ("muted", "paused", "maintenance")
 
 
 def disagreements(scenario: Scenario) -> list[str]:

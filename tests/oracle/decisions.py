@@ -7,15 +7,18 @@ what people wish. Everything else is read anew from the facts at every instant.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
+from tests.oracle.laws import CheckRule, Demands, Laws
+from tests.oracle.results import Result, holds, results
+from tests.oracle.slack import Slack
 from tests.oracle.wishes import Wishes
 
 from freshd.model.asset import AssetKey
-from freshd.model.policy import Charter, Reaction, ReactionKind
+from freshd.model.policy import Reaction, ReactionKind
 from freshd.model.time import FOREVER, NEVER, Instant
 
 
@@ -31,12 +34,14 @@ class Launch:
 class Decisions:
     """The planner, naively."""
 
-    def __init__(self, charter: Charter, facts: Facts, started: Instant) -> None:
+    def __init__(self, charter: Laws, facts: Facts, started: Instant) -> None:
         self.charter = charter
         self.facts = facts
         self.started = started
         self.now = started
         self.fresh = Freshness(charter.graph, {})
+        self.known: Mapping[AssetKey, Instant] = dict.fromkeys(charter.graph.assets, started)
+        """When the daemon first knew each asset."""
         self.became_due: dict[AssetKey, Instant] = {}
         self.was_blocked: set[AssetKey] = set()
         self.unblocked_at: dict[AssetKey, Instant] = {}
@@ -126,7 +131,36 @@ class Decisions:
 
     def failed(self, key: AssetKey) -> bool:
         """The flag: its runs used up their attempts, or a check failed."""
-        return self.stopped(key) or bool(self.facts.failed_checks(key, blocking_only=False))
+        return self.stopped(key) or any(not last.check.passed for last in self.latest(key))
+
+    def results(self, key: AssetKey) -> dict[str, list[Result]]:
+        """All results of checks of an asset, by name."""
+        return results(self.facts, key, {rule.name for rule in self.rules(key)})
+
+    def latest(self, key: AssetKey) -> list[Result]:
+        """The results that count."""
+        return [told[-1] for told in self.results(key).values()]
+
+    def rules(self, key: AssetKey) -> list[CheckRule]:
+        """The rules of all policies that select an asset."""
+        return [
+            rule
+            for name, keys in self.charter.selected.items()
+            if key in keys
+            for rule in self.charter.demands.get(name, Demands()).checks
+        ]
+
+    def violated(self, key: AssetKey) -> bool:
+        """Whether any rule is violated."""
+        told = self.results(key)
+        return any(holds(rule, told.get(rule.name, [])) is False for rule in self.rules(key))
+
+    def blocks(self, key: AssetKey) -> bool:
+        """Whether its latest result of a blocking check failed, or a blocking rule is violated."""
+        told = self.results(key)
+        if any(last[-1].check.blocking and not last[-1].check.passed for last in told.values()):
+            return True
+        return any(rule.blocking and holds(rule, told.get(rule.name, [])) is False for rule in self.rules(key))
 
     # -- waiting
 
@@ -172,10 +206,13 @@ class Decisions:
             return False
         if self.now >= updated + self.charter.limits.check_wait:
             return False
-        return any(e.at < updated for e in self.facts.latest_checks(p) if e.check is not None and e.check.blocking)
+        told = self.results(p)
+        names = {name for name, all_told in told.items() if all_told[-1].check.blocking}
+        names |= {rule.name for rule in self.rules(p) if rule.blocking}
+        return any(name not in told or told[name][-1].at < updated for name in names)
 
     def stuck(self, p: AssetKey) -> bool:
-        if (self.stopped(p) and self.due(p)) or self.facts.failed_checks(p, blocking_only=True):
+        if (self.stopped(p) and self.due(p)) or self.blocks(p):
             return True
         hands_on = self.automatic(p) or self.charter.graph.assets[p].virtual
         return hands_on and any(self.stuck(q) for q in self.fresh.up(p))
@@ -259,22 +296,35 @@ class Decisions:
         return max(spaced, min(ready, forced)), [spaced, quiet, forced]
 
     def next_launch(self) -> Launch | None:
-        """The first run to start now, upstreams first; what is wished for needs no other ground."""
+        """The first run to start now, upstreams first; what is wished for needs no other ground.
+
+        Where there are limits all who are ready are known first; then the one with the least slack begins.
+        """
+        contending: list[tuple[Instant, AssetKey, Launch]] = []
+        slack = Slack(self.charter, self.facts, self.fresh, self.known, self.now)
         for key in self.charter.graph.assets:
             wished = self.wishes.ready(key)
             by_wish = bool(wished) and self.wish_at(key) <= self.now
             if not by_wish and self.launch_at(key)[0] > self.now:
                 continue
+            launch = Launch(key, self.next_attempt(key), wished if by_wish else ())
+            if not self._limit(key):
+                return launch
+            contending.append((slack.needed_by(key), key, launch))
+        for _, key, launch in sorted(contending, key=lambda one: one[:2]):
             if self._has_place(key):
                 self.queued.discard(key)
-                return Launch(key, self.next_attempt(key), wished if by_wish else ())
+                return launch
             self.queued.add(key)
         return None
 
+    def _limit(self, key: AssetKey) -> int:
+        traits = self.charter.launchers.get(self.charter.graph.assets[key].launcher)
+        return traits.limit if traits is not None else 0
+
     def _has_place(self, key: AssetKey) -> bool:
         """Whether its launcher takes one more run."""
-        traits = self.charter.launchers.get(self.charter.graph.assets[key].launcher)
-        return traits is None or not traits.limit or len(self.facts.running()) < traits.limit
+        return not self._limit(key) or len(self.facts.running()) < self._limit(key)
 
     def joins(self, key: AssetKey, run: set[AssetKey]) -> bool:
         """Whether an asset goes with a wave: the run itself will make it due, and it waits for nothing else."""
@@ -355,7 +405,7 @@ class Decisions:
             looks += [at, *others]
             if self.wishes.ready(key):
                 looks.append(self.wish_at(key))
-            if self.facts.latest_checks(key):
+            if self.latest(key) or self.rules(key):
                 looks += [u.end + self.charter.limits.check_wait for u in self.fresh.updates(key)]
             run = self.exhausted(key)
             anew = None if run is None else self.anew_at(run)

@@ -120,6 +120,8 @@ def play_engine(scenario: Scenario) -> Iterator[tuple[Line, EngineWorld]]:
                 inputs.append(line.event)
             elif line.wish:
                 inputs.append(Wish(f"wish-{line.order}", line.wish))
+            elif line.said is not None:
+                inputs.append(line.said)
         if inputs:
             world.take(at, inputs)
         world.advance(at)

@@ -100,7 +100,7 @@ class Facts:
 
     def updates(self, key: AssetKey) -> list[Update]:
         """All updates of an asset that holds data: what came from outside, its own runs, telling observations."""
-        found = [self._update(event, key) for event in self.of(key, EventKind.UPDATE) if self._complete(event, key)]
+        found = [self._update(event, key) for event in self.of(key, EventKind.UPDATE) if self.complete(event, key)]
         for run in self.own_runs(key):
             if run.end is not None and run.succeeded:
                 found.append(Update(key, run.end, min(run.start, run.end), run.changed, None, run.run_id))
@@ -110,7 +110,8 @@ class Facts:
         watermark = None if event.data_time is None else min(event.data_time, event.at)
         return Update(key, event.at, self.start_of(event, key), event.changed, watermark, event.run_id)
 
-    def _complete(self, event: Event, key: AssetKey) -> bool:
+    def complete(self, event: Event, key: AssetKey) -> bool:
+        """Whether an update declares as much as is asked for."""
         return event.completeness is None or event.completeness >= self.completeness.get(key, 0.0)
 
     def _telling_observations(self, key: AssetKey, updates: list[Update]) -> list[Update]:
@@ -176,23 +177,9 @@ class Facts:
         outcomes = [(update.end, 0, False) for update in self.updates(key)]
         for order, event in enumerate(self.of(key, EventKind.UPDATE, EventKind.RUN_FAILED, EventKind.RUN_ENDED), 1):
             failed = event.kind is EventKind.RUN_FAILED
-            failed = failed or (event.kind is EventKind.UPDATE and not self._complete(event, key))
+            failed = failed or (event.kind is EventKind.UPDATE and not self.complete(event, key))
             outcomes.append((event.at, order, failed))
         for order, run in enumerate(self.own_runs(key)):
             if run.end is not None:
                 outcomes.append((run.end, order, not run.succeeded))
         return bool(outcomes) and max(outcomes)[2]
-
-    def latest_checks(self, key: AssetKey) -> list[Event]:
-        """The latest result by `at` of each check of an asset, by name."""
-        latest: dict[str, tuple[Instant, int, Event]] = {}
-        for order, event in enumerate(self.of(key, EventKind.CHECK)):
-            if event.check is not None:
-                known = latest.get(event.check.name, (NEVER, -1, event))
-                latest[event.check.name] = max(known, (event.at, order, event), key=lambda entry: entry[:2])
-        return [latest[name][2] for name in sorted(latest)]
-
-    def failed_checks(self, key: AssetKey, blocking_only: bool) -> list[str]:
-        """The names of the checks whose latest result is a failure."""
-        checks = [event.check for event in self.latest_checks(key) if event.check is not None]
-        return [c.name for c in checks if not c.passed and (c.blocking or not blocking_only)]

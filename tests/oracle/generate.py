@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from tests.oracle.playing import asset_value, incidents, launched, play
+from tests.oracle.playing import DECLARED, asset_value, incidents, launched, play
 from tests.oracle.reading import read_scenario
 
 from freshd.model.time import SECOND
@@ -101,6 +101,7 @@ def with_expectations(document: Document) -> Document:
         assets: dict[str, dict[str, Any]] = {}
         for key, asset in scenario.charter.graph.assets.items():
             words = ["verdict", "age", "lag", "behind", "in_flight", "failed", "blocked"]
+            words += [word for word, kind in DECLARED.items() if world.declared.holds(kind, key, world.now)]
             words += ["runs"] if asset.launcher else []
             assets[key] = {word: _text(word, asset_value(world, key, word)) for word in words}
         timeline[line.order]["expect"] = {

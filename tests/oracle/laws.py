@@ -15,7 +15,7 @@ from tests.oracle.schedules import CronTicks
 
 from freshd.model.asset import AssetKey
 from freshd.model.policy import Charter
-from freshd.model.time import FOREVER, NEVER, Duration, Instant, parse_duration
+from freshd.model.time import DAY, FOREVER, NEVER, Duration, Instant, parse_duration
 
 
 class Ticking(Protocol):
@@ -24,6 +24,10 @@ class Ticking(Protocol):
     def after(self, instant: Instant) -> Instant: ...
 
     def until(self, instant: Instant) -> Instant: ...
+
+
+SEARCHED = 30 * DAY
+"""How far an open tick is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,15 @@ class OpenTicks:
 
     def after(self, instant: Instant) -> Instant:
         found = self.ticks.after(instant)
-        while found != FOREVER and not self.calendar.is_open(found):
+        while found < instant + SEARCHED and not self.calendar.is_open(found):
             found = self.ticks.after(found)
-        return found
+        return found if found < instant + SEARCHED else FOREVER
 
     def until(self, instant: Instant) -> Instant:
         found = self.ticks.until(instant)
-        while found != NEVER and not self.calendar.is_open(found):
+        while found > instant - SEARCHED and not self.calendar.is_open(found):
             found = self.ticks.until(found - 1)
-        return found
+        return found if found > instant - SEARCHED else NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class CheckRule:
     name: str
     min: float | None = None
     max: float | None = None
+    equals: float | str | bool | None = None
     last: int = 0
     """Relative to so many results before; 0: the bounds are values."""
     warns: bool = False
@@ -82,6 +87,12 @@ class Demands:
     checks: tuple[CheckRule, ...] = ()
     learned: str = ""
     """The sensitivity; empty: nothing is learned."""
+    zone: str = "UTC"
+    """Whose weekdays and hours are learned."""
+
+    def passed(self, start: Instant, end: Instant) -> Duration:
+        """The open time in [start, end)."""
+        return end - start if self.calendar is None else self.calendar.elapsed(start, end)
 
     def reached(self, reference: Instant, limit: Duration) -> Instant:
         """The first t at which the open time in [reference, t) is `limit`."""
@@ -133,12 +144,13 @@ def read_demands(entry: Mapping[str, Any]) -> Demands:
     calendar = OpenTime(entry["calendar"]) if "calendar" in entry else None
     written = expect.get("deadline", [])
     listed = [written] if isinstance(written, Mapping) else written
-    learned = expect.get("learned")
+    learned = expect.get("learned", "")
     return Demands(
         calendar,
         tuple(_deadline(one, calendar) for one in listed),
         tuple(_check(one) for one in expect.get("checks", ())),
-        "" if learned is None else (learned or {}).get("sensitivity", "medium"),
+        learned if isinstance(learned, str) else learned.get("sensitivity", "medium"),
+        entry.get("calendar", {}).get("timezone", "UTC"),
     )
 
 
@@ -156,10 +168,16 @@ def _deadline(entry: Mapping[str, Any], calendar: OpenTime | None) -> DueBy:
 
 
 def _check(entry: Mapping[str, Any]) -> CheckRule:
-    return CheckRule(
-        entry["name"], entry.get("min"), entry.get("max"), 0, entry.get("level") == "warn",
-        bool(entry.get("blocking", False)),
-    )  # fmt: skip
+    low, high = (_figure(entry.get(word)) for word in ("min", "max"))
+    warns, blocking = entry.get("level") == "warn", bool(entry.get("blocking", False))
+    return CheckRule(entry["name"], low, high, entry.get("equals"), entry.get("last", 0), warns, blocking)
+
+
+def _figure(written: Any) -> float | None:
+    """A number, or a share as in `50%`."""
+    if isinstance(written, str):
+        return float(written.rstrip("%")) / 100
+    return None if written is None else float(written)
 
 
 def read_bounds(entry: Mapping[str, Any]) -> Bounds:

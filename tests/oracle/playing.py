@@ -10,7 +10,14 @@ from tests.oracle.reading import Line, Scenario, _instant
 from tests.oracle.world import World
 
 from freshd.model.asset import AssetKey
+from freshd.model.declarations import DeclarationKind
 from freshd.model.time import Instant, format_duration, parse_duration
+
+DECLARED = {
+    "muted": DeclarationKind.MUTE,
+    "paused": DeclarationKind.PAUSE,
+    "maintenance": DeclarationKind.MAINTENANCE,
+}
 
 
 def play(scenario: Scenario) -> Iterator[tuple[Line, World]]:
@@ -18,7 +25,7 @@ def play(scenario: Scenario) -> Iterator[tuple[Line, World]]:
     world = World(scenario.charter, scenario.start, scenario.behaves)
     for at, lines_at in groupby(scenario.lines, key=lambda line: line.at):
         lines = list(lines_at)
-        said = [line.event or line.wish for line in lines if line.event is not None or line.wish]
+        said = [one for line in lines for one in (line.event or line.wish or line.said,) if one]
         if said:
             world.take(at, said)
         world.advance(at)
@@ -82,6 +89,8 @@ def asset_value(world: World, key: AssetKey, word: str) -> Any:
         "failed": world.decisions.failed,
         "blocked": world.decisions.blocked,
     }
+    if word in DECLARED:
+        return world.declared.holds(DECLARED[word], key, now)
     return flags[word](key)
 
 

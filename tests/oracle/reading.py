@@ -17,8 +17,9 @@ from tests.oracle.laws import Laws, every, read_bounds
 from tests.oracle.world import Behaves, Behaviour
 
 from freshd.model.asset import Asset, AssetKey
+from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.graph import AssetGraph, build_graph
-from freshd.model.inputs import Check, Event, EventKind
+from freshd.model.inputs import Blind, Check, Event, EventKind, Sighted, Withdraw
 from freshd.model.policy import (
     Alert,
     LauncherTraits,
@@ -30,7 +31,7 @@ from freshd.model.policy import (
     Retry,
     Severity,
 )
-from freshd.model.time import MINUTE, Duration, Instant, parse_duration, parse_instant
+from freshd.model.time import FOREVER, MINUTE, Duration, Instant, parse_duration, parse_instant
 
 LAUNCHER = "scenario"
 
@@ -53,6 +54,8 @@ class Line:
     order: int
     event: Event | None = None
     wish: tuple[AssetKey, ...] = ()
+    said: Declaration | Withdraw | Blind | Sighted | None = None
+    """What people declare, and what can be seen."""
     expect: Mapping[str, Any] | None = None
 
 
@@ -181,6 +184,10 @@ def _instant(text: str | int, start: Instant) -> Instant:
         return parse_instant(str(text))
 
 
+WITHDRAWN = {
+    "unmute": (DeclarationKind.MUTE, DeclarationKind.MAINTENANCE),
+    "resume": (DeclarationKind.PAUSE,),
+}
 KINDS = tuple(kind.value for kind in EventKind)
 
 
@@ -190,6 +197,9 @@ def _line(entry: Mapping[str, Any], order: int, start: Instant) -> Line:
         return Line(at, order, expect=entry["expect"])
     if "materialize" in entry:
         return Line(at, order, wish=tuple(entry["materialize"]))
+    said = _said(entry, at, order, start)
+    if said is not None:
+        return Line(at, order, said=said)
     kind = EventKind(next(word for word in KINDS if word in entry))
     arrives = _instant(entry["arrives"], start) if "arrives" in entry else at
     check = None
@@ -209,8 +219,27 @@ def _line(entry: Mapping[str, Any], order: int, start: Instant) -> Line:
         completeness=entry.get("completeness"),
         metadata=entry.get("metadata"),
         check=check,
+        topic=entry.get("topic", ""),
     )
     return Line(arrives, order, event)
+
+
+def _said(
+    entry: Mapping[str, Any], at: Instant, order: int, start: Instant
+) -> Declaration | Withdraw | Blind | Sighted | None:
+    if "blind" in entry:
+        return Blind(entry["blind"], at, "the scenario says so")
+    if "sighted" in entry:
+        return Sighted(entry["sighted"])
+    for word, kinds in WITHDRAWN.items():
+        if word in entry:
+            return Withdraw(kinds, tuple(entry[word]))
+    begins = _instant(entry["from"], start) if "from" in entry else at
+    until = begins + parse_duration(entry["for"]) if "for" in entry else FOREVER
+    for kind in DeclarationKind:
+        if kind.value in entry:
+            return Declaration(f"{kind.value}-{order}", kind, tuple(entry[kind.value]), begins, until)
+    return None
 
 
 def _behaviours(entries: Mapping[str, Any]) -> Behaves:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from tests.oracle import shuffles
 from tests.oracle.comparing import disagreements
+from tests.oracle.enrich import SPICES, enriched
 from tests.oracle.generate import FLAVOURS, scenario_document, with_expectations
 from tests.oracle.reading import read_scenario
 
@@ -61,3 +62,12 @@ def test_scenario_files(flavour: str, tmp_path: Path) -> None:
     assert not report.problems
     assert [str(failure) for result in report.results for failure in result.failures] == []
     assert len(report.results) == len(documents)
+
+
+@pytest.mark.parametrize("spice", sorted(SPICES))
+@pytest.mark.parametrize("flavour", ["plain", "rich", "crowded"])
+def test_worlds_with_more_in_them(spice: str, flavour: str) -> None:
+    """Calendars, checks, learned limits, declarations, blindness."""
+    for seed in range(8 if flavour == "crowded" else 16):
+        document = enriched(scenario_document(seed, FLAVOURS[flavour]), seed, SPICES[spice])
+        assert disagreements(read_scenario(document)) == [], f"{spice} {flavour} {seed}"

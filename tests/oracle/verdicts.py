@@ -6,17 +6,20 @@ at which it may change by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tests.oracle.freshness import Freshness
-from tests.oracle.laws import Demands, DueBy
+from tests.oracle.laws import CheckRule, Demands, DueBy
+from tests.oracle.learned import learned
+from tests.oracle.results import Result, holds
 
 from freshd.model.asset import AssetKey
 from freshd.model.policy import Limit, Measure, Policy, Verdict
 from freshd.model.time import NEVER, Instant
 
 WORSE = {Verdict.FRESH: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.STALE: 3}
-MEASURES = (Measure.LAG, Measure.DEADLINE, Measure.BEHIND, Measure.AGE)
+MEASURES = (Measure.LAG, Measure.DEADLINE, Measure.BEHIND, Measure.AGE, Measure.LEARNED, Measure.CHECKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,33 @@ class Judge:
     known: Instant
     """When the daemon first knew the asset."""
     t: Instant
+    told: Mapping[str, list[Result]] = field(default_factory=dict)
+    """The results of its checks."""
 
     def levels(self) -> list[Level]:
         """The levels of all expectations."""
         found = [self._limit(limit) for limit in self.policy.limits]
-        return found + [self._deadline(deadline) for deadline in self.demands.deadlines]
+        found += [self._deadline(deadline) for deadline in self.demands.deadlines]
+        found += [self._learned()] if self.demands.learned else []
+        return found + [self._check(rule) for rule in self.demands.checks]
+
+    def _check(self, rule: CheckRule) -> Level:
+        held = holds(rule, self.told.get(rule.name, []))
+        if held is None:
+            return Level(Measure.CHECKS, Verdict.UNKNOWN, valued=False)
+        return Level(Measure.CHECKS, Verdict.FRESH if held else Verdict.WARN if rule.warns else Verdict.STALE)
+
+    def _learned(self) -> Level:
+        last = self.fresh.updated_at(self.key, self.t)
+        if last is None:
+            return self._no_value(Measure.LEARNED)
+        ends = [u.end for u in self.fresh.updates(self.key) if u.end <= self.t]
+        found = learned(ends, self.demands.learned, self.demands.zone, self.demands.passed)
+        if found is None:
+            return Level(Measure.LEARNED, Verdict.UNKNOWN, valued=False)
+        warn, stale = (self.demands.reached(last, limit) for limit in found)
+        verdict = Verdict.STALE if self.t >= stale else Verdict.WARN if self.t >= warn else Verdict.FRESH
+        return Level(Measure.LEARNED, verdict, (warn, stale))
 
     def _reference(self, measure: Measure) -> Instant | None:
         if measure is Measure.AGE:

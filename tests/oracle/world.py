@@ -195,6 +195,7 @@ class World:
             fresh = Freshness(self.charter.graph, updates, self.facts.upstreams_at)
         graph = self.charter.graph
         self.decisions.pause({key for key in graph.assets if self._holds(DeclarationKind.PAUSE, key)}, self.now)
+        self.decisions.known = self.known
         self.decisions.observe(self.now, fresh)
 
     # -- verdicts and incidents
@@ -228,14 +229,16 @@ class World:
         if self._expects(name):
             shown = self.shown.setdefault((key, name), Shown())
             was = shown.verdict
-            found = Judge(policy, self._demands(name), self.fresh, key, self.known[key], self.now).levels()
+            told = self.decisions.results(key)
+            found = Judge(policy, self._demands(name), self.fresh, key, self.known[key], self.now, told).levels()
             self._looks += shown.judge(policy, found, self.now, held=self.catching_up, unseen=unseen is not None)
         if self._holds(DeclarationKind.MAINTENANCE, key):
             return None
         alerts = policy.alert is not None and not self._holds(DeclarationKind.MUTE, key)
         failure = self._failure(causes, name, key, shown)
-        if shown is not None and unseen is not None and shown.verdict is Verdict.UNKNOWN and failure is None:
-            return Bad(Cause(unseen, "blind"), alerts)
+        if shown is not None and unseen is not None and shown.verdict is Verdict.UNKNOWN:
+            self._staying.discard((key, name))
+            return Bad(failure or Cause(unseen, "blind"), alerts)
         if shown is not None and shown.measure is not None and self._bad_by_verdict(shown.verdict, was, (key, name)):
             return Bad(causes.of(key, shown.measure), alerts)
         return None if failure is None else Bad(failure, alerts)
@@ -256,6 +259,8 @@ class World:
         return None
 
     def _bad_by_verdict(self, verdict: Verdict, was: Verdict, pair: Pair) -> bool:
+        if verdict is not Verdict.UNKNOWN:
+            self._staying.discard(pair)
         if verdict.value in self._at(pair[1]):
             return True
         held = was is Verdict.STALE or pair in self._staying

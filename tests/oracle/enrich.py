@@ -1,0 +1,158 @@
+"""Adds to a generated scenario what people say beyond limits: calendars, checks, learned limits, declarations.
+
+A pass of its own over the document, with draws of its own, so that the worlds underneath stay what they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+Document = dict[str, Any]
+
+NAMES = ("row_count", "rows", "nulls")
+
+
+@dataclass(frozen=True, slots=True)
+class Spice:
+    """Shares: of policies, or of lines of the time line."""
+
+    calendars: float = 0.0
+    rules: float = 0.0
+    learned: float = 0.0
+    declared: float = 0.0
+    """Of the scenarios in which people declare something."""
+    blind: float = 0.0
+
+
+CALENDARS = Spice(calendars=0.7)
+CHECKED = Spice(rules=0.8)
+LEARNED = Spice(learned=0.8, calendars=0.2)
+DECLARED = Spice(declared=1.0)
+BLIND = Spice(blind=1.0)
+EVERYTHING = Spice(calendars=0.3, rules=0.3, learned=0.2, declared=0.4, blind=0.3)
+SPICES = {
+    "calendars": CALENDARS, "checked": CHECKED, "learned": LEARNED, "declared": DECLARED, "blind": BLIND,
+    "everything": EVERYTHING,
+}  # fmt: skip
+
+
+def enriched(document: Document, seed: int, spice: Spice) -> Document:
+    """The same scenario with more in it."""
+    rng = Random(f"enriched {seed}")
+    policies = [_policy(dict(entry), rng, spice) for entry in document["policies"]]
+    span = max(int(line["at"][:-1]) for line in document["timeline"])
+    timeline = [_told(dict(line), rng, spice) for line in document["timeline"]]
+    keys = [entry["key"] for entry in document["assets"]]
+    if rng.random() < spice.learned:
+        timeline += _rhythm(document, rng, span)
+    if rng.random() < spice.declared:
+        timeline += _declared(keys, rng, span)
+    if rng.random() < spice.blind:
+        timeline = [_from_topic(line, rng) for line in timeline] + _blind(rng, span)
+    timeline.sort(key=lambda line: (int(line["at"][:-1]), "expect" in line))
+    return {**document, "policies": policies, "timeline": timeline}
+
+
+def _policy(entry: Document, rng: Random, spice: Spice) -> Document:
+    if "expect" not in entry:
+        return entry
+    expect = dict(entry["expect"])
+    if rng.random() < spice.rules:
+        names = rng.sample(NAMES, rng.choice([1, 1, 2]))
+        expect["checks"] = [_rule(name, rng) for name in names]
+    if rng.random() < spice.learned:
+        expect["learned"] = rng.choice(["high", "medium", {"sensitivity": "low"}, {}])
+    if rng.random() < spice.calendars:
+        entry["calendar"] = _calendar(rng)
+    return {**entry, "expect": expect}
+
+
+def _calendar(rng: Random) -> Document:
+    """Open now and then in the hours after 08:00 UTC of the scenario's day."""
+    zone, shift = rng.choice([("UTC", 0), ("Europe/Berlin", 60), ("Asia/Kathmandu", 345)])
+    edges = sorted(rng.sample(range(480, 620, 20), rng.choice([2, 4])))  # every schedule has a tick in 20 minutes
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    hours = [f"{_clock(opens + shift)}-{_clock(closes + shift)}" for opens, closes in pairs]
+    calendar: Document = {"hours": hours if len(hours) > 1 else hours[0], "timezone": zone}
+    if rng.random() < 0.3:
+        calendar["days"] = rng.choice(["mon-fri", "mon,tue", "tue-sun"])
+    if rng.random() < 0.1:
+        calendar["closed"] = ["2026-03-02"]
+    return calendar
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def _rule(name: str, rng: Random) -> Document:
+    kind = rng.choice(["passed", "range", "range", "relative", "equals"])
+    rule: Document = {"name": name}
+    if kind == "range":
+        rule["min"] = rng.choice([20, 50])
+        if rng.random() < 0.5:
+            rule["max"] = 90
+    elif kind == "relative":
+        rule |= {"last": rng.choice([1, 2, 3]), "min": "50%"}
+        if rng.random() < 0.5:
+            rule["max"] = "150%"
+    elif kind == "equals":
+        rule["equals"] = 50
+    if rng.random() < 0.3:
+        rule["level"] = "warn"
+    if rng.random() < 0.3:
+        rule["blocking"] = True
+    return rule
+
+
+def _told(line: Document, rng: Random, spice: Spice) -> Document:
+    """Results of checks beside what a line says already."""
+    if "update" in line and rng.random() < spice.rules * 0.6:
+        values: list[Any] = [10, 50, 50, 60, 100, True, False, "many"]
+        line["metadata"] = {name: rng.choice(values) for name in rng.sample(NAMES, rng.choice([1, 2]))}
+    if "check" in line and rng.random() < spice.rules:
+        line["value"] = rng.choice([10, 50, 60, 100])
+    return line
+
+
+def _rhythm(document: Document, rng: Random, span: int) -> list[Document]:
+    """Many updates of one source, to learn from."""
+    key = rng.choice([entry["key"] for entry in document["assets"] if not entry.get("upstreams")])
+    at, lines = rng.randint(1, 300), []
+    step = rng.choice([60, 120, 200])
+    while at < span * rng.choice([0.6, 0.9]):
+        lines.append({"at": f"{at}s", "update": key, "id": f"rhythm-{len(lines)}"})
+        at += max(1, round(step * rng.choice([0.5, 1, 1, 1, 1.5])))
+    return lines
+
+
+def _declared(keys: list[str], rng: Random, span: int) -> list[Document]:
+    lines: list[Document] = []
+    for _ in range(rng.randint(1, 4)):
+        at, word = rng.randint(1, span - 1), rng.choice(["mute", "maintenance", "pause"])
+        some = sorted(rng.sample(keys, rng.randint(1, len(keys))))
+        line: Document = {"at": f"{at}s", word: some, "for": f"{rng.choice([60, 300, 900, 2000])}s"}
+        if rng.random() < 0.3:
+            line["from"] = f"{at + rng.choice([120, 600])}s"
+        lines.append(line)
+        if rng.random() < 0.4:
+            undo = "resume" if word == "pause" else "unmute"
+            lines.append({"at": f"{min(span, at + rng.randint(1, 600))}s", undo: rng.choice([some, some[:1]])})
+    return lines
+
+
+def _from_topic(line: Document, rng: Random) -> Document:
+    if "id" in line and rng.random() < 0.8:
+        line["topic"] = rng.choice(["a", "b"])
+    return line
+
+
+def _blind(rng: Random, span: int) -> list[Document]:
+    lines: list[Document] = []
+    for _ in range(rng.randint(1, 3)):
+        at, topic = rng.randint(1, span - 1), rng.choice(["a", "b"])
+        lines.append({"at": f"{at}s", "blind": topic})
+        lines.append({"at": f"{min(span, at + rng.randint(30, 1500))}s", "sighted": topic})
+    return lines

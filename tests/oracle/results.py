@@ -1,0 +1,74 @@
+"""Results of checks: of each name all that was told, the one that counts, and whether it is as a rule asks.
+
+A result is told by a check event, or by the metadata of an update under a name that some rule asks for.
+Must not know what follows from a violation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from tests.oracle.facts import Facts
+from tests.oracle.laws import CheckRule
+
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import Check, Event, EventKind
+from freshd.model.time import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result."""
+
+    at: Instant
+    order: int
+    """In which order they were told."""
+    check: Check
+
+
+def results(facts: Facts, key: AssetKey, asked: Collection[str]) -> dict[str, list[Result]]:
+    """All results of an asset by name, in order of time; `asked`: the names that rules ask metadata for."""
+    found: dict[str, list[Result]] = {}
+    for order, event in enumerate(facts.of(key, EventKind.CHECK, EventKind.UPDATE)):
+        for check in _told_by(facts, key, event, asked):
+            found.setdefault(check.name, []).append(Result(event.at, order, check))
+    return {name: sorted(found[name], key=lambda r: (r.at, r.order)) for name in sorted(found)}
+
+
+def _told_by(facts: Facts, key: AssetKey, event: Event, asked: Collection[str]) -> list[Check]:
+    if event.check is not None:
+        return [event.check]
+    if event.kind is EventKind.CHECK or not facts.complete(event, key):
+        return []
+    told: list[Check] = []
+    for name, value in (event.metadata or {}).items():
+        if name in asked and isinstance(value, bool):
+            told.append(Check(name, value))
+        elif name in asked and isinstance(value, int | float | str):
+            told.append(Check(name, True, value))
+    return told
+
+
+def holds(rule: CheckRule, told: list[Result]) -> bool | None:
+    """Whether the latest result is as the rule asks; None: there is none, or nothing to compare."""
+    if not told:
+        return None
+    latest = told[-1]
+    if not latest.check.passed:
+        return False
+    value = latest.check.value
+    if rule.equals is not None:
+        return None if value is None else value == rule.equals
+    if rule.min is None and rule.max is None:
+        return True
+    if isinstance(value, str) or value is None:
+        return None
+    scale = 1.0
+    if rule.last:
+        before = {r.at: r.check.value for r in told if r.at < latest.at and isinstance(r.check.value, int | float)}
+        numbers = [float(before[at]) for at in sorted(before)][-rule.last :]
+        if len(numbers) < rule.last:
+            return None
+        scale = sum(numbers) / len(numbers)
+    return (rule.min is None or value >= rule.min * scale) and (rule.max is None or value <= rule.max * scale)
