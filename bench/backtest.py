@@ -12,12 +12,13 @@ import argparse
 import gc
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from bench.measure import Goal, conclude, cost_us, median, rounded, rss_mb, settle_memory
 from bench.world import START, charter, payload, source
 from freshd.app.arrivals import from_lines
+from freshd.app.backtesting import BEAT
 from freshd.backtest.past_runs import PastRun, PastRuns
 from freshd.backtest.trial import Trial, run_trial
 from freshd.model.identify import Matcher
@@ -67,14 +68,14 @@ def loads_us(raw: list[bytes]) -> float:
     return cost_us(work, len(raw))
 
 
-def side(told: Charter, raw: list[bytes], beat: int = 0) -> tuple[float, Trial]:
+def side(told: Charter, raw: Iterable[bytes]) -> tuple[float, Trial]:
     """CPU seconds of one side, and what came of it."""
     matcher = Matcher(told.graph, (), Selector(told.graph).select)
     past = PastRuns({f"shop/mart_{n:06d}": [PastRun(MINUTE), PastRun(2 * MINUTE)] for n in range(SOURCES)}, told.graph)
     gc.collect()
     gc.freeze()
     began = time.thread_time()
-    trial = run_trial(told, from_lines(raw, "events.jsonl", matcher), past, beat=beat)
+    trial = run_trial(told, from_lines(raw, "events.jsonl", matcher), past, beat=BEAT)
     return time.thread_time() - began, trial
 
 
@@ -90,7 +91,7 @@ def main() -> int:
     trials: dict[str, Trial] = {}
     for name, told in (("current", policies(3 * HOUR)), ("candidate", policies(90 * MINUTE))):
         loads += [loads_us(sample) for _ in range(5)]
-        spent[name], trials[name] = side(told, lines(given.days))  # type: ignore[arg-type]
+        spent[name], trials[name] = side(told, lines(given.days))
         loads += [loads_us(sample) for _ in range(5)]
     events = trials["current"].heard
     each = median(loads)

@@ -36,7 +36,7 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert [percentile([4, 1, 3, 2], share) for share in (0, 0.5, 0.99)] == [1, 3, 4]
 
 
-@pytest.mark.parametrize("name", ["core", "live", "ingest", "launch", "idle", "memory", "soak"])
+@pytest.mark.parametrize("name", ["core", "live", "ingest", "launch", "idle", "backtest", "memory", "soak"])
 def test_every_bench_can_be_started(name: str) -> None:
     assert callable(importlib.import_module(f"bench.{name}").main)
 
