@@ -30,8 +30,9 @@ from freshd.app.project import Project
 from freshd.app.reloading import Reloader
 from freshd.app.replaying import marks_of_reading
 from freshd.app.serving import HttpThread
+from freshd.core.engine import Engine
 from freshd.model.errors import FreshdError, PermanentError, TransientError
-from freshd.model.inputs import CaughtUp, CharterReplaced
+from freshd.model.inputs import CaughtUp, CharterReplaced, Sighted
 from freshd.model.records import Record
 from freshd.model.time import SECOND, Duration, Instant
 from freshd.ports import Clock
@@ -198,7 +199,9 @@ class Daemon:
             pause=self._pause,
             on_trouble=self._trouble,
             on_beat=self.health.beat,
+            on_bug=self._narrator.engine_bug,
         )
+        self._forget_blindness(engine)
         if RESULTS_READ not in positions:
             self.inbox.put(result_inputs(project, translator, clock), {RESULTS_READ: "read"})
         self._loop = threading.Thread(target=self._drive, args=(engine, world), name="engine")
@@ -217,6 +220,14 @@ class Daemon:
             policies=len(project.charter.policies),
             records_folded=recovered.records,
         )
+
+    def _forget_blindness(self, engine: Engine) -> None:
+        """Topics that an earlier life could not see, and that are read no longer, keep nobody blind."""
+        kafka = self.project.settings.kafka
+        read = kafka.topics if kafka is not None else ()
+        gone = [Sighted(topic) for topic, _, _ in engine.blind() if topic and topic not in read]
+        if gone:
+            self.inbox.put(gone)
 
     def _open(self, store: SqlStore) -> None:
         """Take the store over; one that cannot be reached now is waited for until the daemon is to stop."""

@@ -113,8 +113,17 @@ def kafka_intake(
     on_hang: Callable[[str], None],
     on_caught_up: Callable[[], None],
 ) -> KafkaIntake:
-    """The intake of all topics."""
-    return KafkaIntake(settings, positions, translator.translate, inbox.put, on_caught_up, clock.now, on_hang=on_hang)
+    """The intake of all topics; what it says of their sight comes behind the events that it has put."""
+    return KafkaIntake(
+        settings,
+        positions,
+        translator.translate,
+        inbox.put,
+        on_caught_up,
+        clock.now,
+        on_hang=on_hang,
+        on_sight=lambda said: inbox.put([said]),
+    )
 
 
 def metrics_of(

@@ -1,8 +1,9 @@
 """The Kafka intake as the rest of the daemon sees it: started, stopped, asked for its health and figures.
 
-Three threads work for it: one reads (reading.py), one asks what stands on the brokers (survey.py), one watches that
-calls into the client library come back (watchdog.py). Messages are bytes here; what they mean is decided by
-`translate`. It knows neither engine nor store: positions come in at the start and go out with each chunk that is put.
+Four threads work for it: one reads (reading.py), one asks what stands on the brokers (survey.py), one watches that
+calls into the client library come back (watchdog.py), one says which topics cannot be seen (sight.py). Messages are
+bytes here; what they mean is decided by `translate`. It knows neither engine nor store: positions come in at the start
+and go out with each chunk that is put.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from freshd.adapters.kafka.figures import KafkaFigures, KafkaHealth, KafkaState
 from freshd.adapters.kafka.follow import Assignment
 from freshd.adapters.kafka.reading import Put, Reader
 from freshd.adapters.kafka.settings import KafkaSettings
+from freshd.adapters.kafka.sight import Say, Seen, Sight
 from freshd.adapters.kafka.survey import SURVEY_EVERY_S, Surveyor
 from freshd.adapters.kafka.tracks import Stored
 from freshd.adapters.kafka.watchdog import HANG_AFTER, Watchdog
+from freshd.model.errors import TransientError
 from freshd.model.time import SECOND, Duration, Instant
 from freshd.ports import Position
 
@@ -31,6 +34,9 @@ STALL_AFTER: Final[Duration] = 60 * SECOND
 """A partition with messages to read from which none came for this long: the consumer is built anew."""
 
 STOP_LIMIT_S: Final = 10.0
+
+LOOK_EVERY_S: Final = 1.0
+"""How often it is asked whether topics can be seen."""
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +54,7 @@ class KafkaIntake:
         now: Callable[[], Instant],
         *,
         on_hang: Callable[[str], None] | None = None,
+        on_sight: Say | None = None,
         survey_every_s: float = SURVEY_EVERY_S,
         stall_after: Duration = STALL_AFTER,
         hang_after: Duration = HANG_AFTER,
@@ -56,7 +63,8 @@ class KafkaIntake:
         """`on_caught_up` is called once, when all that stood in the topics at the start was put.
 
         `on_hang` is told, from another thread, when the client library can no longer be brought to return: the
-        daemon should then end, since all that counts is durable and only a new process helps. `client` are more
+        daemon should then end, since all that counts is durable and only a new process helps. `on_sight` is told,
+        from a thread of its own, which topics cannot be seen, and when they can be again. `client` are more
         options for kafka-python's clients. Raises PermanentError when a stored position is not one.
         """
         self._settings = settings
@@ -80,12 +88,16 @@ class KafkaIntake:
         self._stopping = threading.Event()
         self._state = (KafkaState.STARTING, now())
         self._thread = threading.Thread(target=self._run, name="kafka-intake", daemon=True)
+        self._sight = Sight(settings, on_sight) if on_sight is not None else None
+        self._looker = threading.Thread(target=self._look, name="kafka-sight", daemon=True)
 
     def start(self) -> None:
         """Begin to read; returns at once, also when no broker answers."""
         self._surveyor.start()
         self._watchdog.start()
         self._thread.start()
+        if self._sight is not None:
+            self._looker.start()
 
     def stop(self, timeout_s: float = STOP_LIMIT_S) -> None:
         """Stop reading. Whoever takes the chunks must take, or refuse by raising, the one that is being put."""
@@ -93,6 +105,8 @@ class KafkaIntake:
         self._surveyor.hurry()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        if self._looker.is_alive():
+            self._looker.join(timeout_s)
         self._surveyor.stop(timeout_s)
         self._watchdog.stop()
 
@@ -124,6 +138,24 @@ class KafkaIntake:
             except BaseException:  # a Hung that came a moment too late, or a bug: reading must go on
                 log.exception("kafka.reader_failed")
                 self._stopping.wait(1.0)
+
+    def _look(self) -> None:
+        """Say again and again what can be seen; what could not be said is said with the next look."""
+        while self._sight is not None and not self._stopping.wait(LOOK_EVERY_S):
+            state, message = self._judge()
+            if state is KafkaState.STOPPED:
+                return
+            down = "" if state is KafkaState.READING else message
+            offsets = {
+                (part.topic, part.partition): track.offset for part, track in self._assignment.tracks.copy().items()
+            }
+            seen = Seen(down, self._surveyor.latest, self._reader.catch_up.said, self._reader.heard.copy(), offsets)
+            try:
+                self._sight.look(self._now(), seen)
+            except TransientError as error:
+                log.debug("kafka.sight_unsaid", error=str(error))
+            except Exception:
+                log.exception("kafka.sight_failed")
 
     def _judge(self) -> tuple[KafkaState, str]:
         if self._stopping.is_set():

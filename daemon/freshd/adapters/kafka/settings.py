@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, model_validator
 
 from freshd.documents import Closed, DurationField
-from freshd.model.time import Instant, parse_instant
+from freshd.model.time import MINUTE, Instant, parse_instant
 
 Start = Literal["earliest", "latest"] | Instant
 """Where a topic never seen before begins: its start, its end, or the first message from an instant on."""
@@ -100,6 +100,11 @@ class KafkaSettings(Closed):
     )
     start: StartField = "earliest"
     topics: dict[str, TopicSettings] = Field(default_factory=dict)
+    blind_after: DurationField = Field(
+        default=MINUTE,
+        description="out of reach, or behind, for so long: what rests on it is unknown",
+    )
+    max_lag: int = Field(default=100_000, gt=0, description="messages of a topic that reading may be behind")
     security: SecuritySettings = SecuritySettings()
     client_id: str = "freshd"
 
