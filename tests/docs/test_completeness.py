@@ -24,7 +24,15 @@ from freshd.cli.commands import app
 from freshd.model.inputs import EventKind
 from freshd.model.records import Reason
 from freshd.model.select import METHODS
-from freshd.policies.written import AlertModel, DeadlineModel, EagerModel, ExpectModel, PolicyModel, RetryModel
+from freshd.policies.expectations import (
+    CalendarModel,
+    CheckModel,
+    DeadlineModel,
+    ExpectModel,
+    LearnedModel,
+    SloModel,
+)
+from freshd.policies.written import AlertModel, EagerModel, PolicyModel, RetryModel
 from freshd.settings import IdentifyModel, Settings
 
 DOCS = ROOT / "docs"
@@ -35,6 +43,7 @@ SECRETS = {"secret", "bearer", "url_token", "password", "key_password", "key_pas
 MODELS: list[tuple[str, list[type[BaseModel]]]] = [
     ("assets.md", [AssetItem, DbtEntry, PythonEntry]),
     ("policies.md", [PolicyModel, ExpectModel, DeadlineModel, EagerModel, RetryModel, AlertModel]),
+    ("policies.md", [CalendarModel, CheckModel, LearnedModel, SloModel]),
     ("scenarios.md", [ScenarioFile, Line, Expect, ExpectAsset, ExpectIncident, RunModel]),
     ("launchers.md", [CommandSettings, PythonSettings, DbtSettings]),
     ("events.md", [KafkaSettings, TopicSettings, SecuritySettings, IngressSettings, IdentifyModel]),
@@ -47,7 +56,7 @@ def lacking(page: str, words: Iterable[str]) -> list[str]:
     return sorted(word for word in words if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text))
 
 
-@pytest.mark.parametrize(("page", "models"), MODELS, ids=[page for page, _ in MODELS])
+@pytest.mark.parametrize(("page", "models"), MODELS, ids=[f"{page} {models[0].__name__}" for page, models in MODELS])
 def test_every_key_is_described(page: str, models: list[type[BaseModel]]) -> None:
     keys = {key for model in models for key in model.model_fields} - NOT_YET - SECRETS
     assert lacking(page, keys) == []

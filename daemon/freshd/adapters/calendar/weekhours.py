@@ -9,8 +9,8 @@ from freshd.adapters.calendar.zones import zone_named
 from freshd.model.policy import Weekhours
 from freshd.model.time import HOUR, Instant, to_datetime
 
-KEPT_HOURS = 4_096
-"""Hours whose answer is kept."""
+KEPT_QUARTERS = 4_096
+"""Quarters of hours whose answer is kept."""
 
 
 @lru_cache(maxsize=256)
@@ -33,7 +33,7 @@ class LocalWeekhours:
         if found is None:
             local = to_datetime(instant).astimezone(self._zone)
             found = local.weekday() * 24 + local.hour
-            if len(self._known) >= KEPT_HOURS:
+            if len(self._known) >= KEPT_QUARTERS:
                 self._known.clear()
             self._known[quarter] = found
         return found
