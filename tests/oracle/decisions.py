@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
-from tests.oracle.laws import CheckRule, Demands, Laws
+from tests.oracle.laws import Bounds, CheckRule, Demands, Laws
 from tests.oracle.results import Result, holds, results
 from tests.oracle.slack import Slack
 from tests.oracle.wishes import Wishes
@@ -168,10 +168,13 @@ class Decisions:
         """from(a), of a due asset; of one that is to become due now, now."""
         if key not in self.became_due:
             return self.now
+        window = self.bounds(key).window
+        opened = NEVER if window is None else window.opened_at(self.now) or NEVER
         ended = max((run.end for run in self.facts.own_runs(key) if run.end is not None), default=NEVER)
         return max(
             self.became_due[key],
             ended,
+            opened,
             self.unblocked_at.get(key, NEVER),
             self.unqueued_at.get(key, NEVER),
             self.unpaused_at.get(key, NEVER),
@@ -189,6 +192,7 @@ class Decisions:
             return False
         running = self.facts.running_since(p, self.now)
         own_account = self.automatic(p) and self.due(p) and not self.stopped(p) and not self.blocked(p)
+        own_account = own_account and not self.held(p)
         if running is not None or own_account:
             pending = self.fresh.pending_since(p, self.now)
             since = [v for v in (pending, running) if v is not None]
@@ -198,6 +202,23 @@ class Decisions:
                 return True
         through = asset.virtual or (self.automatic(p) and not self.stopped(p))
         return through and any(self.waits(key, q, without) for q in self.fresh.up(p))
+
+    def bounds(self, key: AssetKey) -> Bounds:
+        """What the reaction of an asset is bound to."""
+        return self.charter.bounds.get(key, Bounds())
+
+    def held(self, key: AssetKey) -> bool:
+        """Whether a due asset is held back by its own window, or because just in time it is too early."""
+        return self.held_until(key) > self.now
+
+    def held_until(self, key: AssetKey) -> Instant:
+        """From when its window and just-in-time let it go, as things are now."""
+        bounds = self.bounds(key)
+        until = NEVER if bounds.window is None else bounds.window.opens(self.now)
+        if self.reaction(key).kind is ReactionKind.JUST_IN_TIME and self.retry_at(key) is None:
+            slack = Slack(self.charter, self.facts, self.fresh, self.known, self.now)
+            until = max(until, slack.needed_by(key, 1 + bounds.margin))
+        return until
 
     def _checks_outstanding(self, p: AssetKey, since: Instant) -> bool:
         """Whether results of blocking checks for p's last update up to `since` have yet to come."""
@@ -283,6 +304,9 @@ class Decisions:
             return FOREVER, []
         if self.stopped(key) or self.blocked(key):
             return FOREVER, []
+        held = self.held_until(key)
+        if held > self.now:
+            return FOREVER, [held]
         reaction = self.reaction(key)
         forced = self.from_(key) + reaction.max_wait
         waiting = any(self.waits(key, p) for p in self.fresh.up(key))
@@ -325,65 +349,6 @@ class Decisions:
     def _has_place(self, key: AssetKey) -> bool:
         """Whether its launcher takes one more run."""
         return not self._limit(key) or len(self.facts.running()) < self._limit(key)
-
-    def joins(self, key: AssetKey, run: set[AssetKey]) -> bool:
-        """Whether an asset goes with a wave: the run itself will make it due, and it waits for nothing else."""
-        launcher = self.charter.graph.assets[next(iter(run))].launcher
-        if key in run or not self.automatic(key) or self.charter.graph.assets[key].launcher != launcher:
-            return False
-        reaction, last, retry = self.reaction(key), self.last_run(key), self.retry_at(key)
-        if self.in_flight(key) or self.stopped(key) or (retry is not None and retry > self.now):
-            return False
-        if last is not None and last.requested + reaction.min_interval > self.now:
-            return False
-        if not reaction.go_on and any(self.stuck(p) for p in self.fresh.up(key)):
-            return False
-        if not self._made_due(key, run):
-            return False
-        return not any(self._waits_outside(key, p, run) for p in self.fresh.up(key))
-
-    def _shown_by(self, p: AssetKey) -> set[AssetKey]:
-        """What holds the data of an upstream: itself, or what a virtual one shows."""
-        if not self.charter.graph.assets[p].virtual:
-            return {p}
-        return {shown for q in self.fresh.up(p) for shown in self._shown_by(q)}
-
-    def _made_due(self, key: AssetKey, run: set[AssetKey]) -> bool:
-        up = self.fresh.up(key)
-        made = {p for p in up if self._shown_by(p) & run}
-        if not made:
-            return False
-        if self.fresh.updated_at(key, self.now) is None:
-            return all(self._will_have(p, run) for p in up)
-        unread = {p for p in up if p in made or self.fresh.unread(key, p, self.now)}
-        wanted = self.reaction(key).updates_on
-        return bool(unread) if wanted == "any" else unread >= (set(up) if wanted == "all" else set(wanted))
-
-    def _will_have(self, p: AssetKey, run: set[AssetKey]) -> bool:
-        """Whether an upstream has an update, or will have once the run is over."""
-        if p in run or self.fresh.updated_at(p, self.now) is not None:
-            return True
-        up = self.fresh.up(p)
-        return self.charter.graph.assets[p].virtual and bool(up) and all(self._will_have(q, run) for q in up)
-
-    def _waits_outside(self, key: AssetKey, p: AssetKey, run: set[AssetKey]) -> bool:
-        """Whether it waits for something that is not in the run, or that the run will put on its way."""
-        if p in run:
-            return False
-        asset = self.charter.graph.assets[p]
-        if self.automatic(p) and self._rests_on(p, run):
-            return True
-        if not asset.virtual and self.waits(key, p, run):
-            return True
-        through = asset.virtual or (self.automatic(p) and not self.stopped(p))
-        return through and any(self._waits_outside(key, q, run) for q in self.fresh.up(p))
-
-    def _rests_on(self, p: AssetKey, run: set[AssetKey]) -> bool:
-        for q in self.fresh.up(p):
-            on = self.charter.graph.assets[q].virtual or self.automatic(q)
-            if q in run or (on and self._rests_on(q, run)):
-                return True
-        return False
 
     def next_attempt(self, key: AssetKey) -> int:
         """Which attempt a run started now would be."""

@@ -14,6 +14,7 @@ from tests.oracle.decisions import Launch
 from tests.oracle.facts import OwnRun
 from tests.oracle.laws import Laws
 from tests.oracle.playing import asset_value
+from tests.oracle.waves import joins
 from tests.oracle.world import Behaviour, Said, World
 from tests.sim.stage import Violation
 
@@ -131,7 +132,7 @@ class Shadow(World):
         run = set(super()._start_runs())
         if run and any(traits.wave for traits in self.charter.launchers.values()):
             for key in self.charter.graph.assets:
-                if self.decisions.joins(key, run):
+                if joins(self.decisions, key, run):
                     run.add(key)
                     self._launch(Launch(key, self.decisions.next_attempt(key)))
             self._observe()
