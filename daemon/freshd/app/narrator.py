@@ -15,7 +15,7 @@ import structlog
 from freshd.model import records
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.errors import TransientError
-from freshd.model.inputs import RunPhase, RunReport
+from freshd.model.inputs import Input, RunPhase, RunReport
 from freshd.model.records import Record
 from freshd.model.time import Instant, format_instant
 
@@ -62,6 +62,11 @@ class Narrator:
     def store_trouble(self, what: str, error: TransientError) -> None:
         """The store could not be written; intake is held until it can."""
         log.error("store.unavailable", what=what, error=str(error), note="nothing is lost; it is tried again")
+
+    def engine_bug(self, given: Input, error: Exception) -> None:
+        """The engine failed on an input, which is a dead letter now."""
+        what = type(given).__name__
+        log.error("engine.bug", on=what, error=f"{type(error).__name__}: {error}", exc_info=error)
 
     def bug(self, where: str, error: Exception) -> None:
         """A decoder failed on what it should have understood or refused."""

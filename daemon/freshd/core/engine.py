@@ -39,12 +39,17 @@ class Engine:
     """Knows every asset of its charter: what is fresh, what to launch, whom to tell."""
 
     def __init__(self, charter: Charter) -> None:
-        self._state = State()
-        self._judging = Judging(self._state)
+        self.begin(charter)
+
+    def begin(self, charter: Charter) -> None:
+        """Know the charter and nothing else; a checkpoint is restored next, if there is one."""
+        state = State()
+        link(state, charter, NEVER)
+        rebuild(state)
+        self._state = state
+        self._judging = Judging(state)
         self._records: list[Record] = []
         self._more = False
-        link(self._state, charter, NEVER)
-        rebuild(self._state)
 
     @property
     def charter(self) -> Charter:

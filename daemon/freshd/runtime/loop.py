@@ -3,22 +3,27 @@
 It decides nothing about freshness; it keeps the contract between the engine and the world. An effect
 is performed only once the records that ask for it are durable. `Engine.step` changes the engine, so a
 step that could not be appended is ahead of the store: the same append is tried again, with back-off and
-nothing read meanwhile, until it works or the loop ends by raising. An engine whose loop raised must be
-thrown away with its process; a new one recovers from the store. Time and waiting are the world's.
+nothing read meanwhile, until it works or the loop ends by raising. An engine that raised is made anew from
+the store, and the input on which it did is set aside, if the world wants that; one whose loop raised must be
+thrown away with its process. Time and waiting are the world's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from freshd.core.step import Step
 from freshd.model.effects import Effect, LaunchRun
 from freshd.model.errors import TransientError
-from freshd.model.inputs import Started
+from freshd.model.inputs import CharterReplaced, Input, Started
+from freshd.model.policy import Charter
 from freshd.model.records import DaemonStarted, GraphReplaced, QuietSteps, Record
 from freshd.model.time import FOREVER, MINUTE, SECOND, Duration, Instant
-from freshd.ports import Batch, Clock, Inbox, Journal, Performer, StateRow
+from freshd.ports import Batch, Clock, Inbox, Journal, Performer, Position, StateRow
+from freshd.runtime.isolation import OnBug, steps_apart
+from freshd.runtime.recovery import bring_up
 
 if TYPE_CHECKING:
     from freshd.core.engine import Engine
@@ -67,6 +72,8 @@ class World:
     """Told of every append or checkpoint that failed and will be tried again."""
     on_beat: Callable[[Instant], None] = _ignore
     """Told the time at the end of every turn: the sign of life."""
+    on_bug: OnBug | None = None
+    """Told of inputs that were set aside since the engine fails on them; without it such a failure is raised."""
     started: Started = field(default_factory=Started)
     """The first thing said to the engine."""
     checkpoint_records: int = CHECKPOINT_RECORDS
@@ -118,31 +125,84 @@ class _Loop:
 
     def turn(self, batch: Batch, wake: Instant | None = None) -> None:
         """One step with this batch, made durable, performed, told; `wake`: when a timer wanted one."""
-        world, now = self._world, self._world.clock.now()
+        now = self._world.clock.now()
         try:
-            step = self._engine.step(now, batch.inputs)
-            records = self._with_quiet(now, step.records, wake is not None and wake <= now)
-            if records or batch.positions:
-                self._until_done("append", lambda: world.journal.append(records, batch.positions))
+            records, refused = self._taken(now, batch, wake is not None and wake <= now)
         except Exception as error:
             for failed in batch.on_failed:
                 failed(error)
             raise
+        if refused is None:
+            for durable in batch.on_durable:
+                durable()
+        else:
+            for failed in batch.on_failed:
+                failed(refused)
+        for question in batch.questions:
+            question(self._engine, now)
+        if batch.inputs or self._last_input is None:
+            self._last_input = now
+        if self._checkpoint_is_due(now, records):
+            self.checkpoint()
+        self._world.on_beat(now)
+
+    def _taken(self, now: Instant, batch: Batch, was_due: bool) -> tuple[Sequence[Record], Exception | None]:
+        """The records of a batch, durable and with what they ask for done; why it was refused, if it was."""
+        charter, held = self._engine.charter, self._engine.catching_up
+        try:
+            step = self._engine.step(now, batch.inputs)
+        except Exception:
+            if self._world.on_bug is None or not batch.inputs:
+                raise
+            return self._apart(charter, held, batch, self._world.on_bug)
+        self._keep(now, step, batch.positions, was_due)
+        return step.records, None
+
+    def _apart(
+        self, charter: Charter, held: bool, batch: Batch, on_bug: OnBug
+    ) -> tuple[Sequence[Record], Exception | None]:
+        """As `_taken`, of a batch on which the engine failed, without the input that it failed on.
+
+        A batch is refused if that input is a charter: whoever gave it must not take it for the one in force.
+        """
+        records: list[Record] = []
+        refused: Exception | None = None
+
+        def told(given: Input, error: Exception) -> None:
+            nonlocal refused
+            refused = error if isinstance(given, CharterReplaced) else refused
+            on_bug(given, error)
+
+        self._renew(charter)
+        for now, step in steps_apart(self._engine, self._renew, held, self._world.clock.now, batch.inputs, told):
+            self._keep(now, step, {}, was_due=False)
+            records += step.records
+        if batch.positions:
+            self._until_done("append", lambda: self._world.journal.append((), batch.positions))
+        return records, refused
+
+    def _renew(self, charter: Charter) -> None:
+        """Make the engine what the store says: it failed in the middle of a step."""
+
+        def anew() -> None:
+            self._engine.begin(charter)
+            bring_up(self._engine, self._world.journal)
+
+        self._until_done("recover", anew)
+        self._quiet.clear()
+
+    def _keep(self, now: Instant, step: Step, positions: Mapping[str, Position], was_due: bool) -> None:
+        """Make a step durable, then perform and tell it."""
+        world = self._world
+        records = self._with_quiet(now, step.records, was_due)
+        if records or positions:
+            self._until_done("append", lambda: world.journal.append(records, positions))
         if step.effects:
             world.performer.perform(step.effects)
         if step.records:
             for observe in world.observers:
                 observe(now, step.records)
-        for durable in batch.on_durable:
-            durable()
-        for question in batch.questions:
-            question(self._engine, now)
         self._since_checkpoint += len(step.records)
-        if batch.inputs or self._last_input is None:
-            self._last_input = now
-        if self._checkpoint_is_due(now, step.records):
-            self.checkpoint()
-        world.on_beat(now)
 
     def _with_quiet(self, now: Instant, records: tuple[Record, ...], was_due: bool) -> tuple[Record, ...]:
         """The step's records, behind the steps before it that came to nothing: what a replay has to know of."""

@@ -38,12 +38,7 @@ def recover(charter: Charter, journal: Journal) -> Recovered:
     gc.disable()
     try:
         engine = Engine(charter)
-        rows, records = journal.recover()
-        engine.restore(rows)
-        count = 0
-        for record in records:
-            engine.apply(record)
-            count += 1
+        count = bring_up(engine, journal)
     finally:
         if collecting:
             gc.enable()
@@ -51,3 +46,14 @@ def recover(charter: Charter, journal: Journal) -> Recovered:
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     return Recovered(engine, count)
+
+
+def bring_up(engine: Engine, journal: Journal) -> int:
+    """Bring an engine that knows only its charter to where the journal ends; the number of records folded."""
+    rows, records = journal.recover()
+    engine.restore(rows)
+    count = 0
+    for record in records:
+        engine.apply(record)
+        count += 1
+    return count

@@ -37,6 +37,8 @@ class ListEngine:
         self.changed: dict[str, StateRow] = {}
         self.wake: Instant | None = None
         self.extra: tuple[Record, ...] = ()
+        self.charter = None
+        self.catching_up = False
 
     def step(self, now: Instant, inputs: Sequence[Input]) -> Step:
         self.inputs.extend(inputs)
