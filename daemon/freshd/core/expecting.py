@@ -7,6 +7,8 @@ where the limits of that one are learned.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 
 from freshd.core.history import WIDTH
 from freshd.core.recall import Recall
@@ -38,6 +40,25 @@ def remember(rows: Iterable[Row]) -> list[Row]:
         row.recall.follow(wanted, row in learning)
         seed(row)
     return changed
+
+
+def part_of(policy: Policy, row: Row) -> Policy:
+    """What of a policy is asked of this row: of fixed partitions some of it `per: partition`, the rest of the whole."""
+    scheme = row.asset.partitions
+    if scheme is None or not scheme.names:
+        return policy
+    return _part(policy, bool(row.partition))
+
+
+@lru_cache(maxsize=4_096)
+def _part(policy: Policy, each: bool) -> Policy:
+    limits = tuple(limit for limit in policy.limits if limit.each is each)
+    deadlines = tuple(deadline for deadline in policy.deadlines if deadline.each is each)
+    if each:
+        return replace(policy, limits=limits, deadlines=deadlines, checks=(), learned=None)
+    if limits == policy.limits and deadlines == policy.deadlines:
+        return policy
+    return replace(policy, limits=limits, deadlines=deadlines)
 
 
 def _asks(policy: Policy) -> bool:
