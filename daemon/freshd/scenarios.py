@@ -70,7 +70,13 @@ def read_scenario(document: Document, base: Path) -> Scenario:
     graph = build_graph(_with_launcher(asset) for asset in catalog.assets)
     policies = _policies(file, document, base)
     charter = build_charter(
-        graph, policies, drafts=catalog.policies, launchers={LAUNCHER: TRAITS}, notes=[], partial=True
+        graph,
+        policies,
+        drafts=catalog.policies,
+        launchers={LAUNCHER: TRAITS},
+        places=file.limits.places(),
+        notes=[],
+        partial=True,
     )
     return scenario_of(file, document, charter)
 
@@ -82,8 +88,9 @@ def _files(path: Path) -> Sequence[Path]:
 
 
 def _with_launcher(asset: Asset) -> Asset:
-    """Derived assets have the scenario's own launcher; sources and virtual ones none."""
-    return replace(asset, launcher=LAUNCHER if asset.upstreams and not asset.virtual else "")
+    """Derived assets have the scenario's own launcher, and sources that name one; virtual ones have none."""
+    launched = (asset.upstreams or asset.launcher) and not asset.virtual
+    return replace(asset, launcher=LAUNCHER if launched else "")
 
 
 def _catalog(file: ScenarioFile, document: Document, base: Path) -> Catalog:

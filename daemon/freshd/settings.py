@@ -24,7 +24,17 @@ from freshd.adapters.kafka.settings import KafkaSettings
 from freshd.adapters.launch.settings import LauncherSettings
 from freshd.adapters.slack.settings import SlackSettings
 from freshd.adapters.sql.settings import StoreSettings
-from freshd.documents import Closed, Document, PathPart, nearest, parse_yaml, read_yaml, takes_list, validate
+from freshd.documents import (
+    Closed,
+    Document,
+    PathPart,
+    PlacesModel,
+    nearest,
+    parse_yaml,
+    read_yaml,
+    takes_list,
+    validate,
+)
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.identify import IdentifyRule
 
@@ -117,6 +127,7 @@ class Settings(BaseSettings):
     policies: str | tuple[str, ...] = Field(default=(), description="paths or globs of policy files")
     identify: tuple[IdentifyModel, ...] = Field(default=(), description="tried in order, the first that matches wins")
     launchers: dict[str, LauncherSettings] = Field(default_factory=dict)
+    limits: PlacesModel = PlacesModel()
     slack: SlackSettings | None = None
     log: LogSettings = LogSettings()
 

@@ -16,6 +16,7 @@ from freshd.adapters.catalog import Catalog, load_catalog
 from freshd.adapters.launch import traits
 from freshd.adapters.launch.making import check_launcher
 from freshd.app.watching import Marks, marks_of
+from freshd.documents import nearest
 from freshd.model.asset import AssetKey
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import AssetGraph, build_graph
@@ -88,13 +89,24 @@ def load_project(path: Path) -> Project:
             drafts=catalog.policies,
             launchers={name: traits(name, launcher) for name, launcher in settings.launchers.items()},
             observe=settings.mode == "observe",
+            places=settings.limits.places(),
             notes=notes,
         ),
     )
+    notes += _tags_nobody_has(settings, whole)
     if problems or charter is None or matcher is None:
         raise ConfigError(problems)
     files |= {entry.shown: project.digest for entry, project in catalog.dbt}
     return Project(path, settings, catalog, charter, matcher, (*catalog.warnings, *notes), files)
+
+
+def _tags_nobody_has(settings: Settings, graph: AssetGraph) -> list[Problem]:
+    known = {tag for asset in graph.assets.values() for tag in asset.tags} if settings.limits.tags else set()
+    return [
+        Problem(settings.where("limits", "tags", tag), f"no asset has the tag {tag}{nearest(tag, sorted(known))}")
+        for tag in settings.limits.tags
+        if tag not in known
+    ]
 
 
 def _collected(problems: list[Problem], work: Callable[[], T]) -> T | None:

@@ -22,7 +22,7 @@ from freshd.backtest.lines import (
     RunModel,
 )
 from freshd.backtest.scenario import Behaviour, Expectation, ExpectedAsset, Happening, Scenario
-from freshd.documents import Closed, Document, DurationField, InstantField, nearest
+from freshd.documents import Closed, Document, DurationField, InstantField, PlacesModel, nearest
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import ACKNOWLEDGED_FOR, Declaration
 from freshd.model.errors import ConfigError, Problem
@@ -62,6 +62,7 @@ class ScenarioFile(Closed):
     catalog: tuple[Any, ...] = Field(default=(), description="as in freshd.yaml; paths relative to this file")
     policies: tuple[Any, ...] | str = Field(default=(), description="inline, or paths relative to this file")
     runs: dict[str, RunModel | DurationField | tuple[RunModel | DurationField, ...]] = {}  # noqa: RUF012  frozen
+    limits: PlacesModel = Field(default=PlacesModel(), description="of runs at one time, as in freshd.yaml")
     timeline: tuple[Line, ...] = ()
 
     @model_validator(mode="before")

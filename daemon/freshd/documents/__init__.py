@@ -10,6 +10,7 @@ say that, with the fields of `fields`.
 from freshd.documents.checking import explain, validate
 from freshd.documents.fields import Closed, DurationField, InstantField
 from freshd.documents.models import known_keys, nearest, takes_list
+from freshd.documents.places import PlacesModel
 from freshd.documents.yaml_text import Document, PathPart, parse_yaml, plain_scalar, read_yaml
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "DurationField",
     "InstantField",
     "PathPart",
+    "PlacesModel",
     "explain",
     "known_keys",
     "nearest",

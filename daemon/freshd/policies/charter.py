@@ -1,14 +1,14 @@
 """From graph and policies to a charter: which assets each policy is about, and one reaction for each asset.
 
 It finds everything that is wrong with what the policies say about *this* graph (selectors that cannot be
-read or select nothing, names given twice, reactions that contradict each other, launchers nobody defined)
+read or select nothing, names given twice, launchers nobody defined, and what `fitting` and `reactions` find)
 and tells it all at once. It keeps true: the same graph and policies give the same charter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from freshd.documents import Document, nearest
@@ -19,15 +19,14 @@ from freshd.model.policy import (
     Charter,
     LauncherTraits,
     Limits,
+    Places,
     Policy,
-    Reaction,
-    ReactionKind,
-    Retry,
 )
 from freshd.model.select import Selector
 from freshd.policies.building import policy_of
 from freshd.policies.fitting import misfits, some
-from freshd.policies.written import EagerModel, PolicyModel, ReactModel, WrittenPolicy, policies_at
+from freshd.policies.reactions import reactions_of
+from freshd.policies.written import PolicyModel, WrittenPolicy, policies_at
 
 
 class Draft(Protocol):
@@ -62,6 +61,7 @@ def build_charter(
     launchers: Mapping[str, LauncherTraits] | None = None,
     observe: bool = False,
     limits: Limits = Limits(),
+    places: Places = Places(),
     notes: list[Problem] | None = None,
     partial: bool = False,
 ) -> Charter:
@@ -80,7 +80,9 @@ def build_charter(
         _take(written, draughting)
     if launchers is not None:
         draughting.problems += _unknown_launchers(graph, launchers)
-    reactions = _reactions(draughting)
+    reactions = reactions_of(
+        graph, draughting.policies, draughting.written, selected, draughting.problems, draughting.partial
+    )
     problems = draughting.problems + (draughting.notes if notes is None else [])
     if problems:
         raise ConfigError(problems)
@@ -94,6 +96,7 @@ def build_charter(
         launchers=dict(launchers or {}),
         observe=observe,
         limits=limits,
+        places=places,
     )
 
 
@@ -157,83 +160,6 @@ def _selects_nothing(written: WrittenPolicy, draughting: _Draughting) -> Problem
     if model.exclude and draughting.selector.select(model.select):
         hint = "; all of it is excluded"
     return Problem(written.where("select"), f"policy {model.name!r} selects nothing: {shown}{hint}")
-
-
-def _reaction(written: WrittenPolicy) -> Reaction | None:
-    model = written.model
-    if model.react is None:
-        return None
-    retry = Retry(**model.retry.model_dump())
-    go_on = model.on_upstream_failure == "go_on"
-    named = model.react if isinstance(model.react, str) else next(iter(model.react.model_fields_set))
-    if named == "manual":
-        return Reaction(ReactionKind.MANUAL, retry=retry, go_on=go_on, policy=model.name)
-    eager = model.react.eager if isinstance(model.react, ReactModel) else None
-    bounds = eager or EagerModel()
-    return Reaction(
-        ReactionKind.EAGER,
-        debounce=bounds.debounce,
-        max_wait=bounds.max_wait,
-        min_interval=bounds.min_interval,
-        updates_on=bounds.updates_on,
-        retry=retry,
-        go_on=go_on,
-        policy=model.name,
-    )
-
-
-def _reactions(draughting: _Draughting) -> dict[AssetKey, Reaction]:
-    """The reaction of the policy with the highest priority, for each asset; contradictions are problems."""
-    chosen: dict[AssetKey, Reaction] = {}
-    tied: dict[tuple[str, str], list[AssetKey]] = {}
-    policies = draughting.policies
-    for name, written in draughting.written.items():
-        reaction = _reaction(written)
-        if reaction is None:
-            continue
-        if isinstance(reaction.updates_on, tuple):
-            _check_updates_on(written, reaction.updates_on, draughting)
-        priority, anonymous = written.model.priority, replace(reaction, policy="")
-        agrees: dict[str, bool] = {}
-        for key in draughting.selected.get(name, ()):
-            other = chosen.get(key)
-            rank = priority - policies[other.policy].priority if other is not None else 1
-            if other is None or rank > 0:
-                chosen[key] = reaction
-            elif rank == 0:
-                if other.policy not in agrees:
-                    agrees[other.policy] = replace(other, policy="") == anonymous
-                if not agrees[other.policy]:
-                    tied.setdefault((other.policy, name), []).append(key)
-    for (first, second), keys in tied.items():
-        # a tie below a reaction that outranks both does not matter
-        rank = policies[first].priority
-        keys = [key for key in keys if policies[chosen[key].policy].priority == rank]
-        if keys:
-            draughting.problems.append(
-                Problem(
-                    draughting.written[second].where("react"),
-                    f"policies {first!r} ({draughting.written[first].where('react')}) and {second!r} give {some(keys)}"
-                    f" different reactions with the same priority ({rank}); give one of them a higher priority",
-                )
-            )
-    return chosen
-
-
-def _check_updates_on(written: WrittenPolicy, wanted: Sequence[AssetKey], draughting: _Draughting) -> None:
-    graph = draughting.graph
-    for key in draughting.selected.get(written.model.name, ()):
-        upstreams = graph.counted_upstreams(key)
-        for up in wanted:
-            if up not in upstreams:
-                hint = nearest(up, upstreams)
-                draughting.problems.append(
-                    Problem(
-                        written.where("react", "eager", "updates_on"),
-                        f"{up} is no direct upstream of {key} that is not static{hint}",
-                    )
-                )
-                return
 
 
 def _unknown_launchers(graph: AssetGraph, launchers: Mapping[str, LauncherTraits]) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Words that several parts of the policy language share: shares, figures, dbt's periods, what is not there yet."""
+"""Words that several parts of the policy language share: shares, figures, dbt's periods."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from freshd.documents import Closed
 from freshd.model.time import DAY, HOUR, MINUTE
-
-
-def _refuse(value: Any) -> None:
-    raise ValueError("not supported yet by this version of freshd; remove it")
 
 
 def _share(value: Any) -> Any:
@@ -32,9 +28,6 @@ def _figure(value: Any) -> Any:
     except ValueError:
         raise ValueError(f"{value!r} is not a number; write one like 1000 or 50%") from None
 
-
-NotYet = Annotated[None, BeforeValidator(_refuse), WithJsonSchema({"not": {}, "description": "not supported yet"})]
-"""A part of the language that this version refuses."""
 
 Share = Annotated[
     float,

@@ -19,19 +19,42 @@ from freshd.documents import Closed, Document, DurationField, PathPart, read_yam
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.time import HOUR, MINUTE
 from freshd.policies.expectations import CalendarModel, ExpectModel, SloModel
-from freshd.policies.words import NotYet, Share
+from freshd.policies.words import Share
+
+DEFAULT_MARGIN = 0.2
+"""Of just_in_time: by how much longer than usual a run may take."""
 
 Selection = str | tuple[str, ...]
 
 
-class EagerModel(Closed):
-    """Launched as soon as it is due and nothing that it waits for is on its way."""
+class WindowModel(Closed):
+    """When launches are allowed: from each tick on, for so long."""
+
+    cron: str
+    timezone: str = "UTC"
+    lasting: Annotated[DurationField, Field(gt=0, alias="for", description="how long it stays open")]
+
+
+class _Bounds(Closed):
+    """What any launch of its own accord is bound to."""
 
     debounce: DurationField = 0
     max_wait: DurationField = HOUR
     min_interval: DurationField = 0
     updates_on: Literal["any", "all"] | tuple[str, ...] = "any"
-    window: NotYet = None
+    window: WindowModel | None = None
+
+
+class EagerModel(_Bounds):
+    """Launched as soon as it is due and nothing that it waits for is on its way."""
+
+
+class JustInTimeModel(_Bounds):
+    """Launched as late as what is expected of it and below it allows."""
+
+    margin: Annotated[Share, Field(ge=0, le=10, description="by how much longer than usual a run may take")] = (
+        DEFAULT_MARGIN
+    )
 
 
 class ReactModel(Closed):
@@ -39,12 +62,14 @@ class ReactModel(Closed):
 
     eager: EagerModel | None = None
     manual: dict[str, Any] | None = Field(default=None, max_length=0)
-    just_in_time: NotYet = None
+    just_in_time: JustInTimeModel | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise ValueError("names not exactly one reaction; write eager, manual, or {eager: {debounce: 30s}}")
+            raise ValueError(
+                "names not exactly one reaction; write eager, just_in_time, manual, or {eager: {debounce: 30s}}"
+            )
         return self
 
 
@@ -88,13 +113,6 @@ class PolicyModel(Closed):
     alert: AlertModel | None = None
     slo: SloModel | None = None
     priority: int = 0
-
-    @field_validator("react", mode="after")
-    @classmethod
-    def _known_reaction(cls, value: str | ReactModel | None) -> str | ReactModel | None:
-        if value == "just_in_time":
-            raise ValueError("just_in_time is not supported yet by this version of freshd; write eager or manual")
-        return value
 
     @field_validator("calendar", "slo", mode="after")
     @classmethod

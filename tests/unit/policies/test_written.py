@@ -77,9 +77,9 @@ policies:
             "  expect:\n    lag:\n      stale: 1h\n      per: asset",
             "p.yaml:7: expect.lag.per: should be 'partition'",
         ),
-        (6, "  react: just_in_time", "p.yaml:4: react: just_in_time is not supported yet"),
-        (7, "  react:\n    just_in_time: {margin: 20%}", "p.yaml:5: react.just_in_time: not supported yet"),
-        (8, "  react:\n    eager:\n      window: {}", "p.yaml:6: react.eager.window: not supported yet"),
+        (6, "  react:\n    just_in_time: {margin: wide}", "p.yaml:5: react.just_in_time.margin: 'wide' is not a share"),
+        (7, "  react:\n    just_in_time: {margins: 20%}", "p.yaml:5: unknown key margins; did you mean margin?"),
+        (8, "  react:\n    eager:\n      window: {for: 2h}", "p.yaml:6: cron is missing in react.eager.window"),
         (9, "  expect:\n    lag: {warn: 2h, stale: 1h}", "p.yaml:5: expect.lag: warn (2h) comes after stale (1h)"),
         (10, "  expect:\n    lag: {}", "p.yaml:5: expect.lag: has no limit"),
         (
