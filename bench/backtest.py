@@ -32,10 +32,10 @@ SILENT = 97
 """One hour in so many, a source says nothing."""
 
 
-def policies(stale: int) -> Charter:
+def policies(warn: int, stale: int) -> Charter:
     """Both sets differ in how old data may be."""
     base = charter(SOURCES)
-    policy = Policy("p", limits=(Limit(Measure.LAG, stale // 2, stale),), alert=Alert(Severity.WARNING))
+    policy = Policy("p", limits=(Limit(Measure.LAG, warn, stale),), alert=Alert(Severity.WARNING))
     return replace(base, policies={"p": policy})
 
 
@@ -89,7 +89,7 @@ def main() -> int:
     loads: list[float] = []
     spent = {"current": 0.0, "candidate": 0.0}
     trials: dict[str, Trial] = {}
-    for name, told in (("current", policies(3 * HOUR)), ("candidate", policies(90 * MINUTE))):
+    for name, told in (("current", policies(2 * HOUR, 3 * HOUR)), ("candidate", policies(75 * MINUTE, 90 * MINUTE))):
         loads += [loads_us(sample) for _ in range(5)]
         spent[name], trials[name] = side(told, lines(given.days))
         loads += [loads_us(sample) for _ in range(5)]
