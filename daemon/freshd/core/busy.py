@@ -46,7 +46,7 @@ def window_is_open(row: Row, now: Instant) -> bool:
 
 def lets_through(row: Row) -> bool:
     """Whether who waits for what is above `row` waits through it."""
-    return row.asset.virtual or (row.automatic and not row.stopped)
+    return row.virtual or (row.automatic and not row.stopped)
 
 
 def is_root_stuck(row: Row) -> bool:
@@ -62,7 +62,7 @@ def settle(state: State, row: Row) -> None:
     while stack:
         here = stack.pop()
         above = is_busy(here) or (here.busy_ups > 0 and lets_through(here))
-        stuck = (here.stuck_ups > 0 and (here.automatic or here.asset.virtual)) or is_root_stuck(here)
+        stuck = (here.stuck_ups > 0 and (here.automatic or here.virtual)) or is_root_stuck(here)
         if above == here.above and stuck == here.stuck:
             continue
         more_busy = above - here.above

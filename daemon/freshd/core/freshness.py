@@ -31,7 +31,7 @@ def data_time(row: Row, at: Instant, memo: Memo) -> Instant:
     known = memo.get((row, at))
     if known is not None:
         return known
-    if row.asset.virtual:
+    if row.virtual:
         value = min((data_time(up, at, memo) for up in row.ups), default=NEVER)
     else:
         value = _derived_data_time(row, at, memo)
@@ -84,14 +84,14 @@ def reach(up: Row, start: Instant, at: Instant, memo: Memo) -> Instant:
 
 def floor_of(row: Row) -> Instant:
     """Readers that started before this have what they read folded into their own entries."""
-    if not row.asset.virtual:
+    if not row.virtual:
         return row.floor
     return max((floor_of(up) for up in row.ups), default=NEVER)
 
 
 def changed_after(row: Row, start: Instant) -> Instant:
     """The end of the first changed update of `row` after `start`, as far as its history reaches; else FOREVER."""
-    if not row.asset.virtual:
+    if not row.virtual:
         if row.last_changed <= start:
             return FOREVER
         return history.first_changed_after(row.cells, start)
@@ -104,7 +104,7 @@ def missed_at(row: Row, start: Instant) -> Instant:
         if row.last_changed <= start:
             return FOREVER
         return row.first if start < row.floor else history.first_changed_after(row.cells, start)
-    if row.asset.virtual:
+    if row.virtual:
         return min((missed_at(up, start) for up in row.ups), default=FOREVER)
     offset = history.in_force(row.cells, start)
     return row.cells[offset + MISSED] if offset >= 0 else row.first
@@ -119,7 +119,7 @@ def pending_since(row: Row) -> Instant:
     """The end of the first changed source update that `row` does not reflect, or FOREVER."""
     if row.source:
         return FOREVER
-    if row.asset.virtual:
+    if row.virtual:
         return min((pending_since(up) for up in row.ups), default=FOREVER)
     if not row.cells:
         return row.first
@@ -129,7 +129,7 @@ def pending_since(row: Row) -> Instant:
 
 def updated_at(row: Row) -> Instant:
     """The end of the last update; of a virtual row, NEVER if one of its upstreams has none."""
-    if not row.asset.virtual:
+    if not row.virtual:
         return row.updated_at
     ends = [updated_at(up) for up in row.ups]
     return NEVER if not ends or min(ends) == NEVER else max(ends)
@@ -137,14 +137,14 @@ def updated_at(row: Row) -> Instant:
 
 def last_changed(row: Row) -> Instant:
     """The end of the last changed update."""
-    if not row.asset.virtual:
+    if not row.virtual:
         return row.last_changed
     return max((last_changed(up) for up in row.ups), default=NEVER)
 
 
 def has_news(row: Row, up: Row) -> bool:
     """Whether `up` has a changed update that `row`'s latest update by start did not read."""
-    if row.joined is None and not up.asset.virtual:
+    if row.joined is None and not up.virtual:
         return up.last_changed > row.start
     return last_changed(up) > start_for(row, up, row.start)
 
@@ -153,7 +153,7 @@ def is_due(row: Row) -> bool:
     """due(a) of semantics.md; what has nothing above it is always due, where it is launched just in time."""
     if row.source:
         return bool(row.asset.launcher) and row.reaction.kind is ReactionKind.JUST_IN_TIME
-    if row.asset.virtual or not row.ups:
+    if row.virtual or not row.ups:
         return False
     if not row.cells:
         return all(updated_at(up) != NEVER for up in row.ups)

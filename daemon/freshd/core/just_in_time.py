@@ -26,13 +26,13 @@ def duration_of(row: Row) -> Duration:
     known = known_duration(row)
     if known is not None:
         return known
-    return UNKNOWN_DURATION if row.asset.launcher and not row.asset.virtual else 0
+    return UNKNOWN_DURATION if row.asset.launcher and not row.virtual else 0
 
 
 def known_duration(row: Row) -> Duration | None:
     """The same, if enough runs have succeeded to tell."""
     durations = row.work.durations if row.work is not None else None
-    if durations is None or len(durations) < FEWEST_RUNS or not row.asset.launcher or row.asset.virtual:
+    if durations is None or len(durations) < FEWEST_RUNS or not row.asset.launcher or row.virtual:
         return None
     return percentile(sorted(durations), 95)
 

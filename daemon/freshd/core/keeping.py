@@ -65,7 +65,7 @@ def trim(state: State, row: Row) -> None:
 
 def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) -> None:
     """Keep in the entries of `kid` what they read of `up`, for those that started before `boundary`."""
-    if kid.asset.virtual:
+    if kid.virtual:
         for below in kid.kids:
             _fold(state, below, kid, floor_of(kid), boundary)
         return

@@ -23,13 +23,13 @@ def spread_missed(state: State, row: Row, end: Instant) -> None:
     looked_through: set[Row] = set()
     while stack:
         up = stack.pop()
-        if not up.asset.virtual:
+        if not up.virtual:
             looked_through.clear()  # what shows `up` has to be looked through anew
         for kid in up.kids:
             lowered = kid.first > end
             if lowered:
                 kid.first = end
-            if kid.asset.virtual:
+            if kid.virtual:
                 if kid not in looked_through:
                     looked_through.add(kid)
                     state.pending_moved(kid)
@@ -78,7 +78,7 @@ def recompute(row: Row) -> bool:
 def reads_what_is_gone(row: Row, start: Instant) -> bool:
     """Whether an upstream no longer keeps what a reader with this start saw: it counts as having read nothing new."""
     for up in row.ups:
-        if start < (floor_of(up) if up.asset.virtual else up.floor):
+        if start < (floor_of(up) if up.virtual else up.floor):
             return True
     return False
 
@@ -94,8 +94,8 @@ def recompute_below(state: State, row: Row) -> None:
         first = min((up.first for up in kid.ups), default=FOREVER)
         moved = first != kid.first
         kid.first = first
-        if recompute(kid) or moved or kid.asset.virtual:
-            if not kid.asset.virtual:
+        if recompute(kid) or moved or kid.virtual:
+            if not kid.virtual:
                 pending_again(state, kid)
             for below in kid.kids:
                 if below not in queued:

@@ -35,7 +35,7 @@ def rebuild(state: State) -> None:
     for row in rows:
         _history(row)
         _reading(row)
-        if row.asset.virtual and row.stopped:
+        if row.virtual and row.stopped:
             mend(row)
             state.mark(row)
         due = is_due(row)
@@ -60,7 +60,7 @@ def rebuild(state: State) -> None:
         row.busy_ups = sum(up.above for up in row.ups)
         row.stuck_ups = sum(up.stuck for up in row.ups)
         row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
-        row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.asset.virtual))
+        row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.virtual))
     state.wishes.relink(state.rows)
     for row in rows:
         release_stop(state, row)

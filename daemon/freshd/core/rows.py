@@ -169,8 +169,13 @@ class Pair:
         return (self.policy.name, self.row.key, self.row.partition)
 
 
+def row_key(asset: AssetKey, partition: str) -> str:
+    """What a row is known by: the asset's key, with the partition where there is one."""
+    return f"{asset}[{partition}]" if partition else asset
+
+
 class Row:
-    """One asset partition."""
+    """One asset partition, or an asset with partitions as a whole."""
 
     __slots__ = (
         "above",
@@ -203,6 +208,7 @@ class Row:
         "outcome_failed",
         "pairs",
         "partition",
+        "parts",
         "pending",
         "plan_at",
         "rank",
@@ -222,6 +228,7 @@ class Row:
         "updated_at",
         "ups",
         "views",
+        "virtual",
         "waiters",
         "watchers",
         "wishes",
@@ -230,8 +237,10 @@ class Row:
 
     def __init__(self, asset: Asset, partition: str = "") -> None:
         self.asset = asset
-        self.key = asset.key
         self.partition = partition
+        self.parts: dict[str, Row] | None = None  # of an asset with partitions: theirs, which the row gathers
+        self.key = row_key(asset.key, partition)
+        self.virtual = asset.virtual  # shows its upstreams as they are; so does a row that gathers partitions
         self.rank = 0  # by key: the order of decisions at one instant
         self.order = 0  # topological
         self.ups: tuple[Row, ...] = ()
@@ -291,11 +300,6 @@ class Row:
         return self.rank < other.rank
 
     @property
-    def virtual(self) -> bool:
-        """Shows its upstreams as they are."""
-        return self.asset.virtual
-
-    @property
     def moving_work(self) -> Work:
         """Its work, made on first use."""
         work = self.work
@@ -343,7 +347,7 @@ EMPTY: Cells = history.empty()
 
 def readers(row: Row) -> tuple[Row, ...]:
     """The rows that read this one, virtual ones looked through; each once, nearest first."""
-    if not any(kid.asset.virtual for kid in row.kids):
+    if not any(kid.virtual for kid in row.kids):
         return row.kids
     found: list[Row] = []
     seen: set[Row] = set()
@@ -353,7 +357,7 @@ def readers(row: Row) -> tuple[Row, ...]:
         if kid in seen:
             continue
         seen.add(kid)
-        if kid.asset.virtual:
+        if kid.virtual:
             stack.extend(reversed(kid.kids))
         else:
             found.append(kid)
@@ -363,18 +367,18 @@ def readers(row: Row) -> tuple[Row, ...]:
 def views(row: Row) -> tuple[Row, ...]:
     """The virtual rows that show `row`, directly or through virtual ones."""
     found: dict[Row, None] = {}
-    stack = [kid for kid in row.kids if kid.asset.virtual]
+    stack = [kid for kid in row.kids if kid.virtual]
     while stack:
         kid = stack.pop()
         if kid not in found:
             found[kid] = None
-            stack.extend(below for below in kid.kids if below.asset.virtual)
+            stack.extend(below for below in kid.kids if below.virtual)
     return tuple(found)
 
 
 def through_virtual(row: Row) -> list[Row]:
     """The rows whose updates are those of `row`: itself, or of a virtual row its upstreams', looked through."""
-    if not row.asset.virtual:
+    if not row.virtual:
         return [row]
     found: list[Row] = []
     seen: set[Row] = set()
@@ -384,7 +388,7 @@ def through_virtual(row: Row) -> list[Row]:
         if up in seen:
             continue
         seen.add(up)
-        if up.asset.virtual:
+        if up.virtual:
             stack.extend(reversed(up.ups))
         else:
             found.append(up)
@@ -394,6 +398,6 @@ def through_virtual(row: Row) -> list[Row]:
 def is_automatic(row: Row) -> bool:
     """Eager or just-in-time, with a launcher, not virtual; without upstreams only just-in-time."""
     kind = row.reaction.kind
-    if kind is ReactionKind.MANUAL or not row.asset.launcher or row.asset.virtual:
+    if kind is ReactionKind.MANUAL or not row.asset.launcher or row.virtual:
         return False
     return not row.source or kind is ReactionKind.JUST_IN_TIME

@@ -239,6 +239,7 @@ def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], 
             row.joined = (kept | gained) or None
             state.mark(row)
         row.asset = asset
+        row.virtual = asset.virtual
         row.source = not asset.upstreams
         row.ups = tuple(rows[up] for up in ups)
         row.all_ups = row.ups if ups == asset.upstreams else tuple(rows[up] for up in asset.upstreams)

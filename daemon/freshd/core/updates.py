@@ -171,7 +171,7 @@ def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int]) -> None
 
 def _tell_read(row: Row, start: Instant) -> None:
     for up in row.ups:
-        for read in through_virtual(up) if up.asset.virtual else (up,):
+        for read in through_virtual(up) if up.virtual else (up,):
             if start > read.read_at:
                 read.read_at = start
 

@@ -102,7 +102,7 @@ def _rests_on(row: Row, members: set[Row]) -> bool:
             return True
         if up not in seen:
             seen.add(up)
-            if up.asset.virtual or up.automatic:
+            if up.virtual or up.automatic:
                 stack.extend(up.ups)
     return False
 

@@ -158,7 +158,7 @@ def wish_upstreams(planned: dict[AssetKey, Stage], row: Row) -> list[AssetKey]:
         seen.add(up.key)
         if up.key in planned:
             found.append(up.key)
-        elif up.asset.virtual:
+        elif up.virtual:
             stack.extend(up.all_ups)
     return found
 
@@ -177,7 +177,7 @@ def plan_wish(wish: Wish, rows: dict[AssetKey, Row]) -> tuple[AssetKey, ...]:
     for row in sorted(above, key=lambda member: member.order):
         if row.key in named:
             planned[row.key] = Stage.WAITING
-        elif row.asset.launcher and not row.asset.virtual:
+        elif row.asset.launcher and not row.virtual:
             if not row.cells or row.due or wish_upstreams(planned, row):
                 planned[row.key] = Stage.WAITING
     return tuple(planned)
