@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ from freshd.adapters.sql import SqlStore, StoreSettings
 from freshd.adapters.sql.projection import METADATA_BYTES, PAYLOAD_BYTES
 from freshd.backtest.memory_journal import MemoryJournal
 from freshd.model.asset import Asset
+from freshd.model.declarations import Acknowledgement, Declaration, DeclarationKind
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.errors import FencedError, PermanentError, TransientError
 from freshd.model.inputs import DeadLetter, Event, EventKind, NoticeReport, RunPhase, RunReport, Unmatched, Wish
 from freshd.model.policy import Severity, Verdict
 from freshd.model.records import (
     DeadLettered,
+    DeclarationEnded,
+    Declared,
     EventTaken,
+    IncidentAcknowledged,
     IncidentChanged,
     Member,
     NoticeReported,
@@ -38,7 +43,7 @@ from freshd.model.records import (
     WishEnded,
     WishMade,
 )
-from freshd.model.time import DAY, HOUR, MINUTE, SECOND
+from freshd.model.time import DAY, FOREVER, HOUR, MINUTE, SECOND
 
 NOW = 1_700_000_000_000_000
 Open = Callable[..., SqlStore]
@@ -278,6 +283,30 @@ def test_incidents_with_their_members_and_notices(store: SqlStore) -> None:
         "C1/17",
         NOW + 2,
     )
+
+
+def test_what_people_declare(store: SqlStore, url: str) -> None:
+    said = Declaration("m1", DeclarationKind.MUTE, ("a", "b"), NOW + 5, NOW + 9, "ada", "it moves", "a+")
+    store.append(
+        [Declared(NOW, said), Declared(NOW + 1, replace(said, id="m2", until=FOREVER, assets=(), select=""))], {}
+    )
+    store.append([Declared(NOW + 2, replace(said, assets=("b",))), DeclarationEnded(NOW + 3, "m1", "ben")], {})
+    known = Acknowledgement("ada", "I know", NOW, NOW + 50)
+    again = replace(known, at=NOW + 6)
+    store.append([IncidentAcknowledged(NOW, "inc-1", known)], {})
+    store.append([IncidentAcknowledged(NOW + 4, "inc-1", None), IncidentAcknowledged(NOW + 6, "inc-1", again)], {})
+    columns = "kind, subject, author, reason, made_at, begins_at, until_at, ended_at, ended_by"
+    rows = sql(url, f"SELECT {columns} FROM declarations ORDER BY id")
+    at = [tuple(None if cell is None else cell - NOW for cell in row[4:8]) for row in rows]
+    assert [(*row[:4], row[8]) for row in rows] == [
+        ("acknowledge", "inc-1", "ada", "I know", None),
+        ("acknowledge", "inc-1", "ada", "I know", None),
+        ("mute", "a+", "ada", "it moves", "ben"),
+        ("mute", "everything", "ada", "it moves", None),
+    ]
+    assert at == [(0, 0, 50, 4), (6, 6, 50, None), (0, 5, 9, 3), (1, 5, None, None)]
+    (narrowed, *_) = sql(url, "SELECT assets FROM declarations WHERE id = 'm1'")
+    assert "b" in str(narrowed) and "a" not in str(narrowed[0])
 
 
 def test_wishes(store: SqlStore, url: str) -> None:

@@ -128,9 +128,6 @@ class IncidentBook:
         self.opened = max(self.opened, int(told.incident.rpartition("-")[2]))
         if self.main.get(incident.cause) is incident:
             del self.main[incident.cause]
-        if told.closed_at is not None or _is_worse(told.severity, incident.severity):
-            incident.acknowledged = None
-            self.acknowledged.discard(incident.id)
         incident.cause, incident.reason, incident.severity = told.cause, told.reason, told.severity
         incident.opened_at, incident.closed_at = told.opened_at, told.closed_at
         incident.reopened, incident.merged_into = told.reopened, told.merged_into
@@ -220,5 +217,6 @@ class IncidentBook:
         return sorted(found, key=Incident.sort_key)
 
 
-def _is_worse(severity: Severity | None, than: Severity | None) -> bool:
+def is_worse(severity: Severity | None, than: Severity | None) -> bool:
+    """Whether a severity is louder than another; None is the quietest."""
     return severity is not None and (than is None or SEVERITIES.index(severity) > SEVERITIES.index(than))

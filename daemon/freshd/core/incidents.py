@@ -13,16 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from freshd.core.incident_book import Incident, IncidentBook
+from freshd.core.incident_book import SEVERITIES, Incident, IncidentBook, is_worse
 from freshd.core.rows import Pair
 from freshd.core.state import State
 from freshd.model.policy import Severity
-from freshd.model.records import IncidentChanged, Member
+from freshd.model.records import IncidentAcknowledged, IncidentChanged, Member
 from freshd.model.time import NEVER, Instant
 
-Emit = Callable[[IncidentChanged], None]
-
-SEVERITIES = list(Severity)
+Emit = Callable[[IncidentChanged | IncidentAcknowledged], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +222,16 @@ def _emit(
     count = len(incident.members) - len(gone)
     count += sum((m.policy, m.asset, m.partition) not in incident.members for m in came)
     first = _first(incident, main, gone, came)
+    severity = worst_severity(state, policies) if count else incident.severity
+    if incident.acknowledged is not None and (not count or is_worse(severity, incident.severity)):
+        emit(IncidentAcknowledged(state.now, incident.id, None))
     emit(
         IncidentChanged(
             now=state.now,
             incident=incident.id,
             cause=main,
             reason=first[3] if first is not None else incident.reason,
-            severity=worst_severity(state, policies) if count else incident.severity,
+            severity=severity,
             opened_at=incident.opened_at,
             closed_at=None if count else closed_at or state.now,
             reopened=incident.reopened,

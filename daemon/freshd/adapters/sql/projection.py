@@ -18,7 +18,10 @@ from freshd.adapters.sql.scrub import scrub_json
 from freshd.model.inputs import Event, EventKind, RunPhase
 from freshd.model.records import (
     DeadLettered,
+    DeclarationEnded,
+    Declared,
     EventTaken,
+    IncidentAcknowledged,
     IncidentChanged,
     NoticeReported,
     NoticeRequested,
@@ -31,7 +34,7 @@ from freshd.model.records import (
     WishEnded,
     WishMade,
 )
-from freshd.model.time import HOUR, Instant
+from freshd.model.time import FOREVER, HOUR, Instant
 
 PAYLOAD_BYTES: Final = 16_384
 """How much of a dead letter's payload is kept; how much was dropped is told beside it."""
@@ -322,6 +325,27 @@ def _wish_ended(rows: HistoryRows, record: WishEnded) -> None:
     rows.changes.append((sql.WISH_ENDED, (record.now, record.reason.value, record.cause, record.wish_id)))
 
 
+def _declared(rows: HistoryRows, record: Declared) -> None:
+    said = record.declaration
+    subject = said.select or ("" if said.assets else "everything")
+    about = (said.id, said.kind.value, subject, said.author, said.reason, json_text(said.assets))
+    until = None if said.until >= FOREVER else said.until
+    rows.changes.append((sql.PUT_DECLARATION, (*about, record.now, said.begins, until)))
+
+
+def _declaration_ended(rows: HistoryRows, record: DeclarationEnded) -> None:
+    rows.changes.append((sql.DECLARATION_ENDED, (record.now, record.author or None, record.declaration)))
+
+
+def _acknowledged(rows: HistoryRows, record: IncidentAcknowledged) -> None:
+    known = record.acknowledgement
+    rows.changes.append((sql.ACKNOWLEDGEMENT_ENDED, (record.now, record.incident)))
+    if known is not None:
+        name = f"acknowledge-{record.incident}-{known.at}"
+        about = (name, "acknowledge", record.incident, known.author, known.reason, "[]")
+        rows.changes.append((sql.PUT_DECLARATION, (*about, record.now, known.at, known.until)))
+
+
 _PROJECTIONS: Final[dict[type, Callable[[HistoryRows, Any], None]]] = {
     VerdictChanged: _verdict_changed,
     DeadLettered: _dead_lettered,
@@ -333,5 +357,8 @@ _PROJECTIONS: Final[dict[type, Callable[[HistoryRows, Any], None]]] = {
     NoticeReported: _notice_reported,
     WishMade: _wish_made,
     WishEnded: _wish_ended,
+    Declared: _declared,
+    DeclarationEnded: _declaration_ended,
+    IncidentAcknowledged: _acknowledged,
 }
 """The records that tell people something; the others are for the engine alone."""

@@ -105,6 +105,8 @@ def _prune_runs(transaction: Transaction, before: Instant) -> None:
     transaction.run_many("DELETE FROM runs WHERE run_id = ?", old)
     wishes = "SELECT wish_id FROM wishes WHERE made_at < ? ORDER BY made_at LIMIT ?"
     transaction.run_many("DELETE FROM wishes WHERE wish_id = ?", transaction.rows(wishes, before, SLICE))
+    over = "SELECT id FROM declarations WHERE made_at < ? AND ended_at IS NOT NULL ORDER BY made_at LIMIT ?"
+    transaction.run_many("DELETE FROM declarations WHERE id = ?", transaction.rows(over, before, SLICE))
 
 
 def _prune_objectives(transaction: Transaction, before: Instant) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The schema that this code reads and writes: the newest migration."""
 
 VERSION_TABLE: Final = "schema_version"
@@ -247,6 +247,23 @@ wishes = Table(
     _text("outcome", nullable=True),
     _text("cause", nullable=True),
     Index("wishes_by_time", "made_at"),
+)
+
+declarations = Table(
+    "declarations",
+    metadata,
+    _text("id", primary_key=True),
+    _text("kind"),
+    _text("subject"),
+    _text("author"),
+    _text("reason"),
+    Column("assets", JSON, nullable=False),
+    _instant("made_at", nullable=False),
+    _instant("begins_at", nullable=False),
+    _instant("until_at"),
+    _instant("ended_at"),
+    _text("ended_by", nullable=True),
+    Index("declarations_by_time", "made_at"),
 )
 
 unmatched = Table(

@@ -138,6 +138,15 @@ PUT_WISH: Final = (
 )
 WISH_ENDED: Final = "UPDATE wishes SET ended_at = ?, outcome = ?, cause = ? WHERE wish_id = ?"
 
+PUT_DECLARATION: Final = (
+    "INSERT INTO declarations (id, kind, subject, author, reason, assets, made_at, begins_at, until_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET assets = excluded.assets"
+)
+DECLARATION_ENDED: Final = "UPDATE declarations SET ended_at = ?, ended_by = ? WHERE id = ?"
+ACKNOWLEDGEMENT_ENDED: Final = (
+    "UPDATE declarations SET ended_at = ? WHERE kind = 'acknowledge' AND subject = ? AND ended_at IS NULL"
+)
+
 PUT_UNMATCHED: Final = (
     "INSERT INTO unmatched (format, name, count, first_at, last_at, fields) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (format, name) DO UPDATE SET count = unmatched.count + excluded.count, "
