@@ -96,9 +96,26 @@ def explain(out: Console, answer: Json) -> None:
             f"policy {escape(policy['policy'])}: {verdict(policy['verdict'])}{measure}{since}"
             + (f" ({', '.join(ahead)})" if ahead else "")
         )
+        for complaint in policy.get("complaints") or []:
+            out.print(f"  {escape(complaint)}")
+    for objective in answer.get("objectives") or []:
+        out.print(escape(_objective(objective)))
     for line in reasons(asset):
         out.print(escape(line))
     _history(out, answer)
+
+
+def _objective(objective: Json) -> str:
+    """How a policy stands against its objective."""
+    over = format_duration(round(objective["window_seconds"] * SECOND))
+    if objective["attainment"] is None:
+        return f"objective of {objective['policy']}: {objective['target']:.3%} over {over}, nothing has counted yet"
+    burning = [f"{rate:.2g} in {name}" for name, rate in objective["burn_rates"].items() if rate is not None]
+    return (
+        f"objective of {objective['policy']}: {objective['attainment']:.3%} of {objective['target']:.3%} over {over}, "
+        f"{objective['budget_left']:.0%} of the error budget left"
+        + (f", burning {', '.join(burning)}" if burning else "")
+    )
 
 
 def reasons(asset: Json) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from freshd.core.blindness import cause_of
 from freshd.core.busy import is_blocked, waits_for
 from freshd.core.causes import root_cause
+from freshd.core.checks import complaints
 from freshd.core.freshness import data_time, pending_since, updated_at
 from freshd.core.judging import pair_state
 from freshd.core.rows import Pair, Row
@@ -80,6 +81,7 @@ def _policy_view(state: State, pair: Pair, at: Instant) -> PolicyView:
         incident=pair.incident,
         since=pair.since,
         counted=totals_at(pair, at),
+        complaints=complaints(pair.policy, pair.row) if pair.policy.checks else (),
     )
 
 

@@ -53,6 +53,38 @@ def follows(rule: CheckRule, row: Row) -> bool | None:
     return low and (rule.max is None or value <= rule.max * scale)
 
 
+def complaints(policy: Policy, row: Row) -> tuple[str, ...]:
+    """In words, what of the policy's rules is not as asked."""
+    found = (_complaint(rule, row) for rule in policy.checks)
+    return tuple(words for words in found if words)
+
+
+def _complaint(rule: CheckRule, row: Row) -> str:
+    follows_rule = follows(rule, row)
+    if follows_rule:
+        return ""
+    known = row.checks.get(rule.name) if row.checks else None
+    if known is None:
+        return f"{rule.name}: no result yet"
+    at, check = known
+    if not check.passed:
+        return f"{rule.name} did not pass"
+    if check.value is None or (rule.equals is None and number(check.value) is None):
+        return f"{rule.name}: a result without a number to compare"
+    if rule.equals is not None:
+        return f"{rule.name} is {check.value}, not {rule.equals}"
+    before = row.recall.before(rule.name, at, rule.last) if row.recall is not None and rule.last else []
+    if follows_rule is None:
+        return f"{rule.name}: only {len(before)} of {rule.last} earlier values to compare with"
+    value = number(check.value) or 0.0
+    mean = sum(before) / len(before) if before else 0.0
+    low = rule.min is not None and value < rule.min * (mean if rule.last else 1)
+    word, bound = ("below", rule.min) if low else ("above", rule.max)
+    if rule.last:
+        return f"{rule.name} is {value:g}, {word} {bound:.0%} of {mean:g}, the mean of the last {rule.last}"
+    return f"{rule.name} is {value:g}, {word} {bound:g}"
+
+
 def number(value: object) -> float | None:
     """The number that a result's value is, if it is one."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):

@@ -2,6 +2,7 @@
 
 The tick judged last decides between stale and fresh, those ahead whether it warns. A tick that is missed
 makes all later ones missed as well if nothing arrives, so the first missed one is all that matters.
+Of an asset partitioned by time a tick names one partition: an update of that one meets it, of no other.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from freshd.core.freshness import Memo, data_time
 from freshd.core.judgement import Judgement
 from freshd.core.limits import missing_too_long_at, without_value
 from freshd.core.rows import Row
+from freshd.model.partitions import Windows, windows_of
 from freshd.model.policy import Deadline, Measure, Policy, Verdict
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -39,13 +41,29 @@ def judge_deadline(policy: Policy, deadline: Deadline, row: Row, now: Instant, m
 
 
 def is_met(deadline: Deadline, row: Row, tick: Instant, at: Instant, memo: Memo) -> bool:
-    """Whether the row has at `at` what the tick asks for."""
-    return data_time(row, at, memo) >= tick - deadline.max_lag
+    """Whether the row has at `at` what the tick asks for; a tick before the first partition asks for nothing."""
+    windows = _windows(row)
+    if windows is None:
+        return data_time(row, at, memo) >= tick - deadline.max_lag
+    name = windows.ended_by(tick - deadline.offset)
+    return not name or any(up.partition == name and _updated_by(up, at) for up in row.ups)
 
 
 def has_value(deadline: Deadline, row: Row, at: Instant, memo: Memo) -> bool:
     """Whether there is anything that could meet a tick."""
-    return data_time(row, at, memo) != NEVER
+    if _windows(row) is None:
+        return data_time(row, at, memo) != NEVER
+    return any(_updated_by(up, at) for up in row.ups)
+
+
+def _windows(row: Row) -> Windows | None:
+    """The windows of the partitions that the row gathers, if it does and they are windows."""
+    scheme = row.asset.partitions
+    return windows_of(scheme) if scheme is not None and scheme.by and not row.partition else None
+
+
+def _updated_by(row: Row, at: Instant) -> bool:
+    return bool(row.cells) and row.cells[0] <= at
 
 
 def _tick_after(deadline: Deadline, row: Row, instant: Instant) -> Instant:

@@ -30,6 +30,8 @@ class PolicyView:
     """The open incident it is a member of, or empty."""
     since: Instant
     """When the verdict became what it is."""
+    complaints: tuple[str, ...] = ()
+    """In words, what of its checks is not as asked."""
     counted: Totals | None = None
     """What its objective has counted up to now; None: it has none."""
 

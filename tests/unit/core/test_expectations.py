@@ -5,6 +5,7 @@ The asset `a` reads the source `r`; the daemon knows both from minute 0, a Thurs
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, replace
 
 import pytest
@@ -12,6 +13,10 @@ from tests.unit.core.play import Play, charter_of, check, update
 from tests.unit.core.walks import Every
 
 from freshd.adapters.calendar import weekhours_in
+from freshd.core.expecting import part_of
+from freshd.core.rows import Row
+from freshd.core.verdicts import judge
+from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.inputs import CharterReplaced, Event
 from freshd.model.policy import CheckRule, Deadline, Learned, Limit, Measure, Policy, Verdict
 from freshd.model.records import VerdictChanged
@@ -172,6 +177,35 @@ def test_the_cause_of_a_violated_check_is_the_asset_itself() -> None:
     assert play.at(6, result(6, 10)).incidents() == []
 
 
+COMPLAINTS = [
+    (CheckRule("rows"), (), "rows: no result yet"),
+    (CheckRule("rows"), (result(5, passed=False),), "rows did not pass"),
+    (CheckRule("rows", min=1), (result(5, 0),), "rows is 0, below 1"),
+    (CheckRule("rows", max=10), (result(5, 1e6),), "rows is 1e+06, above 10"),
+    (CheckRule("rows", min=1), (result(5, "none"),), "rows: a result without a number to compare"),
+    (CheckRule("rows", equals="ok"), (result(5, "bad"),), "rows is bad, not ok"),
+    (
+        CheckRule("rows", min=0.5, last=2),
+        (result(5, 9), result(6, 9)),
+        "rows: only 1 of 2 earlier values to compare with",
+    ),
+    (
+        CheckRule("rows", min=0.5, max=2, last=2),
+        (result(5, 10), result(6, 20), result(7, 3)),
+        "rows is 3, below 50% of 15, the mean of the last 2",
+    ),
+    (CheckRule("rows", min=1), (result(5, 1),), ""),
+]
+
+
+@pytest.mark.parametrize(("rule", "events", "said"), COMPLAINTS, ids=[line[2] or "fine" for line in COMPLAINTS])
+def test_what_is_not_as_asked_is_told_in_words(rule: CheckRule, events: tuple[Event, ...], said: str) -> None:
+    play = Play(charter_of("a", {"p": (asked(rule), "a")}))
+    for event in events:
+        play.at(event.at / M, event)
+    assert play.see("a").policies[0].complaints == ((said,) if said else ())
+
+
 def test_a_rule_that_blocks_holds_back_what_is_below() -> None:
     rule = replace(ROWS, blocking=True)
     play = Play(charter_of("r; a < r", {"p": (asked(rule), "r")}, eager="a"))
@@ -286,3 +320,54 @@ def test_a_deadline_warns_of_every_tick_that_is_near_enough() -> None:
     play.update(5, "r").until(100)
     told = [(record.now // M, record.new.value) for record in play.of(VerdictChanged)]
     assert told == [(5, "warn"), (30, "stale")]  # 5 + 15 misses the tick at 30; 25 minutes before that it warns
+
+
+def daily(*ended: tuple[str, int]) -> Row:
+    """An asset by day as a whole, with the partitions that were updated, each with the minute."""
+    asset = Asset("d", partitions=PartitionScheme("day"))
+    whole, parts = Row(asset), []
+    for name, minute in ended:
+        part = Row(asset, name)
+        part.cells = array("q", (minute * M, minute * M, 1, minute * M, 1 << 62))
+        part.updated_at = minute * M
+        parts.append(part)
+    whole.ups = tuple(parts)
+    whole.known_since = 0
+    return whole
+
+
+DAY_MINUTES = 24 * 60
+BY_DAY = Deadline(Every(DAY_MINUTES * M), 0, 10 * M, 60 * M)
+
+NAMED = [
+    # now is minute 5 * 1440 (1970-01-06 at midnight) plus some; the tick at that midnight asks for 1970-01-05
+    ("01 nothing ever: unknown", BY_DAY, (), 20, Verdict.UNKNOWN),
+    ("02 the day that has just ended is there", BY_DAY, (("1970-01-05", 7200),), 20, Verdict.FRESH),
+    ("03 a backfill of an older day does not meet it", BY_DAY, (("1970-01-04", 7201),), 20, Verdict.STALE),
+    ("04 a rerun of today does not either", BY_DAY, (("1970-01-06", 7201),), 20, Verdict.STALE),
+    ("05 until grace is over the tick before counts", BY_DAY, (("1970-01-04", 5800),), 9, Verdict.WARN),
+    ("06 with an offset of a minute the day before is asked for", replace(BY_DAY, offset=M),
+     (("1970-01-04", 7201),), 20, Verdict.FRESH),
+    ("07 the next tick is an hour away: it warns", BY_DAY, (("1970-01-05", 7200),), DAY_MINUTES - 60, Verdict.WARN),
+    ("08 unless its day is there", BY_DAY, (("1970-01-05", 7200), ("1970-01-06", 8000)), DAY_MINUTES - 60,
+     Verdict.FRESH),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "deadline", "ended", "minute", "verdict"), NAMED, ids=[line[0] for line in NAMED])
+def test_a_deadline_of_an_asset_by_time_asks_for_the_partition_that_its_tick_names(
+    number: str, deadline: Deadline, ended: tuple[tuple[str, int], ...], minute: int, verdict: Verdict
+) -> None:
+    policy = Policy("p", deadlines=(deadline,))
+    now = (5 * DAY_MINUTES + minute) * M
+    assert judge(policy, daily(*ended), now, {}).verdict is verdict
+
+
+def test_of_a_policy_each_fixed_partition_is_asked_what_says_so_and_the_whole_the_rest() -> None:
+    asset = Asset("a", partitions=PartitionScheme(names=("eu", "us")))
+    each, whole = Limit(Measure.LAG, None, M, each=True), Limit(Measure.AGE, None, M)
+    policy = Policy("p", (each, whole), checks=(ROWS,))
+    assert part_of(policy, Row(asset)).limits == (whole,) and part_of(policy, Row(asset)).checks == (ROWS,)
+    assert part_of(policy, Row(asset, "eu")).limits == (each,) and part_of(policy, Row(asset, "eu")).checks == ()
+    assert part_of(policy, Row(Asset("b"))) is policy
+    assert not part_of(replace(policy, limits=(whole,)), Row(asset, "eu")).has_expectations

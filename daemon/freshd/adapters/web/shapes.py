@@ -5,7 +5,8 @@ value is null. An ASSET is
 
     {"asset", "partition", "kind", "group", "owners", "tags", "feed", "launcher", "virtual", "static",
      "verdict": "fresh" | "unknown" | "warn" | "stale" | null,
-     "policies": [{"policy", "verdict", "measure", "warn_at", "stale_at", "severity", "incident", "since"}],
+     "policies": [{"policy", "verdict", "measure", "warn_at", "stale_at", "severity", "incident", "since",
+                   "complaints"}],
      "updated_at", "data_time", "pending_since", "age_seconds", "lag_seconds", "behind_seconds", "own_lag_seconds",
      "in_flight", "runs": [{"run_id", "own", "started_at", "attempt"}], "runs_started", "failed", "blocked", "due",
      "last_error", "next_launch", "waiting_for", "cause", "cause_reason", "path"}
@@ -180,6 +181,7 @@ def _policy_json(view: PolicyView) -> dict[str, Any]:
         "severity": None if view.severity is None else view.severity.value,
         "incident": view.incident,
         "since": instant(view.since),
+        "complaints": list(view.complaints),
     }
 
 
