@@ -54,7 +54,12 @@ def configure_logs(
     target = stream if stream is not None else sys.stderr
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     if format == "text":
-        renderer = structlog.dev.ConsoleRenderer(colors=target.isatty(), event_key="event", timestamp_key="time")
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=target.isatty(),
+            event_key="event",
+            timestamp_key="time",
+            exception_formatter=structlog.dev.plain_traceback,  # the others show local variables, secrets among them
+        )
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -79,6 +79,17 @@ def test_what_vendors_log_goes_the_same_way_from_warning_up(out: io.StringIO) ->
     assert (line["event"], line["level"], line["logger"]) == ("broker k1 is gone", "warning", "kafka.client")
 
 
+def test_a_trace_shows_no_local_variables(out: io.StringIO) -> None:
+    configure_logs(ManualClock(), stream=out)
+    try:
+        hidden = "hunter2" + "x"
+        raise ValueError(str(len(hidden)))
+    except ValueError:
+        structlog.get_logger("freshd.test").exception("failed")
+    assert "Traceback" in out.getvalue()
+    assert "hunter2x" not in out.getvalue()
+
+
 def test_an_exception_is_told_with_its_trace(out: io.StringIO) -> None:
     configure_logs(ManualClock(), "info", "json", out)
     try:

@@ -135,7 +135,9 @@ class Ingress:
             except TransientError as trouble:
                 wait = max(1, (trouble.retry_after or RETRY_AFTER_S * SECOND) // SECOND)
                 log.warning("ingress.not_taken", ingress=name or "events", error=str(trouble))
-                answer = JSONResponse({"error": "cannot be taken now"}, 503, {"Retry-After": str(wait)})
+                answer = JSONResponse(
+                    {"error": "cannot be taken now; come again, with the same ids"}, 503, {"Retry-After": str(wait)}
+                )
             self._requests[name, answer.status_code] += 1
             return answer
 

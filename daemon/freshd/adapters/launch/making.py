@@ -8,6 +8,7 @@ from typing import assert_never
 from freshd.adapters.launch.kinds import Assets, CommandKind, DbtKind, Kind, PythonKind
 from freshd.adapters.launch.processes import ProcessLauncher
 from freshd.adapters.launch.settings import CommandSettings, DbtSettings, LauncherSettings, PythonSettings
+from freshd.model.asset import Asset
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.policy import LauncherTraits
 from freshd.ports import Clock
@@ -33,11 +34,11 @@ def make_launcher(
 def check_launcher(name: str, settings: LauncherSettings, base: Path = Path(), where: str = "") -> None:
     """What `freshd check` can say of a launcher without starting it. Raises ConfigError, its problems at `where`."""
 
-    def nobody(key: str) -> None:
+    def nobody(key: str) -> Asset:
         raise KeyError(key)
 
     try:
-        _kind(name, settings, nobody, base, base)  # type: ignore[arg-type]
+        _kind(name, settings, nobody, base, base)
     except ConfigError as error:
         raise ConfigError([Problem(where or each.where, each.message) for each in error.problems]) from None
 

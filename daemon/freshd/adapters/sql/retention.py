@@ -6,6 +6,7 @@ It decides by age, and for what a flood could fill by number too. It never touch
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from freshd.adapters.sql.settings import KeepSettings
@@ -35,7 +36,7 @@ def prunings(keep: KeepSettings, now: Instant, budget: int, folded: int) -> Iter
     )
     for table in numbered:
         for _ in range(0, budget, SLICE):
-            yield lambda transaction, table=table: table.prune(transaction, now)  # type: ignore[misc]
+            yield partial(table.prune, now=now)
             if table.done:
                 break
     yield lambda transaction: _prune_runs(transaction, now - keep.runs)

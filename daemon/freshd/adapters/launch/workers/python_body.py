@@ -73,12 +73,13 @@ def work(request: dict[str, Any], tell: Tell) -> int:
 
 
 def _find(job: dict[str, Any]) -> Callable[..., Any]:
-    found: Any = importlib.import_module(job["module"])
+    named: Any = importlib.import_module(job["module"])
     for part in job["function"].split("."):
-        found = getattr(found, part)
-    if not callable(found):
+        named = getattr(named, part)
+    if not callable(named):
         raise TypeError(f"{job['module']}.{job['function']} is not a function")
-    return found  # type: ignore[no-any-return]
+    found: Callable[..., Any] = named
+    return found
 
 
 def _read(source: dict[str, Any], partition: str) -> Any:
