@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from freshd.adapters.prometheus import DaemonMetrics
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
 from freshd.model.asset import Asset
+from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.inputs import Event, EventKind, NoticeReport, RunPhase, RunReport
 from freshd.model.policy import Severity, Verdict
@@ -49,7 +50,7 @@ def _scrape() -> str:
         asset=asset.key, partition="", at=_T, verdict=Verdict.FRESH, policies=(policy,), updated_at=_T, data_time=_T,
         pending_since=_T, age=0, lag=0, behind=0, runs=(RunView("r", True, _T, 1),), runs_started=1, failed=True,
         blocked=True, due=False, static=False, last_error="", next_launch=None, waiting_for=(), cause="",
-        cause_reason="", path=(), own_lag=0,
+        cause_reason="", path=(), own_lag=0, declared=(Declaration("m", DeclarationKind.MUTE, (), _T),),
     )  # fmt: skip
     incident = IncidentView("inc-1", asset.key, "no_update", Severity.CRITICAL, _T, True, ())
     return metrics.render([(asset, state)], [incident]).decode()

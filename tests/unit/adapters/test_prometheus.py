@@ -17,6 +17,7 @@ from freshd.adapters.prometheus import DaemonMetrics
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
 from freshd.model.asset import Asset
 from freshd.model.effects import LaunchRun, Notice
+from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.graph import build_graph
 from freshd.model.inputs import DeadLetter, Event, EventKind, NoticeReport, RunPhase, RunReport, Unmatched
 from freshd.model.policy import Severity, Verdict
@@ -36,6 +37,9 @@ from freshd.model.time import FOREVER, HOUR, SECOND, parse_instant
 
 T0 = parse_instant("2026-11-22T08:00:00Z")
 UNIX = T0 / SECOND
+
+
+MUTED = Declaration("m", DeclarationKind.MUTE, (), T0)
 
 
 def assessment(key: str, **changes: Any) -> Assessment:
@@ -85,11 +89,11 @@ def test_an_asset_shows_instants_not_ages_and_leaves_out_what_has_no_value() -> 
     assert value(body, "freshd_asset_verdict", **who, **policy) == 2
     info = {"team": "sales@shop.example", "kind": "model", "feed": ""}
     assert value(body, "freshd_asset_info", **who, **info) == 1
-    for flag in ("failed", "blocked", "in_flight"):
+    for flag in ("failed", "blocked", "muted", "in_flight"):
         assert value(body, f"freshd_asset_{flag}", **who) is None
-    flagged = replace(state, failed=True, blocked=True, runs=(RunView("r", True, T0, 1),))
+    flagged = replace(state, failed=True, blocked=True, declared=(MUTED,), runs=(RunView("r", True, T0, 1),))
     body = DaemonMetrics("1").render([(ORDERS, flagged)], [])
-    for flag in ("failed", "blocked", "in_flight"):
+    for flag in ("failed", "blocked", "muted", "in_flight"):
         assert value(body, f"freshd_asset_{flag}", **who) == 1
 
 
@@ -284,7 +288,7 @@ def full_body() -> bytes:
         ],
     )  # fmt: skip
     state = assessment("shop/orders", updated_at=T0, data_time=T0, pending_since=T0, failed=True, blocked=True,
-                       policies=(view(),), runs=(RunView("r", True, T0, 1),))  # fmt: skip
+                       policies=(view(),), runs=(RunView("r", True, T0, 1),), declared=(MUTED,))  # fmt: skip
     incident = IncidentView("inc-1", "shop/raw", "no_update", Severity.CRITICAL, T0, True, ())
     return metrics.render([(ORDERS, state), (RAW, assessment("shop/raw", updated_at=T0))], [incident])
 
@@ -312,6 +316,7 @@ def test_every_name_and_label_is_the_documented_one() -> None:
         "freshd_asset_verdict": policy,
         "freshd_asset_failed": asset,
         "freshd_asset_blocked": asset,
+        "freshd_asset_muted": asset,
         "freshd_asset_in_flight": asset,
         "freshd_asset_info": asset | {"team", "kind", "feed"},
         "freshd_feed_last_event_timestamp_seconds": {"feed"},

@@ -35,6 +35,7 @@ _FAMILIES: Final[Mapping[str, str]] = {
     "freshd_asset_verdict": "Verdict of a policy for the asset: 0 fresh, 1 unknown, 2 warn, 3 stale.",
     "freshd_asset_failed": "1 where the runs of the asset have used up their attempts, or a check failed.",
     "freshd_asset_blocked": "1 where the asset waits for a failed upstream.",
+    "freshd_asset_muted": "1 where nothing is announced of the asset for a while, because somebody said so.",
     "freshd_asset_in_flight": "1 where a run of the asset is in flight.",
     "freshd_asset_info": "What the asset is.",
     "freshd_feed_last_event_timestamp_seconds": "When the latest event of the feed happened.",
@@ -130,6 +131,8 @@ def _asset_lines(lines: dict[str, list[str]], labels: _Labels, state: Assessment
         lines["freshd_asset_failed"].append(f"{base}}} 1")
     if state.blocked:
         lines["freshd_asset_blocked"].append(f"{base}}} 1")
+    if state.muted:
+        lines["freshd_asset_muted"].append(f"{base}}} 1")
     if state.runs:
         lines["freshd_asset_in_flight"].append(f"{base}}} 1")
     lines["freshd_asset_info"].append(labels.info)
