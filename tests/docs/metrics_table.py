@@ -13,6 +13,7 @@ from freshd.model.asset import Asset
 from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.inputs import Event, EventKind, NoticeReport, RunPhase, RunReport
+from freshd.model.objective import Totals
 from freshd.model.policy import Severity, Verdict
 from freshd.model.records import EventTaken, NoticeReported, NoticeRequested, Record, RunReported, RunRequested
 from freshd.model.time import Instant
@@ -45,7 +46,8 @@ def _scrape() -> str:
     )
     metrics.observe(_T, _records())
     asset = Asset("shop/orders", owners=("sales@shop.example",), group="sales", feed="shop/loader")
-    policy = PolicyView("hourly", Verdict.FRESH, "lag", _T, _T, Severity.CRITICAL, "", _T)
+    counted = Totals(_T, "active", 1, 0, 0, 0)
+    policy = PolicyView("hourly", Verdict.FRESH, "lag", _T, _T, Severity.CRITICAL, "", _T, counted=counted)
     state = Assessment(
         asset=asset.key, partition="", at=_T, verdict=Verdict.FRESH, policies=(policy,), updated_at=_T, data_time=_T,
         pending_since=_T, age=0, lag=0, behind=0, runs=(RunView("r", True, _T, 1),), runs_started=1, failed=True,
