@@ -108,7 +108,7 @@ def _look_again(state: State, rows: list[Row]) -> None:
     for row in rows:
         row.judged = row.considered = False
         row.judge_at = row.plan_at = row.timer = FOREVER
-    state.timers.rebuild([])
+    state.timers.clear()
     for row in rows:
         state.judge(row)
         if (
