@@ -45,8 +45,8 @@ def window_is_open(row: Row, now: Instant) -> bool:
 
 
 def lets_through(row: Row) -> bool:
-    """Whether who waits for what is above `row` waits through it."""
-    return row.virtual or (row.automatic and not row.stopped)
+    """Whether who waits for what is above `row` waits through it; not through what is held back itself."""
+    return row.virtual or (row.automatic and not row.stopped and not is_held(row))
 
 
 def is_root_stuck(row: Row) -> bool:

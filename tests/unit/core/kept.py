@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 from freshd.core.blindness import ALL_TOPICS
-from freshd.core.busy import is_busy, is_root_stuck, lets_through
+from freshd.core.busy import is_blocked, is_busy, is_root_stuck, lets_through
 from freshd.core.engine import Engine
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, START, WIDTH, latest_start
+from freshd.core.just_in_time import needed_by
 from freshd.core.rows import Row, is_automatic, through_virtual
 from freshd.core.state import State
 from freshd.model.declarations import DeclarationKind
-from freshd.model.policy import Charter
+from freshd.model.policy import Charter, ReactionKind
 from freshd.model.time import FOREVER, NEVER
 
 
@@ -29,8 +30,23 @@ def kept_values_hold(engine: Engine) -> list[str]:
     stuck: dict[str, bool] = {}
     for key in state.charter.graph.assets:
         row = state.rows[key]
-        found += [f"{key}: {problem}" for problem in (*_history(row), *_flags(row, above, stuck), *_waking(state, row))]
+        problems = (*_history(row), *_flags(row, above, stuck), *_waking(state, row), *_held(state, row))
+        found += [f"{key}: {problem}" for problem in problems]
     return found
+
+
+def _held(state: State, row: Row) -> Iterator[str]:
+    """Nobody waits for what its window or just-in-time holds: asked anew, without what was found out before."""
+    if not (row.automatic and row.due) or state.catching_up or row.in_flight or row.stopped or is_blocked(row):
+        return
+    reaction, now = row.reaction, state.now
+    held = reaction.window is not None and reaction.window.opened(now) == NEVER
+    if reaction.kind is ReactionKind.JUST_IN_TIME and (row.work is None or row.work.retry_at == NEVER):
+        state.needs.clear()
+        at = needed_by(state, row, 1 + reaction.margin)
+        again = row.source and row.work is not None and at <= row.work.last_start
+        held = held or (max(at, row.work.last_end + reaction.retry.max_delay) if again and row.work else at) > now
+    yield from _differs("held", row.timing is not None and row.timing.held, held)
 
 
 def _differs(what: str, kept: object, true: object) -> Iterator[str]:
