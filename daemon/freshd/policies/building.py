@@ -16,7 +16,6 @@ from freshd.adapters.calendar import (
     weekhours_in,
     zone_named,
 )
-from freshd.documents import PathPart
 from freshd.model.errors import Problem
 from freshd.model.policy import (
     Alert,
@@ -26,12 +25,14 @@ from freshd.model.policy import (
     Limit,
     Measure,
     Policy,
+    ReactionKind,
     Severity,
     Slo,
     Ticks,
     Verdict,
 )
 from freshd.policies.expectations import CheckModel
+from freshd.policies.reactions import named_reaction
 from freshd.policies.written import AlertModel, PolicyModel, WrittenPolicy
 
 SENSITIVITY_TENTHS: Final = {"high": 12, "medium": 15, "low": 20}
@@ -61,6 +62,7 @@ def policy_of(written: WrittenPolicy, problems: list[Problem]) -> Policy:
         checks=tuple(_check(check) for check in expect.checks),
         learned=_learned(model),
         slo=Slo(model.slo.target, model.slo.window) if model.slo else None,
+        reacts=None if model.react is None else ReactionKind(named_reaction(written)),
     )
 
 
@@ -68,7 +70,7 @@ def _deadlines(
     written: WrittenPolicy, calendar: BusinessCalendar | None, problems: list[Problem]
 ) -> tuple[Deadline, ...]:
     deadlines: list[Deadline] = []
-    for place, model in zip(deadline_places(written), written.model.expect.deadlines, strict=True):
+    for place, model in zip(written.deadline_places, written.model.expect.deadlines, strict=True):
         part = "timezone"
         try:
             zone_named(model.timezone)
@@ -91,14 +93,6 @@ def _deadlines(
             )
         )
     return tuple(deadlines)
-
-
-def deadline_places(written: WrittenPolicy) -> list[tuple[PathPart, ...]]:
-    """Where each of the policy's deadlines stands in it."""
-    deadline = written.model.expect.deadline
-    if isinstance(deadline, tuple):
-        return [("expect", "deadline", index) for index in range(len(deadline))]
-    return [] if deadline is None else [("expect", "deadline")]
 
 
 def _check(model: CheckModel) -> CheckRule:

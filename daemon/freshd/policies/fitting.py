@@ -8,7 +8,6 @@ from freshd.documents import PathPart
 from freshd.model.asset import AssetKey
 from freshd.model.errors import Problem
 from freshd.model.graph import AssetGraph
-from freshd.policies.building import deadline_places
 from freshd.policies.written import WrittenPolicy
 
 SHOWN_ASSETS = 3
@@ -25,7 +24,7 @@ def misfits(written: WrittenPolicy, keys: Sequence[AssetKey], graph: AssetGraph)
     asking: list[tuple[PathPart, ...]] = [
         ("expect", name) for name in ("lag", "behind", "age") if getattr(getattr(expect, name), "per", None)
     ]
-    for place, model in zip(deadline_places(written), expect.deadlines, strict=True):
+    for place, model in zip(written.deadline_places, expect.deadlines, strict=True):
         if model.max_lag is None and untimed:
             yield Problem(
                 written.where(*place),

@@ -80,7 +80,7 @@ def _reaction(written: WrittenPolicy, problems: list[Problem]) -> Reaction | Non
     model = written.model
     if model.react is None:
         return None
-    named = _named(written)
+    named = named_reaction(written)
     said = getattr(model.react, named) if isinstance(model.react, ReactModel) else None
     bounds = said if isinstance(said, EagerModel | JustInTimeModel) else EagerModel()
     return Reaction(
@@ -97,7 +97,8 @@ def _reaction(written: WrittenPolicy, problems: list[Problem]) -> Reaction | Non
     )
 
 
-def _named(written: WrittenPolicy) -> str:
+def named_reaction(written: WrittenPolicy) -> str:
+    """Which reaction a policy names; empty: none."""
     react = written.model.react
     return react if isinstance(react, str) else next(iter(react.model_fields_set)) if react is not None else ""
 
@@ -123,7 +124,7 @@ def _updates_on_what_is_not_read(
         upstreams = graph.counted_upstreams(key)
         for up in reaction.updates_on:
             if up not in upstreams:
-                where = written.where("react", _named(written), "updates_on")
+                where = written.where("react", named_reaction(written), "updates_on")
                 hint = nearest(up, upstreams)
                 return [Problem(where, f"{up} is no direct upstream of {key} that is not static{hint}")]
     return []

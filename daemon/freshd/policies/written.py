@@ -150,6 +150,14 @@ class WrittenPolicy:
         """`file:line` of a part of it."""
         return self.document.where(*self.path, *path)
 
+    @property
+    def deadline_places(self) -> list[tuple[PathPart, ...]]:
+        """Where each of its deadlines stands in it."""
+        deadline = self.model.expect.deadline
+        if isinstance(deadline, tuple):
+            return [("expect", "deadline", index) for index in range(len(deadline))]
+        return [] if deadline is None else [("expect", "deadline")]
+
 
 def policies_at(document: Document, *path: PathPart, only: Sequence[int] | None = None) -> list[WrittenPolicy]:
     """The policies in the list that `path` leads to, or `only` some of its items.
