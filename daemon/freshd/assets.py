@@ -42,6 +42,8 @@ class AssetFunction:
     relation: str = ""
     partitions: Any = None
     """As in YAML: a list of names, or {by, start, timezone, latest}."""
+    mappings: Mapping[str, Any] = field(default_factory=dict)
+    """Which partitions of an upstream are read, by parameter or key: same, window, all or {"last": n}."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     module: str = ""
     qualname: str = ""
@@ -56,6 +58,18 @@ class AssetFunction:
         """Upstream key by parameter."""
         near = self.full_key(prefix).rpartition("/")[0]
         return {name: self.upstreams.get(name, f"{near}/{name}" if near else name) for name in self.parameters}
+
+    def read_upstreams(self, prefix: str = "") -> list[Any]:
+        """The upstreams as YAML would have them: keys, or {key, mapping}."""
+        inputs = self.inputs(prefix)
+        said = {inputs.get(name, name): mapping for name, mapping in self.mappings.items()}
+        keys = dict.fromkeys([*inputs.values(), *self.deps])
+        unknown = [name for name in said if name not in keys]
+        if unknown:
+            raise TypeError(
+                f"@asset function {self.qualname}: mappings names {unknown[0]!r}, which is no upstream of it"
+            )
+        return [{"key": key, "mapping": said[key]} if key in said else key for key in keys]
 
     def hints(self, prefix: str = "") -> dict[str, Any]:
         """What the python launcher wants in `Asset.hints`."""
@@ -86,6 +100,7 @@ def asset(
     launcher: str = "",
     relation: str = "",
     partitions: Any = None,
+    mappings: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Callable[[Function], Function]: ...
 
@@ -104,6 +119,7 @@ def asset(
     launcher: str = "",
     relation: str = "",
     partitions: Any = None,
+    mappings: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Function | Callable[[Function], Function]:
     """Declare that a function makes an asset; its parameters are the upstreams, its result the content.
@@ -130,6 +146,7 @@ def asset(
                 launcher=launcher,
                 relation=relation,
                 partitions=partitions,
+                mappings=dict(mappings or {}),
                 metadata=dict(metadata or {}),
                 module=made.__module__,
                 qualname=made.__qualname__,

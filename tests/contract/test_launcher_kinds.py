@@ -34,6 +34,7 @@ from freshd.adapters.launch.traces import Traces
 from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.errors import ConfigError
 from freshd.model.inputs import RunPhase, RunReport
+from freshd.model.time import parse_instant
 from freshd.ports import Launcher
 
 
@@ -355,6 +356,28 @@ def test_a_partition_reads_and_writes_its_own_file(python: PythonRig) -> None:
     assert pd.read_parquet(python.folder / "data/below/us%2Feast.parquet")["a"].tolist() == [2]
     assert _make(launcher, "whole", "run-2").phase is RunPhase.SUCCEEDED
     assert pd.read_parquet(python.folder / "data/whole.parquet")["a"].tolist() == [1, 2]
+
+
+def test_a_partition_reads_what_its_mapping_names(python: PythonRig) -> None:
+    names = ("week", "latest", "broken")
+    functions = "".join(f"@asset\ndef {name}(days):\n    return days\n" for name in names)
+    python.module("m", "from freshd import asset\n" + functions)
+    python.assets["days"] = Asset("days", partitions=PartitionScheme(by="day"))
+    weekly = PartitionScheme(by="week")
+    python.asset("week", "m", {"days": "days"}, partitions=weekly, mappings={"days": "window"})
+    python.asset("broken", "m", {"days": "days"}, partitions=weekly, mappings={"days": "window"})
+    python.asset("latest", "m", {"days": "days"}, mappings={"days": {"last": 2}})
+    (python.folder / "data/days").mkdir(parents=True)
+    for day in (15, 16, 18, 22):
+        pd.DataFrame({"a": [day]}).to_parquet(python.folder / f"data/days/2026-11-{day}.parquet")
+    launcher = python.launcher()
+    assert _make(launcher, "week", partition="2026-W47").phase is RunPhase.SUCCEEDED
+    assert pd.read_parquet(python.folder / "data/week/2026-W47.parquet")["a"].tolist() == [16, 18, 22]
+    at = parse_instant("2026-11-16T09:00:00Z")
+    assert _make(launcher, "latest", "run-2", requested_at=at).phase is RunPhase.SUCCEEDED
+    assert pd.read_parquet(python.folder / "data/latest.parquet")["a"].tolist() == [15, 16]
+    outcome = _make(launcher, "broken", "run-3", partition="2026-W40")
+    assert outcome.phase is RunPhase.FAILED and "upstream days has no data" in outcome.error
 
 
 def test_a_key_cannot_lead_out_of_the_folder(python: PythonRig) -> None:

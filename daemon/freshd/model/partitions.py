@@ -24,10 +24,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from freshd.model.asset import Asset, PartitionScheme
-from freshd.model.time import FOREVER, NEVER, Instant, from_datetime, to_datetime
+from freshd.model.time import NEVER, Instant, from_datetime, to_datetime
 
 RANGE_LIMIT: Final = 10_000
 """Partitions that one range may name."""
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
 _EXAMPLES: Final = {"hour": "2026-11-22T08", "day": "2026-11-22", "week": "2026-W47", "month": "2026-11"}
 _WEEK: Final = re.compile(r"(\d{4})-W(\d\d)")
@@ -84,10 +86,7 @@ class Windows:
 
     def next_begin(self, now: Instant) -> Instant:
         """When the next window begins."""
-        if now < self._start:
-            first = self.holding(self._start) or self._beside(self._key(self._floor(self._local(self._start))), 1)
-            return self.begin(first)
-        return self.end(self.holding(now)) if self.holding(now) else FOREVER
+        return self.begin(self._first) if now < self._start else self.end(self._key(self._floor(self._local(now))))
 
     def inside(self, begin: Instant, end: Instant) -> tuple[str, ...]:
         """The windows that begin within [begin, end)."""
@@ -103,10 +102,15 @@ class Windows:
         """What is wrong with a key, or empty."""
         try:
             if self.begin(key) < self._start:
-                return f"{key} lies before the first partition, {self.inside(self._start, self._start + (1 << 52))[0]}"
+                return f"{key} lies before the first partition, {self._first}"
             return "" if self._key(self._moment(key)) == key and self.begin(key) < self.end(key) else _no(key, self.by)
         except ValueError as error:
             return str(error)
+
+    @property
+    def _first(self) -> str:
+        """The first window of a scheme that has a start."""
+        return self.holding(self._start) or self._beside(self._key(self._floor(self._local(self._start))), 1)
 
     def _local(self, at: Instant) -> datetime:
         return to_datetime(at).astimezone(self._zone).replace(tzinfo=None)
@@ -152,10 +156,10 @@ def _moment(by: str, key: str) -> datetime:
     try:
         if by == "week":
             match = _WEEK.fullmatch(key)
-            if match is None:
+            if match is None or not _FIRST_YEAR <= int(match[1]) <= _LAST_YEAR:
                 raise ValueError(key)
             return datetime.fromisocalendar(int(match[1]), int(match[2]), 1)
-        if len(key) != len(_EXAMPLES[by]):
+        if len(key) != len(_EXAMPLES[by]) or not _FIRST_YEAR <= int(key[:4]) <= _LAST_YEAR:
             raise ValueError(key)
         return datetime.strptime(key, _FORMATS[by])
     except ValueError:

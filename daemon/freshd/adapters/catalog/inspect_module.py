@@ -41,7 +41,7 @@ def declared(module: str, prefix: str, path: str) -> list[dict[str, Any]]:
     return [
         {
             "key": one.full_key(prefix),
-            "upstreams": list(dict.fromkeys([*one.inputs(prefix).values(), *one.deps])),
+            "upstreams": one.read_upstreams(prefix),
             "description": one.description,
             "owners": list(one.owners),
             "tags": list(one.tags),

@@ -16,6 +16,7 @@ from freshd.documents import nearest
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import build_graph
+from freshd.model.mapping import mapping_problems
 from freshd.model.select import Selector
 
 _UNSELECTABLE: Final = frozenset({"static", "watermark_only", "description", "aliases", "partitions", "mappings"})
@@ -55,7 +56,11 @@ class Merger:
         problems = [*self.problems, *self._unknown_upstreams()]
         if problems:
             raise ConfigError(problems)
-        return tuple(_asset(key, draft) for key, draft in self._drafts.items())
+        assets = {key: _asset(key, draft) for key, draft in self._drafts.items()}
+        unmapped = mapping_problems(assets)
+        if unmapped:
+            raise ConfigError(unmapped)
+        return tuple(assets.values())
 
     def _define(self, said: Definition) -> None:
         self._selector = None

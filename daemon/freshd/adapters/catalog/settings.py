@@ -86,7 +86,11 @@ class UpstreamItem(Closed):
     """An upstream with the mapping of its partitions."""
 
     key: Key
-    mapping: Literal["same", "window", "all"] | dict[Literal["last"], Annotated[int, Field(ge=1)]] = "same"
+    mapping: (
+        Literal["same", "window", "all"]
+        | Annotated[dict[Literal["last"], Annotated[int, Field(ge=1, le=10_000)]], Field(min_length=1)]
+        | None
+    ) = Field(None, description="which of its partitions a partition reads; same where both are sliced alike")
 
 
 class PartitionItem(Closed):

@@ -58,7 +58,7 @@ def asset_fields(said: AssetFields) -> tuple[dict[str, Any], tuple[AssetKey, ...
     mappings = {
         item.key: item.mapping
         for item in (*(said.upstreams or ()), *(said.add_upstreams or ()))
-        if isinstance(item, UpstreamItem)
+        if isinstance(item, UpstreamItem) and item.mapping is not None
     }
     if mappings:
         fields["mappings"] = mappings

@@ -23,6 +23,8 @@ from freshd.adapters.launch.warm import ServerPlan
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.effects import LaunchRun
 from freshd.model.errors import PermanentError
+from freshd.model.mapping import WHOLE_ASSET, reads
+from freshd.model.partitions import windows_of
 from freshd.model.time import SECOND
 
 Assets = Callable[[AssetKey], Asset]
@@ -52,6 +54,10 @@ class Kind(Protocol):
     def request(self, run: LaunchRun, folder: Path) -> Request:
         """What its worker is asked to do. Raises PermanentError if this can never work."""
         ...
+
+
+def _file_name(partition: str) -> str:
+    return quote(partition, safe=_SAFE)
 
 
 def _request(run: LaunchRun, settings: LauncherSettings, cwd: Path, env: dict[str, str]) -> Request:
@@ -136,9 +142,9 @@ class PythonKind:
                 f"{asset.origin or asset.key}: asset {asset.key} has a python launcher but no @asset function; "
                 "define it in a module of a `python:` catalogue entry"
             )
-        inputs = {name: self._input(key) for name, key in asset.hints.get("inputs", {}).items()}
+        inputs = {name: self._input(key, asset, run) for name, key in asset.hints.get("inputs", {}).items()}
         output = self._path(asset.key)
-        partition = quote(run.partition, safe=_SAFE)
+        partition = _file_name(run.partition)
         return {
             **_request(run, self._settings, self._base, dict(self._settings.env)),
             "stop_signal": int(signal.SIGINT),
@@ -156,9 +162,24 @@ class PythonKind:
         found_in = [asset.hints["path"]] if "path" in asset.hints else []
         return list(dict.fromkeys([*found_in, *(str(self._base / path) for path in self._settings.pythonpath)]))
 
-    def _input(self, key: AssetKey) -> dict[str, Any]:
-        partitioned = self._assets(key).partitions is not None
-        return {"key": key, "path": str(self._path(key)), "partitioned": partitioned}
+    def _input(self, key: AssetKey, reader: Asset, run: LaunchRun) -> dict[str, Any]:
+        """Where an upstream lies; of one with partitions those that the run's partition reads (None: all there are)."""
+        source = {"key": key, "path": str(self._path(key))}
+        scheme = self._assets(key).partitions
+        if scheme is None:
+            return {**source, "partitioned": False}
+        found = reads(reader.partitions, run.partition, scheme, reader.mappings.get(key))
+        names: Sequence[str] | None
+        if isinstance(found, str):
+            names = [found]
+        elif found is WHOLE_ASSET:
+            names = None
+        elif found.last:
+            names = windows_of(scheme).newest(run.requested_at, found.last)
+        else:
+            names = windows_of(scheme).inside(found.begin, found.end)
+        listed = None if names is None else [_file_name(name) for name in names]
+        return {**source, "partitioned": True, "partitions": listed, "needed": isinstance(found, str)}
 
     def _path(self, key: AssetKey) -> Path:
         segments = key.split("/")

@@ -58,6 +58,23 @@ def test_what_decorated_functions_declare(tmp_path: Path) -> None:
     build_graph(found.values())
 
 
+def test_functions_say_which_partitions_they_read(tmp_path: Path) -> None:
+    source = """
+from freshd import asset
+
+@asset(partitions={"by": "day"})
+def days(): ...
+
+@asset(partitions={"by": "week"}, mappings={"days": "window", "shop/more": {"last": 2}}, deps=["shop/more"])
+def weeks(days): ...
+
+@asset(partitions={"by": "day"})
+def more(): ...
+"""
+    found = {asset.key: asset for asset in load(tmp_path, source).assets}
+    assert dict(found["shop/weeks"].mappings) == {"shop/days": "window", "shop/more": {"last": 2}}
+
+
 def test_functions_of_imported_submodules_belong_to_the_package(tmp_path: Path) -> None:
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "__init__.py").write_text("from pack import inner\n")
@@ -86,6 +103,16 @@ def test_functions_of_imported_submodules_belong_to_the_package(tmp_path: Path) 
         (
             "from freshd import asset\n@asset(partitions={'by': 'dya'})\ndef f(): ...\n",
             "things.py:2: partitions.by: should be 'hour'",
+        ),
+        (
+            "from freshd import asset\n@asset(partitions={'by': 'day'})\ndef d(): ...\n"
+            "@asset(partitions={'by': 'week'})\ndef w(d): ...\n",
+            "things.py:4: asset shop/w, upstream shop/d: partitions by week (UTC) from partitions by day (UTC) needs a "
+            "mapping; write {key: shop/d, mapping: window}",
+        ),
+        (
+            "from freshd import asset\n@asset\ndef d(): ...\n@asset(mappings={'e': 'all'})\ndef w(d): ...\n",
+            "mappings names 'e', which is no upstream of it",
         ),
         (
             "from freshd import asset\n@asset(key='a b')\ndef f(): ...\n",

@@ -46,7 +46,7 @@ assets:
     data_time: watermark
     feed: fivetran/x
   - key: shop/orders
-    upstreams: [shop/raw_orders, {key: shop/daily, mapping: {last: 7}}]
+    upstreams: [shop/raw_orders, {key: shop/daily, mapping: all}]
     launcher: build
     partitions: {by: day, start: 2026-01-01, timezone: Europe/London, latest: 2}
   - {key: shop/daily, partitions: [eu, us]}
@@ -71,7 +71,7 @@ assets:
     )
     orders = found["shop/orders"]
     assert (orders.upstreams, orders.launcher) == (("shop/raw_orders", "shop/daily"), "build")
-    assert orders.mappings == {"shop/daily": {"last": 7}}
+    assert orders.mappings == {"shop/daily": "all"}
     start = parse_instant("2026-01-01T00:00:00Z")
     assert orders.partitions == PartitionScheme("day", (), start, "Europe/London", 2)
     assert found["shop/daily"].partitions == PartitionScheme(names=("eu", "us"))
@@ -157,6 +157,15 @@ def test_all_problems_of_all_files_are_told_at_once_with_their_lines(tmp_path: P
         ),
         ("assets: [{key: a}, {key: a}]", "a.yaml:1: asset a is written twice here"),
         ("assets: [{key: gone, add_upstreams: [a]}]", "no earlier entry defines gone"),
+        (
+            "assets:\n  - {key: d, partitions: {by: day}}\n  - {key: w, upstreams: [d], partitions: {by: week}}",
+            "a.yaml:3: asset w, upstream d: partitions by week (UTC) from partitions by day (UTC) needs a mapping; "
+            "write {key: d, mapping: window} for it among the upstreams",
+        ),
+        (
+            "assets:\n  - {key: d}\n  - {key: w, upstreams: [{key: d, mapping: {}}]}",
+            "a.yaml:3: upstreams.0.mapping: ",
+        ),
         ("assets: [{key: a}, {select: 'tga:x', static: true}]", "select: unknown selector method tga:"),
         ("assets: [{select: x, upstreams: [a]}]", "upstreams cannot be set for many assets at once"),
         ("assets: [{key: a, key: b}]", "the key key is given twice"),

@@ -60,7 +60,7 @@ def work(request: dict[str, Any], tell: Tell) -> int:
     started_at = now()
     try:
         function = _find(job)
-        inputs = {name: _read(source, job["partition"]) for name, source in job["inputs"].items()}
+        inputs = {name: _read(source) for name, source in job["inputs"].items()}
         noted = importlib.import_module("freshd.assets")
         noted.take_logged()
         made = function(**inputs)
@@ -82,15 +82,18 @@ def _find(job: dict[str, Any]) -> Callable[..., Any]:
     return found
 
 
-def _read(source: dict[str, Any], partition: str) -> Any:
+def _read(source: dict[str, Any]) -> Any:
+    """An upstream's content: of one with partitions those that the mapping names and that are there, in order."""
     arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     place = Path(source["path"])
     if not source["partitioned"]:
         paths = [place.with_name(f"{place.name}.parquet")]
-    elif partition:
-        paths = [place / f"{partition}.parquet"]
-    else:
+    elif source["partitions"] is None:
         paths = sorted(place.glob("*.parquet"))
+    else:
+        paths = [place / f"{name}.parquet" for name in source["partitions"]]
+        if not source["needed"]:
+            paths = [path for path in paths if path.exists()]
     missing = [path for path in paths if not path.exists()]
     if missing or not paths:
         where = missing[0] if missing else place / "*.parquet"
