@@ -169,7 +169,7 @@ class Decisions:
         if key not in self.became_due:
             return self.now
         window = self.bounds(key).window
-        opened = NEVER if window is None else window.opened_at(self.now) or NEVER
+        opened = NEVER if window is None else window.opened_at(self.now, self.started) or NEVER
         ended = max((run.end for run in self.facts.own_runs(key) if run.end is not None), default=NEVER)
         return max(
             self.became_due[key],
@@ -200,8 +200,7 @@ class Decisions:
                 since.append(self.from_(p))
             if since and min(since) <= self.from_(key):
                 return True
-        through = asset.virtual or (self.automatic(p) and not self.stopped(p))
-        return through and any(self.waits(key, q, without) for q in self.fresh.up(p))
+        return self.passes_on(p) and any(self.waits(key, q, without) for q in self.fresh.up(p))
 
     def bounds(self, key: AssetKey) -> Bounds:
         """What the reaction of an asset is bound to."""
@@ -209,7 +208,13 @@ class Decisions:
 
     def held(self, key: AssetKey) -> bool:
         """Whether a due asset is held back by its own window, or because just in time it is too early."""
-        return self.held_until(key) > self.now
+        return self.automatic(key) and self.due(key) and self.held_until(key) > self.now
+
+    def passes_on(self, p: AssetKey) -> bool:
+        """Whether who reads it waits for what is above it; not through what is held back itself."""
+        if self.charter.graph.assets[p].virtual:
+            return True
+        return self.automatic(p) and not self.stopped(p) and not self.held(p)
 
     def held_until(self, key: AssetKey) -> Instant:
         """From when its window and just-in-time let it go, as things are now."""
@@ -368,6 +373,9 @@ class Decisions:
         for key in self.charter.graph.assets:
             at, others = self.launch_at(key)
             looks += [at, *others]
+            window = self.bounds(key).window
+            if window is not None:
+                looks += [window.ticks.until(self.now) + window.length, window.ticks.after(self.now)]
             if self.wishes.ready(key):
                 looks.append(self.wish_at(key))
             if self.latest(key) or self.rules(key):

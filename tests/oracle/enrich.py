@@ -24,6 +24,10 @@ class Spice:
     declared: float = 0.0
     """Of the scenarios in which people declare something."""
     blind: float = 0.0
+    windows: float = 0.0
+    """Of the reactions."""
+    late: float = 0.0
+    """Of the reactions that are just in time."""
 
 
 CALENDARS = Spice(calendars=0.7)
@@ -31,9 +35,12 @@ CHECKED = Spice(rules=0.8)
 LEARNED = Spice(learned=0.8, calendars=0.2)
 DECLARED = Spice(declared=1.0)
 BLIND = Spice(blind=1.0)
-EVERYTHING = Spice(calendars=0.3, rules=0.3, learned=0.2, declared=0.4, blind=0.3)
+WINDOWS = Spice(windows=0.7)
+JUST_IN_TIME = Spice(late=0.6, windows=0.1, calendars=0.2)
+EVERYTHING = Spice(calendars=0.3, rules=0.3, learned=0.2, declared=0.4, blind=0.3, windows=0.2, late=0.2)
 SPICES = {
     "calendars": CALENDARS, "checked": CHECKED, "learned": LEARNED, "declared": DECLARED, "blind": BLIND,
+    "windows": WINDOWS, "just_in_time": JUST_IN_TIME,
     "everything": EVERYTHING,
 }  # fmt: skip
 
@@ -42,6 +49,8 @@ def enriched(document: Document, seed: int, spice: Spice) -> Document:
     """The same scenario with more in it."""
     rng = Random(f"enriched {seed}")
     policies = [_policy(dict(entry), rng, spice) for entry in document["policies"]]
+    watched = _watched(document)
+    policies = [_reaction(entry, rng, spice, entry["select"] in watched) for entry in policies]
     span = max(int(line["at"][:-1]) for line in document["timeline"])
     timeline = [_told(dict(line), rng, spice) for line in document["timeline"]]
     keys = [entry["key"] for entry in document["assets"]]
@@ -67,6 +76,30 @@ def _policy(entry: Document, rng: Random, spice: Spice) -> Document:
     if rng.random() < spice.calendars:
         entry["calendar"] = _calendar(rng)
     return {**entry, "expect": expect}
+
+
+def _watched(document: Document) -> set[str]:
+    """The assets on or below which something is expected."""
+    watched = {key for entry in document["policies"] if "expect" in entry for key in entry["select"].split()}
+    for asset in reversed(document["assets"]):
+        watched |= set(asset.get("upstreams", ())) if asset["key"] in watched else set()
+    return watched
+
+
+def _reaction(entry: Document, rng: Random, spice: Spice, watched: bool) -> Document:
+    """A reaction within windows, or just in time (where something is expected on the asset or below)."""
+    if "react" not in entry:
+        return entry
+    react = entry["react"]
+    kind, options = ("eager", {}) if react == "eager" else ("eager", dict(react["eager"]))
+    if rng.random() < spice.late and watched:
+        kind = "just_in_time"
+        if rng.random() < 0.6:
+            options["margin"] = rng.choice(["0%", "50%", "100%"])
+    if rng.random() < spice.windows:
+        every = rng.choice([10, 20])
+        options["window"] = {"cron": f"*/{every} * * * *", "timezone": "UTC", "for": f"{rng.choice([2, 6, 10])}m"}
+    return {**entry, "react": {kind: options} if options else kind}
 
 
 def _calendar(rng: Random) -> Document:

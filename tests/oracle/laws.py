@@ -106,12 +106,12 @@ class Window:
     ticks: CronTicks
     length: Duration
 
-    def opened_at(self, t: Instant) -> Instant | None:
-        """Since when it has been open at t without a break; None: it is closed."""
+    def opened_at(self, t: Instant, floor: Instant = FOREVER) -> Instant | None:
+        """Since when it has been open at t without a break, looked at as far back as `floor`; None: it is closed."""
         tick = self.ticks.until(t)
         if tick == NEVER or t >= tick + self.length:
             return None
-        while (before := self.ticks.until(tick - 1)) != NEVER and before + self.length >= tick:
+        while tick > floor and (before := self.ticks.until(tick - 1)) + self.length >= tick:
             tick = before
         return tick
 

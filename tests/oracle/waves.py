@@ -66,8 +66,7 @@ def _waits_outside(known: Decisions, key: AssetKey, p: AssetKey, run: set[AssetK
         return True
     if not asset.virtual and known.waits(key, p, run):
         return True
-    through = asset.virtual or (known.automatic(p) and not known.stopped(p))
-    return through and any(_waits_outside(known, key, q, run) for q in known.fresh.up(p))
+    return known.passes_on(p) and any(_waits_outside(known, key, q, run) for q in known.fresh.up(p))
 
 
 def _rests_on(known: Decisions, p: AssetKey, run: set[AssetKey]) -> bool:
