@@ -189,6 +189,8 @@ class Policy:
     checks: tuple[CheckRule, ...] = ()
     learned: Learned | None = None
     slo: Slo | None = None
+    reacts: ReactionKind | None = None
+    """What it says of launching, whether that counts or another policy's; None: nothing."""
 
     @property
     def has_expectations(self) -> bool:
