@@ -133,3 +133,11 @@ def test_events_are_those_of_an_asset_or_all(house: House) -> None:
     assert house.get("/api/events", asset="shop/orders")["events"][0]["asset"] == "shop/orders"
     assert house.get("/api/events")["events"][0]["metadata"] == {"row_count": 3}
     assert house.client.get("/api/events", params={"asset": "nobody"}).status_code == 404
+
+
+def test_the_page_shows_them_without_trusting_any(house: House) -> None:
+    said = standing(MUTE, "shop/orders")
+    house.engine.said = [Declaration("d1", MUTE, said.assets, said.begins, said.until, "<b>ben</b>", "<i>", "<u>")]
+    page = house.client.get("/").text
+    assert "<code>lineage</code> cannot be seen: silent for 6m" in page
+    assert "mute until 2026-11-22T09:00:00Z by &lt;b&gt;ben&lt;/b&gt;: &lt;i&gt; (&lt;u&gt;)" in page

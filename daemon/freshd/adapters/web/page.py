@@ -17,10 +17,13 @@ from freshd.adapters.web.site import Site
 from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.asset import Asset
 from freshd.model.policy import Verdict
+from freshd.model.records import Reason
 from freshd.model.time import DAY, HOUR, MINUTE, SECOND, Duration, format_duration
 
 ASSETS_SHOWN: Final = 500
 """Assets that the page lists, the worst first; the API and the CLI tell of all."""
+
+DECLARATIONS_SHOWN: Final = 20
 _WORST_FIRST: Final = {Verdict.STALE: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.FRESH: 3, None: 4}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
@@ -61,7 +64,8 @@ def overview(site: Site, request: Request) -> Response:
         f"<h1>freshd</h1><p>{counts['total']} assets: {summary}; {counts['in_flight']} in flight, "
         f"{counts['failed']} failed, {counts['blocked']} blocked. The daemon is {state}. "
         f'<span class="muted">{instant(now)}, version {escape(site.version)}</span></p>{_search(text)}'
-        f"<h2>Open incidents</h2>{_incidents(site.incidents())}<h2>Assets</h2>{_assets(worst[:ASSETS_SHOWN])}"
+        f"{_declared(site)}<h2>Open incidents</h2>{_incidents(site.incidents())}"
+        f"<h2>Assets</h2>{_assets(worst[:ASSETS_SHOWN])}"
     )
     if len(worst) > ASSETS_SHOWN:
         body += f"<p>{len(worst) - ASSETS_SHOWN} more: narrow the selection, or ask <code>freshd assets</code>.</p>"
@@ -110,9 +114,9 @@ def _incidents(incidents: Sequence[IncidentView]) -> str:
         return "<p>None.</p>"
     rows = [
         (
-            _link(incident.cause),
+            f"<code>{escape(incident.cause)}</code>" if incident.reason == Reason.BLIND else _link(incident.cause),
             escape(incident.reason),
-            escape(incident.severity.value if incident.severity is not None else ""),
+            escape(incident.severity.value if incident.severity is not None else "") + _known(incident),
             escape(instant(incident.opened_at) or ""),
             f"{len(incident.affects)}: {', '.join(_link(key) for key in incident.affects[:10])}"
             + (" …" if len(incident.affects) > 10 else ""),
@@ -120,6 +124,26 @@ def _incidents(incidents: Sequence[IncidentView]) -> str:
         for incident in incidents
     ]
     return _table(("Root cause", "Reason", "Severity", "Since", "Affects"), rows)
+
+
+def _known(incident: IncidentView) -> str:
+    """Who said to know of it, and whether anybody is told."""
+    said = incident.acknowledgement
+    known = f", acknowledged by {escape(said.author)}: {escape(said.reason)}" if said is not None else ""
+    return known + (", muted" if incident.muted else "")
+
+
+def _declared(site: Site) -> str:
+    """What cannot be seen, and what people have declared."""
+    standing, blind = site.ask(lambda engine, now: (engine.declarations(), engine.blind()))
+    lines = [f"<code>{escape(topic or 'Kafka')}</code> cannot be seen: {escape(why)}" for topic, _, why in blind]
+    for said, holds in standing[:DECLARATIONS_SHOWN]:
+        begins = "" if holds else f" from {instant(said.begins)}"
+        until = instant(said.until)
+        ends = f" until {until}" if until else ""
+        about = escape(_text(said.select or ", ".join(said.assets) or "everything"))
+        lines.append(f"{said.kind.value}{begins}{ends} by {escape(said.author)}: {escape(said.reason)} ({about})")
+    return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>" if lines else ""
 
 
 def _assets(assessed: Sequence[tuple[Asset, Assessment]]) -> str:
@@ -204,6 +228,7 @@ def _why(state: Assessment) -> str:
         parts.append("in flight")
     if state.blocked:
         parts.append("blocked")
+    parts += [said.kind.value for said in state.declared]
     if state.waiting_for:
         parts.append("waits for " + ", ".join(_link(key) for key in state.waiting_for[:3]))
     return "; ".join(parts)
