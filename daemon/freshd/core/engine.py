@@ -14,6 +14,7 @@ from typing import Any, assert_never
 from freshd.core import blindness, declared, facts, incidents, notices, planner
 from freshd.core.assess import assess_row, incident_views
 from freshd.core.checkpoint import all_written, changed_rows, restore_rows
+from freshd.core.explaining import explain_row
 from freshd.core.judging import Judging
 from freshd.core.rebuild import rebuild
 from freshd.core.retelling import AS_THEY_ARE
@@ -26,6 +27,7 @@ from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.declarations import Declaration
 from freshd.model.effects import Effect, LaunchRun, SendNotice
+from freshd.model.explanation import Explanation
 from freshd.model.inputs import Input
 from freshd.model.policy import Charter
 from freshd.model.records import Record
@@ -141,6 +143,10 @@ class Engine:
     def assess(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Assessment:
         """Everything there is to say of one asset partition at `now`. Raises KeyError for an unknown asset."""
         return assess_row(self._state, self._state.rows[key], max(now, self._state.now))
+
+    def explain(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Explanation:
+        """Why it is or is not launched, what limits its data, what comes next. Raises KeyError for an unknown asset."""
+        return explain_row(self._state, self._state.rows[key], max(now, self._state.now))
 
     def incidents(self) -> tuple[IncidentView, ...]:
         """The open incidents, in the order of opening."""
