@@ -92,6 +92,7 @@ def _candidate(project: Project, patterns: Sequence[str], notes: list[Problem]) 
         drafts=project.catalog.policies,
         launchers=project.charter.launchers,
         limits=project.charter.limits,
+        places=project.charter.places,
         notes=notes,
     )
 

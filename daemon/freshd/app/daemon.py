@@ -30,6 +30,7 @@ from freshd.app.project import Project
 from freshd.app.reloading import Reloader
 from freshd.app.replaying import marks_of_reading
 from freshd.app.serving import HttpThread
+from freshd.core import feasibility
 from freshd.core.engine import Engine
 from freshd.model.errors import FreshdError, PermanentError, TransientError
 from freshd.model.inputs import CaughtUp, CharterReplaced, Sighted
@@ -104,6 +105,7 @@ class Daemon:
         self._kafka: KafkaIntake | None = None
         self._http: list[HttpThread] = []
         self._loop: threading.Thread | None = None
+        self._engine: Engine | None = None
 
     # -- from outside ----------------------------------------------------------------------------
 
@@ -159,6 +161,7 @@ class Daemon:
                 store.read_from(marks_of_reading(project), VERSION, self._clock.now())
             except TransientError as error:
                 log.warning("assets.not_described", error=str(error))
+            self._tell_infeasible()
             on_durable()
 
         self.inbox.put([CharterReplaced(project.charter)], {}, adopt, on_failed, ADOPT_TIMEOUT_S)
@@ -174,7 +177,7 @@ class Daemon:
         store.describe(project.graph.assets.values())
         store.read_from(marks_of_reading(project), VERSION, clock.now())
         recovered = recover(project.charter, store)
-        engine = recovered.engine
+        self._engine = engine = recovered.engine
         self._translator = translator = Translator(project.matcher, decoder, self._narrator.bug)
         self._launchers = launchers = Launchers(project, lambda key: engine.charter.graph.assets[key], clock)
         self._performer = performer = LivePerformer(
@@ -201,6 +204,7 @@ class Daemon:
             on_beat=self.health.beat,
             on_bug=self._narrator.engine_bug,
         )
+        self._tell_infeasible()
         self._forget_blindness(engine)
         if RESULTS_READ not in positions:
             self.inbox.put(result_inputs(project, translator, clock), {RESULTS_READ: "read"})
@@ -220,6 +224,12 @@ class Daemon:
             policies=len(project.charter.policies),
             records_folded=recovered.records,
         )
+
+    def _tell_infeasible(self) -> None:
+        """Which expectations are shorter than the runs on their path; on the engine's thread, or before it runs."""
+        if self._engine is not None:
+            for note in feasibility.notes(self._engine.charter, self._engine.infeasible()):
+                log.warning("policy.infeasible", where=note.where, note=note.message)
 
     def _forget_blindness(self, engine: Engine) -> None:
         """Topics that an earlier life could not see, and that are read no longer, keep nobody blind."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def check(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Read settings, catalogue and policies; tell every problem with its file and line, then the coverage."""
     from freshd.app.coverage import coverage_of
+    from freshd.app.history import infeasible_notes
     from freshd.app.project import load_project
 
     try:
@@ -34,6 +35,7 @@ def check(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOption =
             count = len(error.problems)
             errors().print(f"{count} problem{'' if count == 1 else 's'}; coverage is known once {_those(count)} mended")
         raise typer.Exit(DOES_NOT_HOLD) from None
+    project = replace(project, notes=(*project.notes, *infeasible_notes(project)))
     if as_json:
         coverage = asdict(coverage_of(project))
         print_json({"ok": True, "problems": [], "notes": _plain(project.notes), "coverage": coverage})

@@ -50,6 +50,7 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
         blocked=is_blocked(row),
         due=row.due,
         static=row.asset.static,
+        infeasible=row.key in state.infeasible,
         last_error=work.error if work is not None else "",
         next_launch=_next_launch(state, row),
         waiting_for=tuple(up.key for up in waiting[:1]),

@@ -14,8 +14,9 @@ from typing import Any, assert_never
 from freshd.core import blindness, declared, facts, incidents, notices, planner
 from freshd.core.assess import assess_row, incident_views
 from freshd.core.checkpoint import all_written, changed_rows, restore_rows
-from freshd.core.explaining import explain_row
+from freshd.core.feasibility import Infeasible, infeasible
 from freshd.core.judging import Judging
+from freshd.core.just_in_time import known_duration
 from freshd.core.rebuild import rebuild
 from freshd.core.retelling import AS_THEY_ARE
 from freshd.core.state import State, link
@@ -27,11 +28,10 @@ from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.declarations import Declaration
 from freshd.model.effects import Effect, LaunchRun, SendNotice
-from freshd.model.explanation import Explanation
 from freshd.model.inputs import Input
 from freshd.model.policy import Charter
 from freshd.model.records import Record
-from freshd.model.time import FOREVER, NEVER, Instant
+from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
 TIMERS_PER_STEP = 2_000
 """How many rows a step looks at because their instant has come; the rest waits for the next step."""
@@ -144,9 +144,17 @@ class Engine:
         """Everything there is to say of one asset partition at `now`. Raises KeyError for an unknown asset."""
         return assess_row(self._state, self._state.rows[key], max(now, self._state.now))
 
-    def explain(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Explanation:
-        """Why it is or is not launched, what limits its data, what comes next. Raises KeyError for an unknown asset."""
-        return explain_row(self._state, self._state.rows[key], max(now, self._state.now))
+    def infeasible(self) -> list[Infeasible]:
+        """The expectations that are shorter than what the runs on their path take; they are flagged from now on."""
+        state = self._state
+        takes: dict[AssetKey, Duration] = {}
+        for row in state.rows.values():
+            known = known_duration(row)
+            if known is not None:
+                takes[row.key] = max(known, takes.get(row.key, 0))
+        found = infeasible(state.charter, takes)
+        state.infeasible = frozenset(one.asset for one in found)
+        return found
 
     def incidents(self) -> tuple[IncidentView, ...]:
         """The open incidents, in the order of opening."""

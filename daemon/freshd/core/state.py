@@ -44,6 +44,7 @@ class State:
         "generation",
         "gone",
         "hurried",
+        "infeasible",
         "launcher_load",
         "memo",
         "needs",
@@ -85,6 +86,7 @@ class State:
         self.timers = Timers()
         self.memo: Memo = {}
         self.needs: dict[tuple[Row, float, bool], Instant] = {}  # found while planning: by when a row is to begin
+        self.infeasible: frozenset[AssetKey] = frozenset()  # assets of which more is expected than their runs can give
         self.hurried: list[Row] = []  # rows that turn stale earlier than those above were told
         self.now: Instant = NEVER
         self.started_at: Instant = NEVER

@@ -88,6 +88,9 @@ class Assessment:
     blind: str = ""
     """The topic that cannot be seen and that it rests on, as `kafka/TOPIC`; empty: none."""
 
+    infeasible: bool = False
+    """A target is shorter than what the runs on the path take, as was found when the policies were loaded."""
+
     def holds(self, kind: DeclarationKind) -> bool:
         """Whether it is muted, under maintenance, or paused."""
         return any(one.kind is kind for one in self.declared)
