@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from freshd.cli import show_explanation
 from freshd.cli.output import verdict
 from freshd.model.time import SECOND, format_duration
 
 Json = Mapping[str, Any]
+
+HISTORY_SHOWN: Final = 5
+"""Updates, and decisions, of an asset that are shown."""
 
 
 def status(out: Console, answer: Json) -> None:
@@ -100,7 +104,8 @@ def explain(out: Console, answer: Json) -> None:
             out.print(f"  {escape(complaint)}")
     for objective in answer.get("objectives") or []:
         out.print(escape(_objective(objective)))
-    for line in reasons(asset):
+    why = answer.get("explanation")
+    for line in (*reasons(asset), *(show_explanation.lines(asset, why) if why else ())):
         out.print(escape(line))
     _history(out, answer)
 
@@ -119,7 +124,7 @@ def _objective(objective: Json) -> str:
 
 
 def reasons(asset: Json) -> list[str]:
-    """In sentences: why it is not fresh, what it waits for, when it will be launched."""
+    """In sentences: why it is not fresh."""
     lines = []
     if asset["cause"] and asset["verdict"] not in (None, "fresh"):
         where = "itself" if asset["cause"] == asset["asset"] else asset["cause"]
@@ -129,20 +134,10 @@ def reasons(asset: Json) -> list[str]:
     lines += [_declared(said) for said in asset.get("declared") or []]
     if asset.get("blind"):
         lines.append(f"{asset['blind']} cannot be seen, so nothing is known of what rests on it")
-    if asset["blocked"]:
-        lines.append("blocked: an upstream has failed")
     if asset["failed"]:
         lines.append("failed: " + (asset["last_error"].strip() or "its runs used up their attempts"))
     elif asset["last_error"]:
         lines.append("its last run failed: " + asset["last_error"].strip())
-    if asset["waiting_for"]:
-        lines.append("waits for: " + ", ".join(asset["waiting_for"]))
-    if asset["next_launch"]:
-        lines.append(f"a launch is considered at {asset['next_launch']}")
-    elif asset["due"] and asset["failed"]:
-        lines.append("due, but stopped: newer data above it, or `freshd materialize`, starts it again")
-    elif asset["due"] and not asset["runs"]:
-        lines.append("due, and nothing launches it by itself" if not asset["waiting_for"] else "due")
     return lines
 
 
@@ -199,15 +194,17 @@ def _own(asset: Json) -> str:
 
 
 def _history(out: Console, answer: Json) -> None:
-    rows = list(answer.get("history") or [])[:5]
-    reasons_of = {run["run_id"]: _words(run.get("reason")) for run in answer.get("runs") or []}
-    if rows:
-        out.print("[dim]latest:[/]")
-    for row in rows:
-        told = [f"{key} {value}" for key, value in row.items() if key in ("ended_at", "outcome", "run_id") and value]
-        if reasons_of.get(row.get("run_id")):
-            told.append(f"launched for {reasons_of[row['run_id']]}")
-        out.print("  " + escape(", ".join(told)))
+    """The latest updates and decisions, each with the reason that was recorded."""
+    updates = [
+        ", ".join(f"{key} {row[key]}" for key in ("ended_at", "outcome", "run_id") if row.get(key))
+        for row in list(answer.get("history") or [])[:HISTORY_SHOWN]
+    ]
+    decisions = [show_explanation.decision(run) for run in list(answer.get("runs") or [])[:HISTORY_SHOWN]]
+    for title, told in (("latest:", updates), ("decided:", decisions)):
+        if told:
+            out.print(f"[dim]{title}[/]")
+        for line in told:
+            out.print("  " + escape(line))
 
 
 def _worst_first(row: Json) -> tuple[int, str]:

@@ -14,10 +14,11 @@ from starlette.testclient import TestClient
 from freshd.adapters.web import Site, probe_routes, web_routes
 from freshd.adapters.web.api import BODY_LIMIT
 from freshd.adapters.web.site import SLICE
-from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
+from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView, WishView
 from freshd.model.asset import Asset
 from freshd.model.declarations import Declaration
 from freshd.model.errors import TransientError
+from freshd.model.explanation import Ahead, Explanation, Hold, Launching, Limiting
 from freshd.model.graph import build_graph
 from freshd.model.inputs import Wish
 from freshd.model.policy import Charter, Severity, Verdict
@@ -41,6 +42,7 @@ class StubEngine:
         self.questions = 0
         self.asleep = False
         self.said: list[Declaration] = []
+        self.wished: list[WishView] = []
 
     def assess(self, key: str, now: int, partition: str = "") -> Assessment:
         view = PolicyView("hourly", Verdict.STALE, "lag", T0 - HOUR, FOREVER, Severity.CRITICAL, "inc-1", T0)
@@ -53,12 +55,22 @@ class StubEngine:
             cause="shop/raw_orders", cause_reason="no_update", path=("shop/orders", "shop/raw_orders"), own_lag=None,
         )  # fmt: skip
 
+    def explain(self, key: str, now: int, partition: str = "") -> Explanation:
+        return Explanation(
+            Launching(Hold.WAITS, by=(NASTY,), forced_at=T0 + HOUR),
+            (Limiting("shop/orders", None), Limiting("shop/raw_orders", T0 - HOUR)), "no_update",
+            (Ahead(T0 + HOUR, "stale", "hourly"),),
+        )  # fmt: skip
+
     def incidents(self) -> tuple[IncidentView, ...]:
         members = (("hourly", "shop/orders", "", "stale"), ("hourly", NASTY, "", "stale"))
         return (IncidentView("inc-1", "shop/raw_orders", "no_update", Severity.CRITICAL, T0, True, members),)
 
     def declarations(self) -> tuple[tuple[Declaration, bool], ...]:
         return tuple((said, said.begins <= T0) for said in self.said)
+
+    def wishes(self) -> tuple[WishView, ...]:
+        return tuple(self.wished)
 
     def blind(self) -> tuple[tuple[str, int, str], ...]:
         return (("lineage", T0 - MINUTE, "silent for 6m"),)
@@ -222,7 +234,8 @@ def test_a_wish_is_made_once_durable_and_named(house: House) -> None:
     response = house.client.post(
         "/api/materialize", json={"select": "shop/orders", "author": "ann"}, headers={"Idempotency-Key": "w1"}
     )
-    assert (response.status_code, response.json()) == (202, {"wish": "w1", "assets": ["shop/orders"], "dry_run": False})
+    answer = {"wish": "w1", "assets": ["shop/orders"], "partitions": [], "parallel": 0, "dry_run": False}
+    assert (response.status_code, response.json()) == (202, answer)
     assert house.wishes == [Wish("w1", ("shop/orders",), "ann")]
     dry = house.client.post("/api/materialize", json={"select": ["shop/orders"], "dry_run": True})
     assert (dry.status_code, len(house.wishes)) == (200, 1)

@@ -15,7 +15,8 @@ from starlette.routing import Route
 from typer.testing import CliRunner
 
 from freshd.app.serving import HttpThread, bind
-from freshd.cli import app
+from freshd.cli import app, show_explanation
+from freshd.model.explanation import Hold
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 ASSET = {
@@ -59,6 +60,41 @@ ASSET = {
 }
 
 
+WHY: dict[str, Any] = {
+    "policies": [
+        {
+            "policy": "build",
+            "priority": 5,
+            "expects": False,
+            "reacts": "eager",
+            "gives_reaction": True,
+            "origin": "p:2",
+        },
+        {
+            "policy": "hold",
+            "priority": 0,
+            "expects": False,
+            "reacts": "manual",
+            "gives_reaction": False,
+            "origin": "p:9",
+        },
+    ],
+    "reaction": {"kind": "eager", "policy": "build"},
+    "launching": {"hold": "not_due", "until": None, "by": ["shop/raw"], "forced_at": None},
+    "limits": {
+        "path": [
+            {"asset": "shop/orders", "data_time": "2026-11-22T08:00:00Z"},
+            {"asset": "shop/raw", "data_time": "2026-11-22T08:00:00Z"},
+        ],
+        "reason": "no_update",
+    },
+    "ahead": [{"at": "2026-11-22T09:00:00Z", "what": "stale", "policy": "hourly"}],
+}
+RUN = {
+    "run_id": "r1", "requested_at": "2026-11-22T08:49:00Z", "reason": "new_data", "attempt": 2, "outcome": "succeeded",
+}  # fmt: skip
+
+
 class StubDaemon:
     """Answers as the API does, and remembers what it was asked."""
 
@@ -66,6 +102,7 @@ class StubDaemon:
         self.asked: list[tuple[str, str, Any]] = []
         self.tokens: list[str] = []
         self.unmatched: list[str] = []
+        self.ends = "done"
         self._http = HttpThread(
             Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])]), bind("127.0.0.1:0")
         )
@@ -83,7 +120,8 @@ class StubDaemon:
             case "/api/assets":
                 return JSONResponse({"now": "2026-11-22T08:52:00Z", "assets": [ASSET]})
             case "/api/assets/orders" | "/api/assets/shop/orders":
-                return JSONResponse({"now": "", "asset": ASSET, "history": [], "verdicts": [], "runs": []})
+                told = {"now": "", "asset": ASSET, "explanation": WHY, "history": [], "verdicts": [], "runs": [RUN]}
+                return JSONResponse(told)
             case "/api/status":
                 counts = dict.fromkeys(
                     ("fresh", "unknown", "stale", "without_policy", "in_flight", "failed", "blocked"), 0
@@ -91,7 +129,15 @@ class StubDaemon:
                 answer = {"version": "1", "mode": "act", "ready": True, "started_at": "", "health": {}, "incidents": []}
                 return JSONResponse({**answer, "assets": {**counts, "total": 1, "warn": 1}})
             case "/api/materialize":
-                return JSONResponse({"wish": "w1", "assets": ["shop/orders"], "dry_run": body["dry_run"]}, 202)
+                answer = {"wish": "w1", "assets": ["shop/orders"], "dry_run": body["dry_run"]}
+                if body["partitions"]:
+                    days = ["2026-11-01", "2026-11-02", "2026-11-03"]
+                    answer |= {"partitions": days, "parallel": body.get("parallel", 4)}
+                return JSONResponse(answer, 202)
+            case "/api/wishes/w1":
+                looks = sum(path == "/api/wishes/w1" for _, path, _ in self.asked)
+                wish = {"wish": "w1", "planned": 3, "done": looks, "over": self.ends if looks == 2 else "", "cause": "x"}
+                return JSONResponse(wish)
             case "/api/unmatched":
                 rule = "- {format: fivetran, match: {connector: x}, assets: SELECTOR}"
                 row = {"format": "fivetran", "name": "x", "count": 3, "last_at": "2026-11-22T08:00:00Z", "rule": rule}
@@ -277,6 +323,20 @@ def test_explain_says_why_and_by_which_path(daemon: StubDaemon) -> None:
     assert "shop/orders <- shop/raw" in out
     assert "46m40s (1m40s its own, 45m inherited)" in out
     assert "stale at 2026-11-22T09:00:00Z" in out
+    assert "reaction: eager, by policy build (p:2); its priority 5 counts, hold says manual with 0" in out
+    assert "its data reaches as far as that of shop/orders <- shop/raw (2026-11-22T08:00:00Z)" in out
+    assert "not due: it has all there is, and is built when shop/raw has new data" in out
+    assert "next, if nothing happens: stale at 2026-11-22T09:00:00Z (hourly)" in out
+    assert "2026-11-22T08:49:00Z launched for new data, attempt 2: succeeded" in out
+
+
+@pytest.mark.parametrize("hold", list(Hold))
+def test_there_is_a_sentence_for_every_reason_not_to_launch(hold: Hold) -> None:
+    for until in (None, "2026-11-22T09:00:00Z"):
+        how = {"hold": hold.value, "until": until, "by": ["shop/raw"] if until else [], "forced_at": until}
+        told = show_explanation.launching(ASSET, how)
+        assert len(told.split()) >= 4
+        assert "None" not in told
 
 
 def test_an_unknown_asset_is_wrong_use_with_a_hint(daemon: StubDaemon) -> None:
@@ -292,6 +352,29 @@ def test_materialize_asks_and_dry_run_only_tells(daemon: StubDaemon) -> None:
     _, _, body = daemon.asked[0]
     assert (body["select"], body["dry_run"]) == (["+orders"], True)
     assert "wish w1" in freshd("materialize", "orders", "--url", daemon.url)[1]
+
+
+@pytest.mark.parametrize(
+    ("ends", "exits", "said"),
+    [("done", 0, "done: 2 of 3 materialised"), ("run_failed", 1, "run failed: x (2 of 3 materialised)")],
+)
+def test_a_backfill_is_watched_until_it_is_over(
+    daemon: StubDaemon, monkeypatch: pytest.MonkeyPatch, ends: str, exits: int, said: str
+) -> None:
+    monkeypatch.setattr("freshd.cli.wishing.LOOK_EVERY_S", 0.0)
+    daemon.ends = ends
+    named = ("--partitions", "2026-11-01..2026-11-03", "--parallel", "2")
+    code, out, _ = freshd("materialize", "orders", *named, "--url", daemon.url)
+    assert code == exits
+    assert "3 partitions (2026-11-01 … 2026-11-03), 2 runs at a time" in out
+    assert said in out
+    assert daemon.asked[0][2]["partitions"] == "2026-11-01..2026-11-03"
+
+
+def test_nobody_has_to_wait_for_a_backfill(daemon: StubDaemon) -> None:
+    code, out, _ = freshd("materialize", "orders", "--partitions", "x", "--no-wait", "--json", "--url", daemon.url)
+    assert (code, json.loads(out)["parallel"]) == (0, 4)
+    assert [path for _, path, _ in daemon.asked] == ["/api/materialize"]
 
 
 def test_unmatched_prints_rules_to_paste(daemon: StubDaemon) -> None:

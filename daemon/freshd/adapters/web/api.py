@@ -5,14 +5,14 @@
                                             "in_flight", "failed", "blocked"}, "incidents": [INCIDENT],
                                             "declarations", "blind": see declaring.py}
     GET  /api/assets?select=&exclude=      {"now", "assets": [ASSET]}; both may be repeated
-    GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "history", "verdicts", "runs"}: rows;
+    GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "explanation": see explaining.py,
+                                            "history", "verdicts", "runs"}: rows;
                                            and "objectives": [OBJECTIVE] (objectives.py)
     GET  /api/incidents?all=1              {"now", "incidents": [INCIDENT], "closed": rows (with all)}
     GET  /api/unmatched, /api/deadletters  {"unmatched": rows, each with the "rule" for it}, {"dead_letters": rows}
     GET  /api/runs?asset=                  {"runs": rows}
     GET  /api/events?asset=                {"events": rows}: updates, materialisations and failures of runs
     POST /-/reload                         {"assets", "policies", "notes", "after_restart"}; refused: 422 {"problems"}
-    POST /api/materialize                  {"select", "exclude", "dry_run", "author"}: {"wish", "assets", "dry_run"}
 
 Rows stand newest first. What cannot be served is answered with {"error": …} and 400, 401, 403, 404, 413 or 503.
 """
@@ -21,14 +21,14 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from typing import Any, Final
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from freshd.adapters.web.answers import RequestError, answer_error, answer_json
+from freshd.adapters.web.explaining import explanation_json
 from freshd.adapters.web.objectives import objectives_json
-from freshd.adapters.web.reading import names_in, selected, wanted_of
+from freshd.adapters.web.reading import selected
 from freshd.adapters.web.shapes import (
     asset_detail,
     asset_json,
@@ -41,7 +41,6 @@ from freshd.adapters.web.shapes import (
 from freshd.adapters.web.site import Site
 from freshd.model.asset import AssetKey
 from freshd.model.errors import ConfigError
-from freshd.model.inputs import Wish
 from freshd.model.propose import propose_rule
 
 ROWS: Final = 50
@@ -82,20 +81,22 @@ def assets(site: Site, request: Request) -> Response:
 
 def asset(site: Site, request: Request) -> Response:
     """One asset in full, with its history."""
-    key = known_asset(site, request.path_params["key"])
-    graph, now = site.graph()
-    found = site.assess([key])
-    if not found:
-        raise RequestError(404, f"asset {key} has just been removed")
+    key, partition = _placed(site, request.path_params["key"])
+    found = site.explain(key, partition)
+    if found is None:
+        raise RequestError(404, f"{key} has no partition {partition} that is in use" if partition else f"{key} is gone")
+    if partition and found.asset.partitions is None:
+        raise RequestError(404, f"{key} has no partitions")
     limit = _limit(request)
     return answer_json(
         {
-            "now": instant(now),
-            "asset": asset_detail(*found[0], graph),
+            "now": instant(found.state.at),
+            "asset": asset_detail(found.asset, found.state, found.charter.graph),
+            "explanation": explanation_json(found.why, found.charter, key),
             "history": rows_json(site.history.materialisations(key, limit)),
             "verdicts": rows_json(site.history.verdicts(key, limit)),
             "runs": rows_json(site.history.runs(key, limit)),
-            "objectives": objectives_json(site, found[0][1]),
+            "objectives": objectives_json(site, found.state),
         }
     )
 
@@ -138,25 +139,6 @@ def events(site: Site, request: Request) -> Response:
     return answer_json({"events": rows_json(site.history.materialisations(key, _limit(request)))})
 
 
-def materialize(site: Site, request: Request, body: bytes) -> Response:
-    """A person's wish: answered once it is durable; its runs come after."""
-    wanted = wanted_of(body, ("select", "exclude", "dry_run", "author"))
-    names = names_in(wanted, "select")
-    keys = selected(site, names, names_in(wanted, "exclude")) if names else ()
-    if not keys:
-        raise RequestError(400, 'nothing is selected: name assets or a selector in `select`, e.g. "shop/orders"')
-    dry_run = wanted.get("dry_run", False)
-    author = wanted.get("author", "")
-    if not isinstance(dry_run, bool) or not isinstance(author, str):
-        raise RequestError(400, "`dry_run` must be true or false, `author` a text")
-    wish_id = request.headers.get("idempotency-key") or uuid4().hex
-    if len(wish_id) > 200:
-        raise RequestError(400, "the Idempotency-Key is longer than 200 characters")
-    if not dry_run:
-        site.wish(Wish(wish_id, tuple(keys), author[:200]))
-    return answer_json({"wish": wish_id, "assets": list(keys), "dry_run": dry_run}, 200 if dry_run else 202)
-
-
 def reload(site: Site, request: Request, body: bytes) -> Response:
     """Have the files read anew: answered once the daemon goes by them, or 422 with all that is wrong with them."""
     try:
@@ -164,6 +146,14 @@ def reload(site: Site, request: Request, body: bytes) -> Response:
     except ConfigError as error:
         problems = [{"where": problem.where, "message": problem.message} for problem in error.problems]
         return answer_error(422, "the files were refused, and what was in force stays", problems=problems)
+
+
+def _placed(site: Site, name: str) -> tuple[AssetKey, str]:
+    """The asset and, as in `shop/orders[2026-03-01]`, the partition that a request names."""
+    if name.endswith("]") and "[" in name:
+        key, _, partition = name[:-1].partition("[")
+        return known_asset(site, key), partition
+    return known_asset(site, name), ""
 
 
 def known_asset(site: Site, name: str) -> AssetKey:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
-from freshd.model.assessment import Assessment, IncidentView
+from freshd.model.assessment import Assessment, IncidentView, WishView
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.declarations import Declaration
 from freshd.model.errors import PermanentError
+from freshd.model.explanation import Explanation
 from freshd.model.graph import AssetGraph
 from freshd.model.inputs import Input, Wish
 from freshd.model.policy import Charter
@@ -38,6 +39,10 @@ class EngineView(Protocol):
         """How an asset stands."""
         ...
 
+    def explain(self, key: AssetKey, now: Instant, partition: str = "") -> Explanation:
+        """Why an asset is or is not launched, what limits its data, what comes next."""
+        ...
+
     def incidents(self) -> tuple[IncidentView, ...]:
         """The open incidents."""
         ...
@@ -48,6 +53,10 @@ class EngineView(Protocol):
 
     def blind(self) -> tuple[tuple[str, Instant, str], ...]:
         """(topic, since, why) of the topics that cannot be seen; an empty topic stands for all."""
+        ...
+
+    def wishes(self) -> tuple[WishView, ...]:
+        """What people have asked for: the last that ended, then those that go on."""
         ...
 
 
@@ -79,6 +88,16 @@ def _cannot_say(_: Input) -> None:
 
 def _cannot_reload() -> Mapping[str, Any]:
     raise PermanentError("nothing can be reloaded here")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One asset partition in full."""
+
+    charter: Charter
+    asset: Asset
+    state: Assessment
+    why: Explanation
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,18 @@ class Site:
         for start in range(0, len(keys), SLICE):
             found += self.ask(_slice_question(keys[start : start + SLICE]))
         return found
+
+    def explain(self, key: AssetKey, partition: str = "") -> Explained | None:
+        """Everything about one asset partition, asked at one instant; None: it is not there."""
+
+        def question(engine: EngineView, now: Instant) -> Explained | None:
+            try:
+                state, why = engine.assess(key, now, partition), engine.explain(key, now, partition)
+            except KeyError:
+                return None
+            return Explained(engine.charter, engine.charter.graph.assets[key], state, why)
+
+        return self.ask(question)
 
     def incidents(self) -> tuple[IncidentView, ...]:
         """The open incidents."""
