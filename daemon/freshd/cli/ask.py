@@ -1,10 +1,10 @@
-"""Commands that ask the running daemon: status, assets, explain, materialize, unmatched."""
+"""Commands that ask the running daemon: status, assets, explain, unmatched."""
 
 from __future__ import annotations
 
 import getpass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
@@ -82,33 +82,6 @@ def explain(
         print_json(answer)
     else:
         show.explain(console(), answer)
-
-
-def materialize(
-    ctx: typer.Context,
-    selectors: Annotated[list[str], typer.Argument(help="What to bring up to date: assets or selectors.")],
-    exclude: ExcludeOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is selected.")] = False,
-    as_json: JsonOption = False,
-    url: UrlOption = None,
-    token_file: TokenFileOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Have assets materialised, after what is due above them."""
-    wanted: dict[str, Any] = {
-        "select": selectors,
-        "exclude": exclude or [],
-        "dry_run": dry_run,
-        "author": author(),
-    }
-    answer = client(ctx, url, token_file, config).post("/api/materialize", wanted)
-    if as_json:
-        print_json(answer)
-        return
-    out = console()
-    out.print("would be asked for:" if dry_run else f"asked for (wish {answer['wish']}):")
-    for key in answer.get("planned") or answer["assets"]:
-        out.print(f"  {key}", markup=False)
 
 
 def unmatched(

@@ -24,6 +24,7 @@ from freshd.cli import (
     running,
     starting,
     testing,
+    wishing,
 )
 from freshd.cli.options import CONFIG_VARIABLE, Context
 from freshd.cli.output import fail_with
@@ -72,7 +73,7 @@ app.command()(ask.status)
 app.command()(ask.assets)
 app.command()(ask.explain)
 app.command()(emitting.emit)
-app.command()(ask.materialize)
+app.command()(wishing.materialize)
 app.command()(listing.incidents)
 app.command()(listing.runs)
 app.command()(listing.events)

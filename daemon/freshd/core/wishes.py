@@ -1,18 +1,23 @@
 """What people asked to be materialised: which assets each wish plans, and how far it has come.
 
 A wish plans its assets and every ancestor with a launcher that never had an update, is due, or has a
-planned upstream. Each planned asset starts when its planned upstreams have succeeded. Nothing here
-launches: the planner asks which wishes of a row are ready.
+planned upstream. Each planned asset starts when its planned upstreams have succeeded, and, of a wish
+with a bound (a backfill), while fewer of its runs than that go on. Nothing here launches: the planner
+asks which wishes of a row are ready.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-from freshd.core.rows import Row
+from freshd.core.rows import Row, row_key
+from freshd.model.assessment import WishView
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Wish
 from freshd.model.records import Reason, WishEnded
+
+OVER_KEPT = 200
+"""Wishes that are over of which people may still ask how they ended (until the daemon's next start)."""
 
 
 class Stage(IntEnum):
@@ -26,18 +31,35 @@ class Stage(IntEnum):
 class OpenWish:
     """A wish that is not over."""
 
-    __slots__ = ("below", "planned", "wish")
+    __slots__ = ("below", "planned", "runs", "wish")
 
     def __init__(self, wish: Wish, planned: tuple[AssetKey, ...]) -> None:
         self.wish = wish
         self.planned = dict.fromkeys(planned, Stage.WAITING)
         self.below: dict[AssetKey, list[AssetKey]] = {}
         """The planned assets that each planned one holds up."""
+        self.runs: set[str] = set()
+        """Those that serve it and go on."""
+
+    @property
+    def full(self) -> bool:
+        """Whether as many of its runs go on as may."""
+        return 0 < self.wish.parallel <= len(self.runs)
+
+    def view(self, over: str = "", cause: AssetKey = "") -> WishView:
+        """How far it has come."""
+        stages = list(self.planned.values())
+        wish, done, running = self.wish, stages.count(Stage.DONE), stages.count(Stage.RUNNING)
+        about = (wish.id, wish.assets, wish.author, wish.partitions, wish.parallel)
+        return WishView(*about, len(stages), done, running, over, cause)
 
     def link(self, rows: dict[AssetKey, Row]) -> None:
         """Find out who holds up whom, in the graph as it is."""
         self.below = {}
         for key in self.planned:
+            work = rows[key].work if key in rows else None
+            if work is not None and work.run is not None and self.wish.id in work.run.wishes:
+                self.runs.add(work.run.run_id)
             for up in wish_upstreams(self.planned, rows[key]) if key in rows else ():
                 self.below.setdefault(up, []).append(key)
 
@@ -45,12 +67,14 @@ class OpenWish:
 class WishBook:
     """All open wishes, in the order in which they were made."""
 
-    __slots__ = ("dirty", "ended", "open")
+    __slots__ = ("dirty", "ended", "open", "over")
 
     def __init__(self) -> None:
         self.open: dict[str, OpenWish] = {}
         self.ended: list[tuple[str, Reason, AssetKey]] = []
         self.dirty: set[str] = set()
+        self.over: dict[str, WishView] = {}
+        """How the last ones ended, for people."""
 
     def make(self, wish: Wish, planned: tuple[AssetKey, ...], rows: dict[AssetKey, Row]) -> None:
         """A wish was made."""
@@ -79,6 +103,10 @@ class WishBook:
         """A wish is over."""
         known = self.open.pop(record.wish_id, None)
         self.dirty.add(record.wish_id)
+        if known is not None:
+            self.over[record.wish_id] = known.view(record.reason.value, record.cause)
+            while len(self.over) > OVER_KEPT:
+                del self.over[next(iter(self.over))]
         for key in known.planned if known else ():
             row = rows.get(key)
             if row is not None:
@@ -87,6 +115,22 @@ class WishBook:
     def running(self, wish: str, row: Row) -> None:
         """A run that serves the wish was requested for `row`."""
         self._set(wish, row, Stage.RUNNING)
+        if wish in self.open and row.work is not None and row.work.run is not None:
+            self.open[wish].runs.add(row.work.run.run_id)
+
+    def left(self, run: str, wishes: tuple[str, ...], rows: dict[AssetKey, Row]) -> list[Row]:
+        """A run is over: the rows that wishes with a bound can have launched in its place."""
+        found: dict[Row, None] = {}
+        for known in (self.open[name] for name in wishes if name in self.open):
+            known.runs.discard(run)
+            free = known.wish.parallel - len(known.runs)
+            for key, stage in known.planned.items() if known.wish.parallel else ():
+                if free <= 0:
+                    break
+                if stage is Stage.WAITING and key in rows and self._upstreams_done(known, rows[key]):
+                    found[rows[key]] = None
+                    free -= 1
+        return list(found)
 
     def waiting(self, wish: str, row: Row) -> None:
         """The run came to nothing, but the wish may try again."""
@@ -117,7 +161,9 @@ class WishBook:
         return tuple(
             name
             for name in row.wishes or ()
-            if self.open[name].planned.get(row.key) is Stage.WAITING and self._upstreams_done(self.open[name], row)
+            if self.open[name].planned.get(row.key) is Stage.WAITING
+            and not self.open[name].full
+            and self._upstreams_done(self.open[name], row)
         )
 
     def _upstreams_done(self, wish: OpenWish, row: Row, with_rows: frozenset[AssetKey] = frozenset()) -> bool:
@@ -163,16 +209,31 @@ def wish_upstreams(planned: dict[AssetKey, Stage], row: Row) -> list[AssetKey]:
     return found
 
 
+def wished_rows(wish: Wish, rows: dict[AssetKey, Row]) -> list[tuple[AssetKey, str]]:
+    """The asset partitions that a wish names: of an asset with partitions those named, else those that are fresh."""
+    found: list[tuple[AssetKey, str]] = []
+    for key in wish.assets:
+        whole = rows.get(key)
+        if whole is not None and whole.parts is not None:
+            named = wish.partitions or [name for name, part in whole.parts.items() if part.fresh]
+            found += [(key, partition) for partition in named]
+        elif whole is not None:
+            found.append((key, ""))
+    return found
+
+
 def plan_wish(wish: Wish, rows: dict[AssetKey, Row]) -> tuple[AssetKey, ...]:
-    """The assets that a wish plans, upstreams first."""
-    named = {key for key in wish.assets if key in rows and rows[key].asset.launcher}
+    """The rows that a wish plans, upstreams first."""
+    wished = [row_key(*one) for one in wished_rows(wish, rows)]
+    named = {key for key in wished if key in rows and rows[key].asset.launcher}
     above: set[Row] = set()
-    stack = [rows[key] for key in wish.assets if key in rows]
+    stack = [rows[key] for key in wished if key in rows]
     while stack:
         row = stack.pop()
         if row not in above:
             above.add(row)
-            stack.extend(row.all_ups)
+            # as a whole an asset is what its partitions are that anybody makes by himself
+            stack.extend(up for up in row.all_ups if row.parts is None or up.fresh or up.cells)
     planned: dict[AssetKey, Stage] = {}
     for row in sorted(above, key=lambda member: member.order):
         if row.key in named:

@@ -142,3 +142,22 @@ class IncidentView:
     def acknowledged(self) -> bool:
         """Whether somebody has said to know of it."""
         return self.acknowledgement is not None
+
+
+@dataclass(frozen=True, slots=True)
+class WishView:
+    """A person's wish, and how far it has come."""
+
+    wish: str
+    assets: tuple[AssetKey, ...]
+    author: str
+    partitions: tuple[str, ...]
+    parallel: int
+    planned: int
+    """Asset partitions that it plans."""
+    done: int
+    running: int
+    over: str = ""
+    """`done`, or why it came to nothing; empty: it goes on."""
+    cause: AssetKey = ""
+    """The asset (or partition) that failed."""

@@ -120,6 +120,10 @@ class Wish:
     id: str
     assets: tuple[AssetKey, ...]
     author: str = ""
+    partitions: tuple[str, ...] = ()
+    """Of the assets with partitions, which; none named: those that reactions touch."""
+    parallel: int = 0
+    """How many of its runs may go on at one time; 0: as many as like."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,13 @@ class StubDaemon:
                 return JSONResponse(answer, 202)
             case "/api/wishes/w1":
                 looks = sum(path == "/api/wishes/w1" for _, path, _ in self.asked)
-                wish = {"wish": "w1", "planned": 3, "done": looks, "over": self.ends if looks == 2 else "", "cause": "x"}
+                wish = {
+                    "wish": "w1",
+                    "planned": 3,
+                    "done": looks,
+                    "over": self.ends if looks == 2 else "",
+                    "cause": "x",
+                }
                 return JSONResponse(wish)
             case "/api/unmatched":
                 rule = "- {format: fivetran, match: {connector: x}, assets: SELECTOR}"

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from freshd.adapters.web import api, declaring, page, probes
+from freshd.adapters.web import api, declaring, page, probes, wishing
 from freshd.adapters.web.answers import RequestError, answer_error, blocking, guarded
 from freshd.adapters.web.guard import check_write
 from freshd.adapters.web.site import Site
@@ -42,7 +42,9 @@ def web_routes(site: Site) -> list[Route]:
         _get("/api/runs", api.runs, site),
         _get("/api/events", api.events, site),
         _get("/api/declarations", declaring.declarations, site),
-        _post("/api/materialize", api.materialize, site),
+        _get("/api/wishes", wishing.wishes, site),
+        _get("/api/wishes/{wish}", wishing.wish, site),
+        _post("/api/materialize", wishing.materialize, site),
         _post("/api/mute", declaring.mute, site),
         _post("/api/unmute", declaring.unmute, site),
         _post("/api/pause", declaring.pause, site),

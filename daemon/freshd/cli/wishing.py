@@ -1,0 +1,121 @@
+"""`freshd materialize`: asks the daemon for assets or partitions of them, and watches how far a backfill has come.
+
+The backfill is the daemon's: whoever stops watching stops nothing, and it goes on after the daemon's restart.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Final
+
+import typer
+
+from freshd.cli.ask import author
+from freshd.cli.client import Client, NotFound, Unreachable
+from freshd.cli.options import ConfigOption, ExcludeOption, JsonOption, TokenFileOption, UrlOption, client
+from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json
+from freshd.cli.progress import progress_bar
+
+LOOK_EVERY_S: Final = 0.5
+"""How often a wish is asked after."""
+
+PATIENCE_S: Final = 60.0
+"""How long the daemon may be out of reach (restarting) while a wish is watched."""
+
+SHOWN: Final = 20
+"""Assets that are named; of more, how many."""
+
+PartitionsOption = Annotated[
+    str,
+    typer.Option(
+        "--partitions", help="Which partitions: 2026-11-01..2026-11-20, 2026-11-22 or eu,us. Default: the newest."
+    ),
+]
+ParallelOption = Annotated[
+    int | None, typer.Option("--parallel", min=1, help="Runs that go on at one time [default: 4 with --partitions]")
+]
+WaitOption = Annotated[
+    bool | None, typer.Option("--wait/--no-wait", help="Wait until it is over [default: with --partitions]")
+]
+
+
+def materialize(
+    ctx: typer.Context,
+    selectors: Annotated[list[str], typer.Argument(help="What to bring up to date: assets or selectors.")],
+    exclude: ExcludeOption = None,
+    partitions: PartitionsOption = "",
+    parallel: ParallelOption = None,
+    wait: WaitOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is selected.")] = False,
+    as_json: JsonOption = False,
+    url: UrlOption = None,
+    token_file: TokenFileOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Have assets materialised, after what is due above them; with --partitions a backfill."""
+    wanted: dict[str, Any] = {
+        "select": selectors,
+        "exclude": exclude or [],
+        "partitions": partitions,
+        "dry_run": dry_run,
+        "author": author(),
+    }
+    if parallel is not None:
+        wanted["parallel"] = parallel
+    asked = client(ctx, url, token_file, config)
+    answer = asked.post("/api/materialize", wanted)
+    if not as_json:
+        _tell_asked(answer)
+    waits = bool(partitions) if wait is None else wait
+    ended = _watch(asked, answer["wish"]) if waits and not dry_run else None
+    if as_json:
+        print_json(answer if ended is None else {**answer, **ended})
+    elif ended is not None:
+        _tell_ended(ended)
+    if ended is not None and ended["over"] not in ("done", "observe"):
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _tell_asked(answer: dict[str, Any]) -> None:
+    out = console()
+    out.print("would be asked for:" if answer["dry_run"] else f"asked for (wish {answer['wish']}):")
+    for key in answer["assets"][:SHOWN]:
+        out.print(f"  {key}", markup=False)
+    if len(answer["assets"]) > SHOWN:
+        out.print(f"  and {len(answer['assets']) - SHOWN} more")
+    names = answer.get("partitions") or []
+    if names:
+        shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+        out.print(f"  {len(names)} partitions ({shown}), {answer['parallel']} runs at a time", markup=False)
+
+
+def _watch(asked: Client, wish: str) -> dict[str, Any]:
+    """How the wish ended. Raises Unreachable when the daemon stays away, NotFound once nobody knows of the wish."""
+    last_seen = time.monotonic()
+    with progress_bar("materialising") as tell:
+        while True:
+            try:
+                found: dict[str, Any] = asked.get(f"/api/wishes/{wish}")
+            except Unreachable:
+                if time.monotonic() - last_seen > PATIENCE_S:
+                    raise
+            except NotFound:
+                errors().print("the wish ended while the daemon was away: `freshd runs` tells how")
+                raise
+            else:
+                last_seen = time.monotonic()
+                tell(found["done"], found["planned"])
+                if found["over"]:
+                    return found
+            time.sleep(LOOK_EVERY_S)
+
+
+def _tell_ended(ended: dict[str, Any]) -> None:
+    done = f"{ended['done']} of {ended['planned']} materialised"
+    if ended["over"] == "done":
+        console().print(f"done: {done}", markup=False)
+    elif ended["over"] == "observe":
+        console().print("the daemon only observes: nothing was launched", markup=False)
+    else:
+        word = ended["over"].replace("_", " ")
+        console().print(f"{word}: {ended['cause']} ({done}); the rest was not started", markup=False)
