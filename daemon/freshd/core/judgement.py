@@ -34,6 +34,11 @@ class Judgement:
         """The first measure that warns, if any."""
         return self.measure if self.verdict is Verdict.WARN else self.warning
 
+    def measure_of(self, shown: Verdict) -> Measure | None:
+        """The measure that has the verdict which is shown instead."""
+        other = {Verdict.WARN: self.warns, Verdict.UNKNOWN: self.unknown}.get(shown)
+        return self.measure if shown is self.verdict else other or self.measure
+
 
 def both(one: Judgement | None, other: Judgement) -> Judgement:
     """The judgement of two expectations: the worse, of equals the first by measure, until either may change."""
@@ -75,8 +80,7 @@ def sustained(
     for level, since in ((Verdict.STALE, stale_since), (Verdict.WARN, warn_since)):
         if since != NEVER and now >= since + sustain:
             later = stale_since + sustain if level is Verdict.WARN and stale_since != NEVER else FOREVER
-            measure = found.measure if level is found.verdict else found.warns or found.measure
-            return Judgement(level, measure, min(found.until, later))
+            return Judgement(level, found.measure_of(level), min(found.until, later), found.unknown, found.warns)
     coming = [since + sustain for since in (warn_since, stale_since) if since != NEVER]
     until = min([found.until, *coming])
     if found.unknown is not None:
