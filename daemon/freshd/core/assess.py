@@ -33,7 +33,7 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
     work = row.work
     waiting = waits_for(state, row) if row.due and row.automatic and not row.in_flight else ()
     return Assessment(
-        asset=row.key,
+        asset=row.asset.key,
         partition=row.partition,
         at=at,
         verdict=verdict,
@@ -59,7 +59,7 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
         path=path,
         own_lag=own,
         inherited_lag=None if own is None else at - reached - own,
-        declared=state.declarations.of(row.key),
+        declared=state.declarations.of(row.asset.key),
         blind=cause_of(state.blinded[row]) if row in state.blinded else "",
     )
 
@@ -112,7 +112,7 @@ def _cause(state: State, row: Row, at: Instant) -> tuple[str, str, tuple[AssetKe
         return "", "", ()
     memo = state.memo if at == state.now else {}
     found = root_cause(row, Measure(worst.measure), at, memo)
-    return found.row.key, found.reason.value, tuple(step.key for step in found.path)
+    return found.row.asset.key, found.reason.value, tuple(step.key for step in found.path)
 
 
 def _runs(row: Row) -> tuple[RunView, ...]:
@@ -129,7 +129,7 @@ def incident_views(state: State) -> tuple[IncidentView, ...]:
     views: list[IncidentView] = []
     for incident in sorted(state.book.incidents.values(), key=lambda one: one.sort_key()):
         members = sorted(
-            (pair.row.key, pair.policy.name, pair.row.partition, pair.state) for pair in incident.members.values()
+            (pair.row.asset.key, pair.policy.name, pair.row.partition, pair.state) for pair in incident.members.values()
         )
         views.append(
             IncidentView(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from freshd.core.busy import is_blocked, is_root_stuck
 from freshd.core.checks import violates
-from freshd.core.freshness import Memo, data_time, pending_since
+from freshd.core.freshness import Memo, data_time, pending_since, updated_at
 from freshd.core.rows import Row
 from freshd.model.policy import Measure
 from freshd.model.records import Reason
@@ -32,7 +32,7 @@ def root_cause(row: Row, measure: Measure, now: Instant, memo: Memo) -> Cause:
         return Cause(row, Reason.CHECK_FAILED if violates(row) else Reason.NO_RESULT, (row,))
     path = [row]
     here = row
-    while not here.source:
+    while here.asset.upstreams:
         up = _limiting(here, measure, now, memo)
         if up is None:
             return _cause_here(here, path)
@@ -43,9 +43,9 @@ def root_cause(row: Row, measure: Measure, now: Instant, memo: Memo) -> Cause:
 
 def source_reason(row: Row) -> Reason:
     """Why a source is the cause."""
-    if row.outcome_failed:
+    if row.last_failed:
         return Reason.SYNC_FAILED
-    return Reason.NEVER_UPDATED if row.updated_at == NEVER else Reason.NO_UPDATE
+    return Reason.NEVER_UPDATED if updated_at(row) == NEVER else Reason.NO_UPDATE
 
 
 def _limiting(row: Row, measure: Measure, now: Instant, memo: Memo) -> Row | None:

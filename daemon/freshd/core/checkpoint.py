@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from freshd.core.expecting import seed
 from freshd.core.incident_book import ChannelState, Incident
+from freshd.core.linking import link
 from freshd.core.rows import OwnRun, Pair, Row, Work
 from freshd.core.state import State, retire, take_up
 from freshd.core.wishes import OpenWish, Stage
@@ -20,7 +22,7 @@ from freshd.model.effects import Notice
 from freshd.model.inputs import Check, Wish
 from freshd.model.policy import Severity, Verdict
 from freshd.model.records import Blinded
-from freshd.model.time import FOREVER
+from freshd.model.time import FOREVER, NEVER
 
 WORK_FIELDS = tuple(slot for slot in sorted(Work.__slots__) if slot not in ("run", "durations"))
 NOTICE_FIELDS = tuple(Notice.__dataclass_fields__)
@@ -65,6 +67,7 @@ def changed_rows(state: State) -> Iterator[StateRow]:
             "announced": book.announced,
             "generation": state.generation,
             "retired": dict(state.retired),
+            "windows_at": state.windows_at,
         },
     )
 
@@ -130,12 +133,14 @@ def _run(run: OwnRun) -> list[Any]:
         run.reason,
         list(run.wishes),
         sorted(run.open),
+        run.partition,
     ]
 
 
 def _wish(known: OpenWish) -> list[Any]:
     wish = known.wish
-    return [list(wish.assets), wish.author, {key: int(stage) for key, stage in known.planned.items()}]
+    planned = {key: int(stage) for key, stage in known.planned.items()}
+    return [list(wish.assets), wish.author, planned, list(wish.partitions), wish.parallel]
 
 
 def _incident(incident: Incident) -> dict[str, Any]:
@@ -174,7 +179,8 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     incidents: list[tuple[str, Any]] = []
     run_of: list[tuple[Row, str]] = []
     gone: dict[str, int] = {}
-    for kind, key, value in rows:
+    rows, parts = _with_partitions(state, rows)
+    for kind, key, value in chain(rows, parts):
         if value is None:
             continue
         if kind == "asset" and key in state.rows:
@@ -211,6 +217,20 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     state.book.look_again()
 
 
+def _with_partitions(state: State, rows: Iterable[StateRow]) -> tuple[Iterable[StateRow], list[StateRow]]:
+    """The checkpoint's rows, and apart from them those of partitions, for which there are rows in the state then."""
+    if not state.partitioned:
+        return rows, []
+    kept = list(rows)
+    parts = [row for row in kept if row[0] == "asset" and row[1] not in state.charter.graph.assets]
+    engine = next((value for kind, _, value in kept if kind == "engine"), None)
+    state.windows_at = (engine or {}).get("windows_at", NEVER)
+    named = (key.removesuffix("]").partition("[")[::2] for _, key, value in parts if value is not None)
+    link(state, state.charter, NEVER, [(asset, partition) for asset, partition in named if asset in state.rows])
+    rest = [row for row in kept if not (row[0] == "asset" and row[1] not in state.charter.graph.assets)]
+    return rest, parts
+
+
 def _restore_engine(state: State, value: dict[str, Any]) -> None:
     state.now = value["now"]
     state.started_at = value["started_at"]
@@ -230,7 +250,8 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
     if value["first"] is not None and row.source:
         row.first = value["first"]
     row.joined = value["joined"]
-    gained = [up.key for up in row.ups if up.key not in value["ups"]]
+    before = {up.partition("[")[0] for up in value["ups"]}
+    gained = [up.key for up in row.ups if up.asset.key not in before] if row.parts is None else []
     if gained:
         row.joined = {**(row.joined or {}), **dict.fromkeys(gained, FOREVER)}  # until the daemon's next start says when
     row.outcome_at, row.outcome_failed = value["outcome"]
@@ -270,16 +291,18 @@ def _restore_declarations(state: State, value: list[Any]) -> None:
 
 
 def _restore_runs(state: State, value: list[Any]) -> None:
-    for run_id, launcher, assets, requested_at, attempt, reason, wishes, still_open in value:
-        run = OwnRun(run_id, launcher, tuple(assets), requested_at, attempt, reason, tuple(wishes))
+    for run_id, launcher, assets, requested_at, attempt, reason, wishes, still_open, *rest in value:
+        partition = rest[0] if rest else ""
+        run = OwnRun(run_id, launcher, tuple(assets), requested_at, attempt, reason, tuple(wishes), partition)
         run.open = set(still_open)
         state.runs[run_id] = run
         state.launcher_load[launcher] = state.launcher_load.get(launcher, 0) + 1
 
 
 def _restore_wish(state: State, name: str, value: Any) -> None:
-    assets, author, planned = value
-    known = OpenWish(Wish(name, tuple(assets), author), tuple(planned))
+    assets, author, planned, *more = value
+    partitions, parallel = more or ((), 0)  # before there were any
+    known = OpenWish(Wish(name, tuple(assets), author, tuple(partitions), parallel), tuple(planned))
     known.planned = {key: Stage(stage) for key, stage in planned.items()}
     known.link(state.rows)
     state.wishes.open[name] = known
@@ -301,8 +324,8 @@ def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:
     if value.get("acknowledged") is not None:
         incident.acknowledged = Acknowledgement(*value["acknowledged"])
         book.acknowledged.add(name)
-    for policy, asset, _, bad, cause, reason, joined_at, joined in value["members"]:
-        row = state.rows.get(asset)
+    for policy, asset, partition, bad, cause, reason, joined_at, joined in value["members"]:
+        row = state.row_of(asset, partition)
         for pair in row.pairs if row is not None else ():
             if pair.policy.name == policy:
                 _restore_member(state, incident, pair, bad, cause, reason, joined_at, joined)

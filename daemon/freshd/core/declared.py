@@ -35,7 +35,7 @@ def withdraw(state: State, given: Withdraw, emit: Emit) -> None:
             continue
         left = tuple(key for key in known.assets if key not in leaving)
         if not leaving or (known.assets and not left):
-            emit(DeclarationEnded(state.now, known.id, given.author, given.reason))
+            emit(DeclarationEnded(state.now, known.id, given.author, given.reason, withdrawn=True))
         elif left != known.assets:
             emit(Declared(state.now, replace(known, assets=left)))
 
@@ -107,7 +107,7 @@ def _look_again(state: State, declaration: Declaration) -> None:
 
 def react(state: State, row: Row) -> bool:
     """Have the row react as the charter and pauses say; whether that is another reaction than before."""
-    reaction = state.declarations.reaction(row.key, state.charter.reactions.get(row.key, MANUAL))
+    reaction = state.declarations.reaction(row.asset.key, state.charter.reactions.get(row.asset.key, MANUAL))
     if reaction is row.reaction:
         return False
     row.reaction = reaction

@@ -11,23 +11,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, assert_never
 
-from freshd.core import blindness, declared, facts, incidents, notices, planner
+from freshd.core import blindness, declared, facts, incidents, notices, partitions, planner
 from freshd.core.assess import assess_row, incident_views
 from freshd.core.checkpoint import all_written, changed_rows, restore_rows
+from freshd.core.explaining import explain_row
 from freshd.core.feasibility import Infeasible, infeasible
 from freshd.core.judging import Judging
 from freshd.core.just_in_time import known_duration
+from freshd.core.linking import link
 from freshd.core.rebuild import rebuild
 from freshd.core.retelling import AS_THEY_ARE
-from freshd.core.state import State, link
+from freshd.core.rows import Row, row_key
+from freshd.core.state import State
 from freshd.core.step import Step
 from freshd.core.wishes import plan_wish
 from freshd.model import inputs as said
 from freshd.model import records
-from freshd.model.assessment import Assessment, IncidentView
+from freshd.model.assessment import Assessment, IncidentView, WishView
 from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.declarations import Declaration
 from freshd.model.effects import Effect, LaunchRun, SendNotice
+from freshd.model.explanation import Explanation
 from freshd.model.inputs import Input
 from freshd.model.policy import Charter
 from freshd.model.records import Record
@@ -81,6 +85,8 @@ class Engine:
         produced: list[Record] = []
         self._records = produced
         state.now = now = max(now, state.now)
+        if not facts_told:
+            self._open_partitions(told)
         for given in told:
             if facts_told and isinstance(given, facts_told):
                 self._emit(given)
@@ -121,6 +127,7 @@ class Engine:
                 run.assets,
                 run.requested_at,
                 attempt=run.attempt,
+                partition=run.partition,
                 reason=run.reason,
                 resumed=True,
             )
@@ -135,14 +142,18 @@ class Engine:
         state = self._state
         if self._more or state.to_judge or state.to_plan:
             return state.now
-        instants = [state.timers.next(), state.declarations.next, state.book.acknowledged_until]
+        instants = [state.windows_next, state.timers.next(), state.declarations.next, state.book.acknowledged_until]
         if state.catching_up:
             instants.append(state.catching_up_until)
         return min((at for at in instants if at is not None and at < FOREVER), default=None)
 
     def assess(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Assessment:
-        """Everything there is to say of one asset partition at `now`. Raises KeyError for an unknown asset."""
-        return assess_row(self._state, self._state.rows[key], max(now, self._state.now))
+        """Everything there is to say of one asset partition at `now`. Raises KeyError for one that there is not."""
+        return assess_row(self._state, self._row(key, partition), max(now, self._state.now))
+
+    def explain(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Explanation:
+        """Why it is or is not launched, what limits its data, what comes next. Raises KeyError for an unknown asset."""
+        return explain_row(self._state, self._row(key, partition), max(now, self._state.now))
 
     def infeasible(self) -> list[Infeasible]:
         """The expectations that are shorter than what the runs on their path take; they are flagged from now on."""
@@ -155,6 +166,13 @@ class Engine:
         found = infeasible(state.charter, takes)
         state.infeasible = frozenset(one.asset for one in found)
         return found
+
+    def _row(self, key: AssetKey, partition: str) -> Row:
+        """The row of an asset partition; one that nothing happened to yet has a row only to be looked at."""
+        state = self._state
+        if partitions.missing(state.rows, [(key, partition)]):
+            return Row(state.rows[key].asset, partition)
+        return state.rows[row_key(key, partition)]
 
     def incidents(self) -> tuple[IncidentView, ...]:
         """The open incidents, in the order of opening."""
@@ -169,11 +187,33 @@ class Engine:
         """(topic, since, why) of the topics that cannot be seen, by name; an empty topic stands for all."""
         return tuple((topic, said.since, said.why) for topic, said in sorted(self._state.blind.items()))
 
+    def wishes(self) -> tuple[WishView, ...]:
+        """What people have asked for: those that ended last first, then those that go on, in the order of asking."""
+        book = self._state.wishes
+        return (*book.over.values(), *(known.view() for known in book.open.values()))
+
     # inputs
 
     def _emit(self, record: Record) -> None:
         self._records.append(record)
         facts.apply(self._state, record)
+
+    def _open_partitions(self, told: Sequence[Input]) -> None:
+        """Have rows for the windows that have begun, and for the partitions that the inputs name."""
+        state = self._state
+        if state.windows_next <= state.now:
+            self._emit(records.WindowsBegan(state.now))
+        if not state.partitioned:
+            return
+        named: list[tuple[AssetKey, str]] = []
+        for given in told:
+            if isinstance(given, said.Event) and given.partition:
+                named += [(asset, given.partition) for asset in given.assets]
+            elif isinstance(given, said.Wish):
+                named += [(asset, partition) for asset in given.assets for partition in given.partitions]
+        new = partitions.missing(state.rows, named)
+        if new:
+            self._emit(records.PartitionsUsed(state.now, new))
 
     def _take(self, given: Input) -> None:
         state = self._state
@@ -209,6 +249,7 @@ class Engine:
                     self._emit(records.DaemonCaughtUp(now))
             case said.CharterReplaced():
                 self._replace(given.charter)
+                self._open_partitions(())
             case said.DeadLetter():
                 self._emit(records.DeadLettered(now, given))
             case said.Unmatched():

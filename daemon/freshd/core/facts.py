@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from freshd.core import blindness, declared, notices, runs, slo
 from freshd.core.checks import results_in
 from freshd.core.freshness import data_time
+from freshd.core.linking import link
 from freshd.core.rebuild import rebuild
 from freshd.core.rows import Pair, Row
 from freshd.core.state import State, completeness_wanted
@@ -77,6 +79,11 @@ def apply(state: State, record: Record) -> None:
             _started(state, catching_up)
         case records.DaemonCaughtUp():
             _caught_up(state)
+        case records.WindowsBegan():
+            state.windows_at = state.now
+            _relink(state, ())
+        case records.PartitionsUsed(named=named):
+            _relink(state, named)
         case records.GraphReplaced(rewired=rewired):
             _joined_now(state, [state.rows[key] for key in rewired if key in state.rows])
             rebuild(state)
@@ -84,15 +91,25 @@ def apply(state: State, record: Record) -> None:
             assert_never(record)
 
 
+def _relink(state: State, named: Iterable[tuple[AssetKey, str]]) -> None:
+    """Other partitions are in use: the rows are linked anew."""
+    added, removed, _ = link(state, state.charter, state.now, named)
+    for key in added:
+        state.rows[key].known_since = state.now
+        state.mark(state.rows[key])
+    state.gone.extend(removed)
+    rebuild(state)
+
+
 def _event(state: State, event: Event) -> None:
     if event.id and not state.remember(event.source, event.id, state.now):
         return
-    keys: list[AssetKey] = list(event.assets)
+    rows = [row for asset in event.assets if (row := state.row_of(asset, event.partition)) is not None]
     if event.whole_run and event.run_id:
-        keys += sorted(state.others.get(event.run_id, set()) - set(keys))
-    for key in keys:
-        row = state.rows.get(key)
-        if row is not None:
+        named = {row.key for row in rows}
+        rows += [state.rows[key] for key in sorted(state.others.get(event.run_id, set()) - named)]
+    for row in rows:
+        if row.parts is None:
             _event_of(state, row, event)
 
 
@@ -153,8 +170,8 @@ def _observation(state: State, row: Row, event: Event, at: int) -> None:
         take_update(state, row, at, at, data_time=seen, observed=True)
 
 
-def _pair(state: State, asset: AssetKey, policy: str) -> Pair | None:
-    row = state.rows.get(asset)
+def _pair(state: State, asset: AssetKey, partition: str, policy: str) -> Pair | None:
+    row = state.row_of(asset, partition)
     for pair in row.pairs if row is not None else ():
         if pair.policy.name == policy:
             state.mark(pair.row)
@@ -163,19 +180,19 @@ def _pair(state: State, asset: AssetKey, policy: str) -> Pair | None:
 
 
 def _verdict(state: State, record: records.VerdictChanged) -> None:
-    pair = _pair(state, record.asset, record.policy)
+    pair = _pair(state, record.asset, record.partition, record.policy)
     if pair is not None:
         pair.verdict, pair.measure, pair.since = record.new, record.measure, record.now
 
 
 def _violated(state: State, record: records.Violated) -> None:
-    pair = _pair(state, record.asset, record.policy)
+    pair = _pair(state, record.asset, record.partition, record.policy)
     if pair is not None:
         pair.warn_since, pair.stale_since = record.warn_since, record.stale_since
 
 
 def _counted(state: State, record: records.ObjectiveCounted) -> None:
-    pair = _pair(state, record.asset, record.policy)
+    pair = _pair(state, record.asset, record.partition, record.policy)
     if pair is not None:
         slo.note(pair, record)
 
@@ -183,7 +200,7 @@ def _counted(state: State, record: records.ObjectiveCounted) -> None:
 def _pairs_named(state: State, record: records.IncidentChanged) -> dict[tuple[str, str, str], Pair]:
     found: dict[tuple[str, str, str], Pair] = {}
     for member in record.put:
-        row = state.rows.get(member.asset)
+        row = state.row_of(member.asset, member.partition)
         for pair in row.pairs if row is not None else ():
             if pair.policy.name == member.policy:
                 found[pair.key] = pair

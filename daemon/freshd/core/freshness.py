@@ -27,16 +27,36 @@ def start_for(row: Row, up: Row, start: Instant) -> Instant:
 def data_time(row: Row, at: Instant, memo: Memo) -> Instant:
     """The instant up to which the sources are reflected in `row` at `at`; NEVER if undefined."""
     if row.source:
-        return history.latest_time(row.cells, at, row.base)
+        value = history.latest_time(row.cells, at, row.base)
+        return value if value <= row.window_end else row.window_end
     known = memo.get((row, at))
     if known is not None:
         return known
-    if row.virtual:
+    if row.parts is not None:
+        value = _gathered_data_time(row, at, memo)
+    elif row.virtual:
         value = min((data_time(up, at, memo) for up in row.ups), default=NEVER)
     else:
-        value = _derived_data_time(row, at, memo)
+        value = min(_derived_data_time(row, at, memo), row.window_end)
     memo[(row, at)] = value
     return value
+
+
+def _gathered_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
+    """Of windows the newest that has an update, of fixed partitions the worst."""
+    if _by_time(row):
+        updated = (part for part in reversed(row.ups) if updated_by(part, at))
+        return next((data_time(part, at, memo) for part in updated), NEVER)
+    return min((data_time(part, at, memo) for part in row.ups), default=NEVER)
+
+
+def _by_time(row: Row) -> bool:
+    return row.asset.partitions is not None and bool(row.asset.partitions.by)
+
+
+def updated_by(row: Row, at: Instant) -> bool:
+    """Whether the row had an update that ended by then."""
+    return updated_at(row) != NEVER if row.virtual else history.in_force(row.cells, at) >= 0
 
 
 def _derived_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
@@ -105,7 +125,7 @@ def missed_at(row: Row, start: Instant) -> Instant:
             return FOREVER
         return row.first if start < row.floor else history.first_changed_after(row.cells, start)
     if row.virtual:
-        return min((missed_at(up, start) for up in row.ups), default=FOREVER)
+        return min((missed_at(up, start) for up in row.ups if counts(up)), default=FOREVER)
     offset = history.in_force(row.cells, start)
     return row.cells[offset + MISSED] if offset >= 0 else row.first
 
@@ -120,7 +140,7 @@ def pending_since(row: Row) -> Instant:
     if row.source:
         return FOREVER
     if row.virtual:
-        return min((pending_since(up) for up in row.ups), default=FOREVER)
+        return min((pending_since(up) for up in row.ups if counts(up)), default=FOREVER)
     if not row.cells:
         return row.first
     missed = row.cells[len(row.cells) - WIDTH + MISSED]
@@ -131,8 +151,17 @@ def updated_at(row: Row) -> Instant:
     """The end of the last update; of a virtual row, NEVER if one of its upstreams has none."""
     if not row.virtual:
         return row.updated_at
+    if row.parts is not None and _by_time(row):
+        return next((end for part in reversed(row.ups) if (end := updated_at(part)) != NEVER), NEVER)
     ends = [updated_at(up) for up in row.ups]
+    if row.parts is not None:
+        return min(ends, default=NEVER)
     return NEVER if not ends or min(ends) == NEVER else max(ends)
+
+
+def counts(row: Row) -> bool:
+    """Whether a partition is looked after: one of the newest, or materialised before; others show all that they are."""
+    return row.fresh or bool(row.cells)
 
 
 def last_changed(row: Row) -> Instant:

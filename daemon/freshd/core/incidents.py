@@ -35,7 +35,7 @@ class View:
 
 def regroup(state: State, views: dict[Pair, View], emit: Emit) -> None:
     """Bring the incidents up to date with the pairs in `views`."""
-    changed = sorted(views, key=lambda pair: (pair.row.key, pair.policy.name, pair.row.partition))
+    changed = sorted(views, key=lambda pair: (pair.row.asset.key, pair.policy.name, pair.row.partition))
     _leave(state, [pair for pair in changed if pair.incident and not views[pair].bad], emit)
     _move(state, [pair for pair in changed if pair.incident and views[pair].bad], views, emit)
     _settle(state, emit)

@@ -79,9 +79,14 @@ class Judging:
             if state.catching_up and RANK[verdict] > RANK[pair.verdict]:
                 state.deferred.add(row)
                 verdict = pair.verdict
+                measure = found.measure_of(verdict)
             if verdict is not pair.verdict:
                 shown = "" if measure is None else measure.value
-                emit(VerdictChanged(state.now, pair.policy.name, row.key, row.partition, pair.verdict, verdict, shown))
+                emit(
+                    VerdictChanged(
+                        state.now, pair.policy.name, row.asset.key, row.partition, pair.verdict, verdict, shown
+                    )
+                )
             pair.measure = "" if measure is None else measure.value
             if row.recall is not None and row.recall.totals:
                 self._count(pair, emit)
@@ -91,7 +96,7 @@ class Judging:
     def _count(self, pair: Pair, emit: Emit) -> None:
         """Count towards the policy's objective what there is to count."""
         state = self._state
-        held = state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.key) is not None
+        held = state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.asset.key) is not None
         counted = slo.count(pair, held, state.now, state.memo)
         if counted is not None:
             emit(counted)
@@ -105,12 +110,12 @@ class Judging:
         stale_since = NEVER if not stale else now if pair.stale_since == NEVER else pair.stale_since
         if (warn_since, stale_since) != (pair.warn_since, pair.stale_since):
             row = pair.row
-            emit(Violated(now, pair.policy.name, row.key, row.partition, warn_since, stale_since))
+            emit(Violated(now, pair.policy.name, row.asset.key, row.partition, warn_since, stale_since))
         return sustained(found, warn_since, stale_since, pair.policy.sustain, now)
 
     def _view(self, pair: Pair, measure: Measure | None) -> None:
         """What the pair is to the incidents, and on which rows that rests."""
-        held = self._state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.key) is not None
+        held = self._state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.asset.key) is not None
         topic = self._unseen(pair)
         state = "" if held else pair_state(pair) if topic is None else pair_failed(pair)
         if topic is not None and not state and not held:
@@ -127,7 +132,7 @@ class Judging:
         self._place(pair, cause if state else None)
         if state:
             assert cause is not None
-            self._views[pair] = View(True, cause.row.key, cause.reason.value, state)
+            self._views[pair] = View(True, cause.row.asset.key, cause.reason.value, state)
         else:
             self._views[pair] = View(False)
 
@@ -170,19 +175,19 @@ class Judging:
     def _place(self, pair: Pair, cause: Cause | None) -> None:
         feeds = self._state.book.feeds
         old = pair.root
-        if old is not None and old.source and old.asset.feed:
+        if old is not None and not old.asset.upstreams and old.asset.feed:
             sources = feeds.get(old.asset.feed, {})
-            pairs = sources.get(old.key)
+            pairs = sources.get(old.asset.key)
             if pairs is not None:
                 pairs.pop(pair, None)
                 if not pairs:
-                    del sources[old.key]
+                    del sources[old.asset.key]
             self._feeds.add(old.asset.feed)
         pair.root = cause.row if cause is not None else None
         pair.root_reason = cause.reason.value if cause is not None else ""
-        if cause is not None and cause.row.source and cause.row.asset.feed:
+        if cause is not None and not cause.row.asset.upstreams and cause.row.asset.feed:
             feed = cause.row.asset.feed
-            feeds.setdefault(feed, {}).setdefault(cause.row.key, {})[pair] = None
+            feeds.setdefault(feed, {}).setdefault(cause.row.asset.key, {})[pair] = None
             self._feeds.add(feed)
 
     def changed_views(self) -> dict[Pair, View]:
@@ -200,7 +205,7 @@ class Judging:
 
     def _label_of(self, pair: Pair) -> tuple[str, str] | None:
         root = pair.root
-        if root is None or not root.source or not root.asset.feed:
+        if root is None or root.asset.upstreams or not root.asset.feed:
             return None
         return self._labels.get(root.asset.feed)
 
@@ -266,6 +271,6 @@ def pair_failed(pair: Pair) -> str:
     row = pair.row
     if "failed" in at and (row.stopped or row.check_failed()):
         return "failed"
-    if "sync_failed" in at and row.source and row.outcome_failed:
+    if "sync_failed" in at and not row.asset.upstreams and row.last_failed:
         return "sync_failed"
     return ""

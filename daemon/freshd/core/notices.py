@@ -54,7 +54,7 @@ def _loud(state: State, incident: Incident) -> list[Pair]:
     if not state.declarations.any_of(DeclarationKind.MUTE):
         return members
     holding = state.declarations.holding
-    return [pair for pair in members if holding(DeclarationKind.MUTE, pair.row.key) is None]
+    return [pair for pair in members if holding(DeclarationKind.MUTE, pair.row.asset.key) is None]
 
 
 def _channels(state: State, incident: Incident, loud: list[Pair]) -> dict[str, tuple[str, ...]]:
@@ -73,7 +73,7 @@ def _mentioned(policy: Policy, loud: list[Pair]) -> tuple[str, ...]:
     names = policy.alert.mention if policy.alert is not None else ()
     if OWNERS not in names:
         return names
-    rows = {pair.row.key: pair.row for pair in loud if pair.policy.name == policy.name}
+    rows = {pair.row.asset.key: pair.row for pair in loud if pair.policy.name == policy.name}
     owners = dict.fromkeys(owner for key in sorted(rows) for owner in rows[key].asset.owners)
     listed = list(owners)[:OWNERS_MENTIONED]
     return tuple(dict.fromkeys(each for name in names for each in (listed if name == OWNERS else (name,))))
@@ -96,7 +96,7 @@ def _notice(
             severity = told.asked.severity
     if told.asked is None and (incident.closed_at is not None or severity is None):
         return None
-    shown = sorted((pair.row.key, pair.policy.name, pair.state) for pair in loud)
+    shown = sorted((pair.row.asset.key, pair.policy.name, pair.state) for pair in loud)
     severity = severity or Severity.INFO
     known = incident.acknowledged
     generation = told.generation + 1

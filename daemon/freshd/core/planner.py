@@ -17,7 +17,6 @@ from freshd.core.freshness import newest_upstream_end, newest_word
 from freshd.core.rows import Row
 from freshd.core.state import State
 from freshd.core.waves import wave_of, wish_wave
-from freshd.model.asset import AssetKey
 from freshd.model.effects import LaunchRun
 from freshd.model.policy import ReactionKind
 from freshd.model.records import CheckWaitEnded, Reason, Record, RunOfOthersLost, RunQueued, RunRequested, StopEnded
@@ -162,17 +161,16 @@ def _has_place(state: State, row: Row, emit: Emit) -> bool:
 
 def _request(state: State, row: Row, reason: Reason, wishes: tuple[str, ...], emit: Emit) -> None:
     traits = state.charter.launchers.get(row.asset.launcher)
-    assets: tuple[AssetKey, ...] = (row.key,)
-    first = row
+    members = [row]
     if traits is not None and traits.wave:
         members = wish_wave(state, row, wishes) if wishes else wave_of(state, row)
-        assets, first = tuple(member.key for member in members), members[0]
+    first = members[0]
     requested = first.work.requested if first.work is not None else 0
     attempt = 1 if first.work is None or first.stopped else first.work.attempts + 1
     run = LaunchRun(
-        run_id=runs.run_id(assets, requested, attempt),
+        run_id=runs.run_id(tuple([member.key for member in members]), requested, attempt),
         launcher=row.asset.launcher,
-        assets=assets,
+        assets=tuple([member.asset.key for member in members]),
         requested_at=state.now,
         attempt=attempt,
         partition=row.partition,

@@ -26,7 +26,18 @@ DURATIONS_KEPT = 20
 class OwnRun:
     """One of the daemon's runs, from its request until every member has an outcome."""
 
-    __slots__ = ("assets", "attempt", "finished", "launcher", "open", "reason", "requested_at", "run_id", "wishes")
+    __slots__ = (
+        "assets",
+        "attempt",
+        "finished",
+        "launcher",
+        "open",
+        "partition",
+        "reason",
+        "requested_at",
+        "run_id",
+        "wishes",
+    )
 
     def __init__(
         self,
@@ -37,6 +48,7 @@ class OwnRun:
         attempt: int,
         reason: str,
         wishes: tuple[str, ...],
+        partition: str = "",
     ) -> None:
         self.run_id = run_id
         self.launcher = launcher
@@ -45,7 +57,8 @@ class OwnRun:
         self.attempt = attempt
         self.reason = reason
         self.wishes = wishes
-        self.open: set[AssetKey] = set(assets)
+        self.partition = partition
+        self.open: set[str] = {row_key(asset, partition) for asset in assets}  # row keys
         self.finished = False
 
 
@@ -166,7 +179,7 @@ class Pair:
     @property
     def key(self) -> tuple[str, AssetKey, str]:
         """(policy, asset, partition)."""
-        return (self.policy.name, self.row.key, self.row.partition)
+        return (self.policy.name, self.row.asset.key, self.row.partition)
 
 
 def row_key(asset: AssetKey, partition: str) -> str:
@@ -195,6 +208,7 @@ class Row:
         "ended_runs",
         "first",
         "floor",
+        "fresh",
         "joined",
         "judge_at",
         "judged",
@@ -231,6 +245,7 @@ class Row:
         "virtual",
         "waiters",
         "watchers",
+        "window_end",
         "wishes",
         "work",
     )
@@ -240,6 +255,8 @@ class Row:
         self.partition = partition
         self.parts: dict[str, Row] | None = None  # of an asset with partitions: theirs, which the row gathers
         self.key = row_key(asset.key, partition)
+        self.fresh = True  # it counts though it was never materialised: no partition, or one of the newest
+        self.window_end: Instant = FOREVER  # its data reaches no further
         self.virtual = asset.virtual  # shows its upstreams as they are; so does a row that gathers partitions
         self.rank = 0  # by key: the order of decisions at one instant
         self.order = 0  # topological
@@ -309,12 +326,16 @@ class Row:
 
     @property
     def stopped(self) -> bool:
-        """Failed for good, until newer data comes or somebody mends it."""
+        """Failed for good, until newer data comes or somebody mends it; gathered partitions: any of them."""
+        if self.parts is not None:
+            return any(part.stopped for part in self.parts.values())
         return self.work is not None and self.work.stopped
 
     @property
     def in_flight(self) -> bool:
-        """A run of it, ours or others', is in flight."""
+        """A run of it, ours or others', is in flight; of gathered partitions: of any."""
+        if self.parts is not None:
+            return any(part.in_flight for part in self.parts.values())
         if self.work is not None and self.work.run is not None:
             return True
         return self.others is not None
@@ -328,6 +349,13 @@ class Row:
             start = min(start, *self.others.values())
         return start
 
+    @property
+    def last_failed(self) -> bool:
+        """Whether the latest outcome by time was a failure; of gathered partitions: the latest of any."""
+        if self.parts:
+            return max(self.parts.values(), key=lambda part: part.outcome_at).outcome_failed
+        return self.outcome_failed
+
     def note_outcome(self, at: Instant, failed: bool) -> None:
         """An update, a failure or an end without new data: the latest by time counts, of equals the one told last."""
         if at >= self.outcome_at:
@@ -335,7 +363,9 @@ class Row:
             self.outcome_failed = failed
 
     def check_failed(self, blocking_only: bool = False) -> bool:
-        """Whether the latest result of any of its (blocking) checks is a failure."""
+        """Whether the latest result of any of its (blocking) checks is a failure; gathered: of any partition's."""
+        if self.parts is not None:
+            return any(part.check_failed(blocking_only) for part in self.parts.values())
         if self.checks is None:
             return False
         return any(not check.passed and (check.blocking or not blocking_only) for _, check in self.checks.values())
@@ -396,8 +426,10 @@ def through_virtual(row: Row) -> list[Row]:
 
 
 def is_automatic(row: Row) -> bool:
-    """Eager or just-in-time, with a launcher, not virtual; without upstreams only just-in-time."""
+    """Eager or just-in-time, with a launcher, not virtual; a source only just-in-time; a partition if it counts."""
     kind = row.reaction.kind
     if kind is ReactionKind.MANUAL or not row.asset.launcher or row.virtual:
+        return False
+    if not (row.fresh or row.cells):
         return False
     return not row.source or kind is ReactionKind.JUST_IN_TIME

@@ -27,7 +27,7 @@ from freshd.core.checks import number, results_in
 from freshd.core.freshness import newest_word
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
 from freshd.core.propagation import refresh_due, release_stop
-from freshd.core.rows import MANUAL, OwnRun, Row
+from freshd.core.rows import MANUAL, OwnRun, Row, row_key
 from freshd.core.state import State
 from freshd.core.updates import await_checks, later_start, take_update
 from freshd.model.asset import AssetKey
@@ -58,14 +58,15 @@ def retry_delay(retry: Retry, failed_attempts: int, of_run: str) -> Duration:
 
 def allowed_attempts(state: State, row: Row) -> int:
     """How many runs a series may take; a wish for a manual asset has one attempt, for one that is paused all."""
-    reaction = state.charter.reactions.get(row.key, MANUAL)
+    reaction = state.charter.reactions.get(row.asset.key, MANUAL)
     return 1 if reaction.kind is ReactionKind.MANUAL else reaction.retry.attempts
 
 
 def begin(state: State, record: RunRequested) -> None:
     """A run is requested: its members are in flight."""
     order = record.run
-    members = [state.rows[key] for key in order.assets if key in state.rows]
+    keys = [row_key(asset, order.partition) for asset in order.assets]
+    members = [state.rows[key] for key in keys if key in state.rows]
     for row in members:
         row.moving_work.requested += 1
     if record.observed:
@@ -74,7 +75,16 @@ def begin(state: State, record: RunRequested) -> None:
             _serve(state, record.wishes, row)
             state.touch(row)
         return
-    run = OwnRun(order.run_id, order.launcher, order.assets, record.now, order.attempt, order.reason, record.wishes)
+    run = OwnRun(
+        order.run_id,
+        order.launcher,
+        order.assets,
+        record.now,
+        order.attempt,
+        order.reason,
+        record.wishes,
+        order.partition,
+    )
     state.runs[run.run_id] = run
     state.launcher_load[run.launcher] = state.launcher_load.get(run.launcher, 0) + 1
     for row in members:
@@ -100,7 +110,9 @@ def report(state: State, told: RunReport) -> None:
     run = state.runs.get(told.run_id)
     if run is None:
         return
-    keys = [told.asset] if told.asset and told.phase is not RunPhase.FINISHED else sorted(run.open)
+    keys = (
+        [row_key(told.asset, run.partition)] if told.asset and told.phase is not RunPhase.FINISHED else sorted(run.open)
+    )
     for key in keys:
         if key not in run.open:
             continue
@@ -186,6 +198,8 @@ def _finish(state: State, run: OwnRun) -> None:
         return
     run.finished = True
     state.runs.pop(run.run_id, None)
+    for row in state.wishes.left(run.run_id, run.wishes, state.rows):
+        state.plan(row)
     state.launcher_load[run.launcher] -= 1
     for row in places.leaving(state, run):
         work = row.moving_work
@@ -337,7 +351,14 @@ def _short(run: str) -> int:
 
 
 def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
-    """A check's result counts until a later one."""
+    """A check's result counts until a later one; one of a partition for the asset as a whole too, if that is asked."""
+    _take_check(state, row, at, check)
+    whole = state.rows.get(row.asset.key) if row.partition else None
+    if whole is not None and whole.recall is not None and any(check.name == rule.name for rule in whole.recall.rules):
+        _take_check(state, whole, at, check)
+
+
+def _take_check(state: State, row: Row, at: Instant, check: Check) -> None:
     if row.checks is None:
         row.checks = {}
     value = number(check.value)

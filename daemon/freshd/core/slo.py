@@ -79,7 +79,7 @@ def _counted(
     pair: Pair, now: Instant, mode: str, active: Duration, stale: Duration, ticks: int, met: int
 ) -> ObjectiveCounted:
     row = pair.row
-    return ObjectiveCounted(now, pair.policy.name, row.key, row.partition, mode, active, stale, ticks, met)
+    return ObjectiveCounted(now, pair.policy.name, row.asset.key, row.partition, mode, active, stale, ticks, met)
 
 
 def note(pair: Pair, record: ObjectiveCounted) -> None:

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from freshd.core.declarations import Declarations
-from freshd.core.expecting import remember
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
-from freshd.core.rows import MANUAL, OwnRun, Pair, Row, is_automatic, readers, views
-from freshd.core.slo import settle as settle_total
+from freshd.core.rows import OwnRun, Pair, Row
 from freshd.core.timers import Timers
 from freshd.core.wishes import WishBook
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import Charter
 from freshd.model.records import Blinded
-from freshd.model.time import NEVER, Instant
+from freshd.model.time import FOREVER, NEVER, Instant
 
 RETIRED_KEPT = 10_000
 """How many removed assets the daemon remembers having requested runs for."""
@@ -50,6 +48,7 @@ class State:
         "needs",
         "now",
         "others",
+        "partitioned",
         "queued",
         "retired",
         "rows",
@@ -63,6 +62,8 @@ class State:
         "to_judge",
         "to_plan",
         "touched",
+        "windows_at",
+        "windows_next",
         "wishes",
     )
 
@@ -89,6 +90,9 @@ class State:
         self.infeasible: frozenset[AssetKey] = frozenset()  # assets of which more is expected than their runs can give
         self.hurried: list[Row] = []  # rows that turn stale earlier than those above were told
         self.now: Instant = NEVER
+        self.partitioned = False  # some asset has partitions
+        self.windows_at: Instant = NEVER  # the windows that have begun by then are in use
+        self.windows_next: Instant = FOREVER  # when the next one begins
         self.started_at: Instant = NEVER
         self.catching_up_until: Instant = NEVER
         self.seen: dict[str, None] = {}
@@ -102,6 +106,13 @@ class State:
         self.gone: list[AssetKey] = []
         self.generation = 0
 
+    def row_of(self, asset: AssetKey, partition: str) -> Row | None:
+        """The row of an asset partition; of an asset without partitions its one row, whatever is named."""
+        row = self.rows.get(asset)
+        if row is None or row.parts is None or not partition:
+            return row
+        return row.parts.get(partition)
+
     # what to look at again
 
     def mark(self, row: Row) -> None:
@@ -113,6 +124,8 @@ class State:
     def touch(self, row: Row) -> None:
         """Something about this row changed: look again at whoever rests on it."""
         self.mark(row)
+        if row.partition and row.asset.key in self.rows:
+            self.judge(self.rows[row.asset.key])
         for pair in row.pairs:
             if pair.path or pair.bad or pair.since == NEVER or pair.warn_since != NEVER:
                 self.judge(row)
@@ -206,58 +219,6 @@ class State:
         return True
 
 
-def link(state: State, charter: Charter, now: Instant) -> tuple[list[AssetKey], list[AssetKey], list[AssetKey]]:
-    """Make the rows those of the charter's graph, keeping the state of assets that stay.
-
-    Returns what was added, removed and rewired. An upstream that an existing asset gains is marked as
-    joined `now`: updates that started before have not read it.
-    """
-    graph = charter.graph
-    old = state.rows
-    removed = sorted(key for key in old if key not in graph.assets)
-    for key in removed:
-        old[key].pairs = ()
-        work = old[key].work
-        retire(state, key, 0 if work is None else work.requested)
-    state.charter = charter
-    state.rows = rows = {key: old.get(key) or Row(asset) for key, asset in graph.assets.items()}
-    added = [key for key in rows if key not in old]
-    take_up(state, added)
-    rewired: list[AssetKey] = []
-    static = _static_keys(charter)
-    kids: dict[AssetKey, list[Row]] = {}
-    places = list(range(len(rows)))  # one int object per place, for both orders
-    for rank, key in zip(places, sorted(rows), strict=True):
-        rows[key].rank = rank
-    for order, (key, asset) in zip(places, graph.assets.items(), strict=True):
-        row = rows[key]
-        row.order = order
-        ups = _counted(asset.virtual, asset.upstreams, static)
-        if key in old and tuple(up.key for up in row.ups) != ups:
-            rewired.append(key)
-            state.mark(row)
-            gained = {up: now for up in ups if up not in {before.key for before in row.ups}}
-            kept = {up: at for up, at in (row.joined or {}).items() if up in ups}
-            row.joined = (kept | gained) or None
-            state.mark(row)
-        row.asset = asset
-        row.virtual = asset.virtual
-        row.source = not asset.upstreams
-        row.ups = tuple(rows[up] for up in ups)
-        row.all_ups = row.ups if ups == asset.upstreams else tuple(rows[up] for up in asset.upstreams)
-        for up in ups:
-            kids.setdefault(up, []).append(row)
-        row.reaction = charter.reactions.get(key, MANUAL)
-        row.automatic = is_automatic(row)
-    for key, row in rows.items():
-        row.kids = tuple(kids.get(key, ()))
-    for row in rows.values():
-        row.views = views(row)
-        row.readers = readers(row)
-    _pair_up(state, charter)
-    return added, removed, rewired
-
-
 def retire(state: State, key: AssetKey, requested: int) -> None:
     """An asset is gone for which so many runs were requested."""
     if requested:
@@ -280,47 +241,7 @@ def take_up(state: State, added: Iterable[AssetKey]) -> None:
                 work.run_start = work.last_start = run.requested_at
 
 
-def _static_keys(charter: Charter) -> set[AssetKey]:
-    static: set[AssetKey] = set()
-    for key, asset in charter.graph.assets.items():
-        if asset.static or (asset.virtual and asset.upstreams and all(up in static for up in asset.upstreams)):
-            static.add(key)
-    return static
-
-
-def _counted(virtual: bool, upstreams: tuple[AssetKey, ...], static: set[AssetKey]) -> tuple[AssetKey, ...]:
-    unique = tuple(dict.fromkeys(upstreams))
-    moving = tuple(up for up in unique if up not in static)
-    return unique if virtual and not moving else moving
-
-
-def _pair_up(state: State, charter: Charter) -> None:
-    """Give every row one pair per policy that selects it, keeping those that stand."""
-    wanted: dict[AssetKey, list[str]] = {}
-    for name, policy in charter.policies.items():
-        if policy.has_expectations or policy.alert is not None:
-            for key in charter.selected.get(name, ()):
-                wanted.setdefault(key, []).append(name)
-    for key, row in state.rows.items():
-        names = wanted.get(key)
-        if names is None and not row.pairs:
-            continue
-        standing = {pair.policy.name: pair for pair in row.pairs}
-        if standing.keys() != set(names or ()):
-            state.mark(row)
-        pairs: list[Pair] = []
-        for name in names or ():
-            pair = standing.get(name)
-            if pair is None:
-                pair = Pair(charter.policies[name], row)
-            settle_total(pair, state.now)
-            pair.follow(charter.policies[name])
-            pairs.append(pair)
-        row.pairs = tuple(pairs)
-    for row in remember(state.rows.values()):
-        state.mark(row)
-
-
 def completeness_wanted(row: Row) -> float:
     """The highest completeness that any of the row's policies asks of an update."""
-    return max((pair.policy.completeness or 0.0 for pair in row.pairs), default=0.0)
+    whole = next((kid for kid in row.kids if kid.parts is not None), row) if row.partition else row
+    return max((pair.policy.completeness or 0.0 for pair in whole.pairs), default=0.0)

@@ -19,7 +19,7 @@ def wave_of(state: State, row: Row) -> list[Row]:
     """The rows of one run: other ready rows of the launcher, and below them what the run will make due."""
     launcher = row.asset.launcher
     members = {row}
-    heads = [other for other in state.due_of(launcher) if other is not row and _is_ready(state, other)]
+    heads = [other for other in state.due_of(launcher) if _goes_with(other, row) and _is_ready(state, other)]
     members.update(heads)
     pending = sorted({kid for member in members for kid in member.readers}, key=lambda kid: kid.order)
     seen = set(pending)
@@ -55,9 +55,16 @@ def _is_ready(state: State, row: Row) -> bool:
     return work.retry_at != NEVER or newest_upstream_end(row) + row.reaction.debounce <= state.now
 
 
+def _goes_with(other: Row, row: Row) -> bool:
+    """A run is of one partition."""
+    return other is not row and other.partition == row.partition
+
+
 def _joins(state: State, row: Row, launcher: str, members: set[Row]) -> bool:
     """Whether a row below members of a wave goes with them."""
     if not row.automatic or row.asset.launcher != launcher or row.in_flight or row.stopped:
+        return False
+    if any(member.partition != row.partition for member in members):
         return False
     if not window_is_open(row, state.now) or not tags_have_place(state, row):
         return False
@@ -117,6 +124,7 @@ def wish_wave(state: State, row: Row, wishes: tuple[str, ...]) -> list[Row]:
         if (
             other is not row
             and other.asset.launcher == row.asset.launcher
+            and other.partition == row.partition
             and not other.in_flight
             and state.wishes.joins(name, other, frozenset(keys))
         ):

@@ -248,12 +248,13 @@ class DeclarationBegan:
 
 @dataclass(frozen=True, slots=True)
 class DeclarationEnded:
-    """A declaration holds no longer: its time is over, or (with an author) somebody withdrew it."""
+    """A declaration holds no longer: its time is over, or somebody withdrew it."""
 
     now: Instant
     declaration: str
     author: str = ""
     reason: str = ""
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +311,21 @@ class DaemonCaughtUp:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowsBegan:
+    """The windows that have begun by now are in use: new partitions, and others that are no longer the newest."""
+
+    now: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsUsed:
+    """Somebody named partitions that had not been in use: (asset, partition)."""
+
+    now: Instant
+    named: tuple[tuple[AssetKey, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GraphReplaced:
     """The assets are now others; the journal keeps a full checkpoint with this record."""
 
@@ -361,6 +377,8 @@ Record = (
     | QuietSteps
     | DaemonStarted
     | DaemonCaughtUp
+    | WindowsBegan
+    | PartitionsUsed
     | GraphReplaced
     | DeadLettered
     | UnmatchedSeen

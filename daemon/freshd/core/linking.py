@@ -1,0 +1,166 @@
+"""Links the rows: makes them those of a charter and of the partitions in use, keeping the state of what stays.
+
+One pass over the graph, in topological order; only a new charter, a partition that comes into use and a window that
+begins may take that long. Whatever follows from the links is made true again by rebuild.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from freshd.core import partitions
+from freshd.core.expecting import part_of, remember
+from freshd.core.partitions import Place
+from freshd.core.rows import MANUAL, Pair, Row, is_automatic, readers, row_key, views
+from freshd.core.slo import settle as settle_total
+from freshd.core.state import State, retire, take_up
+from freshd.model.asset import AssetKey
+from freshd.model.policy import Charter
+from freshd.model.time import Instant
+
+
+def link(
+    state: State, charter: Charter, now: Instant, more: Iterable[tuple[AssetKey, str]] = ()
+) -> tuple[list[str], list[str], list[str]]:
+    """Make the rows those of the charter's graph; `more`: partitions that come into use.
+
+    Returns the keys of the rows that were added, removed and rewired. An upstream that an asset gains is marked as
+    joined `now`: updates that started before have not read it.
+    """
+    graph, old = charter.graph, state.rows
+    used = partitions.in_use_already(old)
+    for asset, partition in more:
+        used.setdefault(asset, set()).add(partition)
+    static = _static_keys(charter)
+    counted = {key: _counted(asset.virtual, asset.upstreams, static) for key, asset in graph.assets.items()}
+    wanted = list(partitions.places(graph, counted, used, state.windows_at))
+    rows: dict[str, Row] = {}
+    for place in wanted:
+        key = row_key(place.asset.key, place.partition)
+        rows[key] = old.get(key) or Row(place.asset, place.partition)
+    removed = sorted(key for key in old if key not in rows)
+    for key in removed:
+        _forget(state, old[key])
+    state.charter, state.rows = charter, rows
+    added = [key for key in rows if key not in old]
+    take_up(state, added)
+    rewired = _wire(state, wanted, old, now)
+    _gather(rows)
+    state.partitioned = len(rows) > len(graph.assets) or any(row.parts is not None for row in rows.values())
+    state.windows_next = partitions.next_begin(graph, state.windows_at)
+    for row in rows.values():
+        row.fresh = not row.partition or partitions.is_fresh(row, state.windows_at)
+        row.window_end = partitions.window_end(row)
+        row.reaction = charter.reactions.get(row.asset.key, MANUAL)
+        row.automatic = is_automatic(row)
+        row.views = views(row)
+        row.readers = readers(row)
+    _pair_up(state, charter)
+    return added, removed, rewired
+
+
+def _forget(state: State, row: Row) -> None:
+    row.pairs = ()
+    retire(state, row.key, 0 if row.work is None else row.work.requested)
+
+
+def _wire(state: State, wanted: list[Place], old: dict[str, Row], now: Instant) -> list[str]:
+    """Link every row to those it is made from; the keys of those whose assets have other upstreams now."""
+    rows = state.rows
+    rewired: list[str] = []
+    kids: dict[str, list[Row]] = {}
+    numbers = list(range(len(rows)))  # one int object per row, for both orders
+    for rank, key in zip(numbers, sorted(rows), strict=True):
+        rows[key].rank = rank
+    for order, (key, place) in zip(numbers, zip(rows, wanted, strict=True), strict=True):
+        row = rows[key]
+        row.order = order
+        if key in old and not place.gathers and _made_from_others(row, place, rows):
+            rewired.append(key)
+            _join(row, place, rows, now)
+            state.mark(row)
+        row.asset = place.asset
+        row.virtual = place.asset.virtual or place.gathers
+        row.source = not place.asset.upstreams and not place.gathers
+        row.parts = {} if place.gathers else None
+        row.ups = tuple([rows[up] for up in place.ups])
+        row.all_ups = row.ups if place.all_ups == place.ups else tuple([rows[up] for up in place.all_ups])
+        for up in place.ups:
+            kids.setdefault(up, []).append(row)
+    for key, row in rows.items():
+        row.kids = tuple(kids.get(key, ()))
+    return rewired
+
+
+def _made_from_others(row: Row, place: Place, rows: dict[str, Row]) -> bool:
+    """Whether the upstream assets are others; that windows move on is none of that."""
+    if tuple(up.key for up in row.ups) == place.ups:
+        return False
+    return {up.asset.key for up in row.ups} != {rows[up].asset.key for up in place.ups}
+
+
+def _join(row: Row, place: Place, rows: dict[str, Row], now: Instant) -> None:
+    before = {up.asset.key for up in row.ups}
+    gained = {up: now for up in place.ups if rows[up].asset.key not in before}
+    kept = {up: at for up, at in (row.joined or {}).items() if up in place.ups}
+    row.joined = (kept | gained) or None
+
+
+def _gather(rows: dict[str, Row]) -> None:
+    for row in rows.values():
+        if row.partition:
+            whole = rows[row.asset.key]
+            if whole.parts is not None:
+                whole.parts[row.partition] = row
+
+
+def _static_keys(charter: Charter) -> set[AssetKey]:
+    static: set[AssetKey] = set()
+    for key, asset in charter.graph.assets.items():
+        if asset.static or (asset.virtual and asset.upstreams and all(up in static for up in asset.upstreams)):
+            static.add(key)
+    return static
+
+
+def _counted(virtual: bool, upstreams: tuple[AssetKey, ...], static: set[AssetKey]) -> tuple[AssetKey, ...]:
+    unique = tuple(dict.fromkeys(upstreams))
+    moving = tuple(up for up in unique if up not in static)
+    return unique if virtual and not moving else moving
+
+
+def _asked_of(charter: Charter, row: Row, names: list[str] | None) -> list[str] | None:
+    """Of a partition only what is asked `per: partition`, which windows are not."""
+    if not row.partition or not names:
+        return names
+    scheme = row.asset.partitions
+    if scheme is None or scheme.by:
+        return None
+    return [name for name in names if part_of(charter.policies[name], row).has_expectations] or None
+
+
+def _pair_up(state: State, charter: Charter) -> None:
+    """Give every row one pair per policy that selects it, keeping those that stand."""
+    wanted: dict[AssetKey, list[str]] = {}
+    for name, policy in charter.policies.items():
+        if policy.has_expectations or policy.alert is not None:
+            for key in charter.selected.get(name, ()):
+                wanted.setdefault(key, []).append(name)
+    for row in state.rows.values():
+        names = _asked_of(charter, row, wanted.get(row.asset.key))
+        if names is None and not row.pairs:
+            continue
+        standing = {pair.policy.name: pair for pair in row.pairs}
+        if standing.keys() != set(names or ()):
+            state.mark(row)
+        pairs: list[Pair] = []
+        for name in names or ():
+            policy = part_of(charter.policies[name], row)
+            pair = standing.get(name)
+            if pair is None:
+                pair = Pair(policy, row)
+            settle_total(pair, state.now)
+            pair.follow(policy)
+            pairs.append(pair)
+        row.pairs = tuple(pairs)
+    for row in remember(state.rows.values()):
+        state.mark(row)

@@ -1,0 +1,212 @@
+"""Rows for partitions: which are in use, and which upstream rows each is made from.
+
+An asset with partitions has a row for each partition in use, and one for the asset as a whole that gathers them
+(it shows them, as a virtual asset shows its upstreams). In use are: all fixed partitions; of windows the newest
+`latest`, those that anything ever happened to, and those that a reader's partition is made from. This module finds
+that out from the charter, the rows that stand and the windows that have begun; state.py links what it finds. It must
+not know of events and policies. It keeps true: the same rows for the same facts, whatever came first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from freshd.core.rows import Row, row_key
+from freshd.model.asset import Asset, AssetKey, PartitionScheme
+from freshd.model.graph import AssetGraph
+from freshd.model.mapping import Slice, reads
+from freshd.model.partitions import Window, is_timed, newest, window_at, window_of
+from freshd.model.time import FOREVER, NEVER, Instant
+
+PARTITIONS_KEPT = 1_000
+"""Windows of one asset that stay in use; of more, the oldest are forgotten."""
+
+Used = dict[AssetKey, set[str]]
+"""Partitions by asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One row as it is to be: what it is made from, by row keys."""
+
+    asset: Asset
+    partition: str
+    ups: tuple[str, ...]
+    """Those that count."""
+    all_ups: tuple[str, ...]
+    """With the static ones."""
+    gathers: bool = False
+
+
+def places(
+    graph: AssetGraph, counted: Mapping[AssetKey, tuple[AssetKey, ...]], used: Used, at: Instant
+) -> Iterator[Place]:
+    """Every row that there is to be, in topological order; `counted`: the upstreams of each asset that count."""
+    in_use = _in_use(graph, used, at)
+    for key, asset in graph.assets.items():
+        scheme = asset.partitions
+        if scheme is None:
+            ups = tuple(_of_each(graph, asset, "", counted[key], at, in_use))
+            everything = (
+                ups if counted[key] == asset.upstreams else _of_each(graph, asset, "", asset.upstreams, at, in_use)
+            )
+            yield Place(asset, "", ups, tuple(everything))
+            continue
+        fresh = _newest(scheme, at)
+        for partition in in_use[key]:
+            mine = counted[key]
+            if is_timed(scheme) and partition not in fresh:
+                mine = tuple(up for up in mine if graph.assets[up].partitions is not None)
+            ups = tuple(_of_each(graph, asset, partition, mine, at, in_use))
+            yield Place(asset, partition, ups, tuple(_of_each(graph, asset, partition, asset.upstreams, at, in_use)))
+        parts = tuple(row_key(key, partition) for partition in in_use[key])
+        yield Place(asset, "", parts, parts, gathers=True)
+
+
+def is_fresh(row: Row, at: Instant) -> bool:
+    """Whether reactions touch a partition though it was never materialised: one of the newest, or fixed."""
+    scheme = row.asset.partitions
+    return scheme is None or not is_timed(scheme) or row.partition in _newest(scheme, at)
+
+
+def in_use_already(rows: Mapping[str, Row]) -> Used:
+    """The partitions that something happened to."""
+    used: Used = {}
+    for row in rows.values():
+        if row.partition and (row.cells or row.work is not None or row.others or row.wishes or row.checks):
+            used.setdefault(row.asset.key, set()).add(row.partition)
+    return used
+
+
+def next_begin(graph: AssetGraph, at: Instant) -> Instant:
+    """When the next window of any asset begins."""
+    soonest = FOREVER
+    for scheme in _schemes(graph):
+        if at == NEVER:
+            return NEVER  # nobody has looked yet
+        window = window_at(scheme, max(at, scheme.start or NEVER))
+        soonest = min(soonest, window.begin if window.begin > at else window.end)
+    return soonest
+
+
+def _schemes(graph: AssetGraph) -> set[PartitionScheme]:
+    return {asset.partitions for asset in graph.assets.values() if asset.partitions is not None and asset.partitions.by}
+
+
+def window_end(row: Row) -> Instant:
+    """The end of the row's window: its data reaches no further; FOREVER for a row that is no window."""
+    scheme = row.asset.partitions
+    if not row.partition or scheme is None or not is_timed(scheme):
+        return FOREVER
+    return window_of(scheme, row.partition).end
+
+
+def missing(rows: Mapping[str, Row], named: Iterable[tuple[AssetKey, str]]) -> tuple[tuple[AssetKey, str], ...]:
+    """Of the partitions named, those that exist but have no row yet; each once, sorted."""
+    found: set[tuple[AssetKey, str]] = set()
+    for key, partition in named:
+        row = rows.get(key)
+        if row is not None and row.parts is not None and partition not in row.parts and _exists(row.asset, partition):
+            found.add((key, partition))
+    return tuple(sorted(found))
+
+
+def _exists(asset: Asset, partition: str) -> bool:
+    scheme = asset.partitions
+    if scheme is None or not is_timed(scheme):
+        return False
+    try:
+        window_of(scheme, partition)
+    except ValueError:
+        return False
+    return True
+
+
+def _newest(scheme: PartitionScheme, at: Instant) -> tuple[str, ...]:
+    if not is_timed(scheme):
+        return scheme.names
+    return tuple(window.key for window in newest(scheme, at, scheme.latest)) if at != NEVER else ()
+
+
+def _in_use(graph: AssetGraph, used: Used, at: Instant) -> dict[AssetKey, tuple[str, ...]]:
+    """The partitions of every asset that has some, oldest first; readers before what they read."""
+    wanted: dict[AssetKey, set[str]] = {}
+    found: dict[AssetKey, tuple[str, ...]] = {}
+    for key, asset in reversed(list(graph.assets.items())):
+        scheme = asset.partitions
+        if scheme is None:
+            for up in asset.upstreams:
+                _want(wanted, graph.assets[up], reads_of(asset, "", graph.assets[up], at), at)
+            continue
+        mine = wanted.pop(key, set()) | used.get(key, set()) | set(_newest(scheme, at))
+        found[key] = _sorted(scheme, mine)
+        for partition in found[key]:
+            for up in asset.upstreams:
+                _want(wanted, graph.assets[up], reads_of(asset, partition, graph.assets[up], at), at)
+    return found
+
+
+def _sorted(scheme: PartitionScheme, partitions: set[str]) -> tuple[str, ...]:
+    if not is_timed(scheme):
+        return scheme.names
+    windows: list[Window] = []
+    for partition in partitions:
+        try:
+            windows.append(window_of(scheme, partition))
+        except ValueError:
+            continue  # the scheme is another now
+    windows.sort(key=lambda window: window.begin)
+    return tuple(window.key for window in windows[-PARTITIONS_KEPT:])
+
+
+def reads_of(reader: Asset, partition: str, up: Asset, at: Instant) -> str | Slice | None:
+    """What a partition reads of an upstream: one partition, several, or (None) one that has no partitions."""
+    if up.partitions is None:
+        return None
+    return reads(reader.partitions, partition, up.partitions, reader.mappings.get(up.key))
+
+
+def _want(wanted: dict[AssetKey, set[str]], up: Asset, read: str | Slice | None, at: Instant) -> None:
+    if read is not None:
+        wanted.setdefault(up.key, set()).update(_named(up, read, at))
+
+
+def _named(up: Asset, read: str | Slice, at: Instant) -> tuple[str, ...]:
+    """The partitions that are read one by one."""
+    if isinstance(read, str):
+        return (read,)
+    assert up.partitions is not None
+    if read.last:
+        return tuple(window.key for window in newest(up.partitions, at, read.last)) if at != NEVER else ()
+    return tuple(_between(up.partitions, read.begin, read.end)) if read.end else ()
+
+
+def _between(scheme: PartitionScheme, begin: Instant, end: Instant) -> Iterator[str]:
+    at = max(begin, scheme.start or begin)
+    while at < end:
+        window = window_at(scheme, at)
+        if window.begin >= (scheme.start or begin):
+            yield window.key
+        at = window.end
+
+
+def _of_each(
+    graph: AssetGraph,
+    asset: Asset,
+    partition: str,
+    upstreams: Iterable[AssetKey],
+    at: Instant,
+    in_use: Mapping[AssetKey, tuple[str, ...]],
+) -> Iterator[str]:
+    """The row keys of what a partition is made from."""
+    for up in dict.fromkeys(upstreams):
+        read = reads_of(asset, partition, graph.assets[up], at)
+        named = () if read is None else _named(graph.assets[up], read, at)
+        if not named:
+            yield up
+            continue
+        standing = set(in_use[up])
+        for key in named:
+            if key in standing:
+                yield row_key(up, key)
