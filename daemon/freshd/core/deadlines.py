@@ -7,7 +7,7 @@ Of an asset partitioned by time a tick names one partition: an update of that on
 
 from __future__ import annotations
 
-from freshd.core.freshness import Memo, data_time
+from freshd.core.freshness import Memo, data_time, updated_by
 from freshd.core.judgement import Judgement
 from freshd.core.limits import missing_too_long_at, without_value
 from freshd.core.rows import Row
@@ -46,24 +46,21 @@ def is_met(deadline: Deadline, row: Row, tick: Instant, at: Instant, memo: Memo)
     if windows is None:
         return data_time(row, at, memo) >= tick - deadline.max_lag
     name = windows.ended_by(tick - deadline.offset)
-    return not name or any(up.partition == name and _updated_by(up, at) for up in row.ups)
+    part = row.parts.get(name) if row.parts is not None else None
+    return not name or (part is not None and updated_by(part, at))
 
 
 def has_value(deadline: Deadline, row: Row, at: Instant, memo: Memo) -> bool:
     """Whether there is anything that could meet a tick."""
     if _windows(row) is None:
         return data_time(row, at, memo) != NEVER
-    return any(_updated_by(up, at) for up in row.ups)
+    return any(updated_by(part, at) for part in row.ups)
 
 
 def _windows(row: Row) -> Windows | None:
     """The windows of the partitions that the row gathers, if it does and they are windows."""
     scheme = row.asset.partitions
-    return windows_of(scheme) if scheme is not None and scheme.by and not row.partition else None
-
-
-def _updated_by(row: Row, at: Instant) -> bool:
-    return bool(row.cells) and row.cells[0] <= at
+    return windows_of(scheme) if scheme is not None and scheme.by and row.parts is not None else None
 
 
 def _tick_after(deadline: Deadline, row: Row, instant: Instant) -> Instant:

@@ -6,7 +6,7 @@ where the limits of that one are learned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from freshd.core.rows import Row, through_virtual
 from freshd.model.policy import Policy
 
 
-def remember(rows: Iterable[Row]) -> list[Row]:
+def remember(rows: Collection[Row]) -> list[Row]:
     """Give every row the recall that its pairs ask for, keeping what it remembers; the rows that it was changed for."""
     learning: set[Row] = set()
     asking: dict[Row, list[Policy]] = {}
@@ -26,10 +26,11 @@ def remember(rows: Iterable[Row]) -> list[Row]:
             asking[row] = policies
             if any(policy.learned is not None for policy in policies):
                 learning.update(through_virtual(row))
+    checked = {part: row for row in asking if row.parts for part in row.parts.values() if _checks(asking[row])}
     changed: list[Row] = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: bool(row.partition)):  # whole ones first
         wanted = asking.get(row, [])
-        if not wanted and row not in learning:
+        if not wanted and row not in learning and row not in checked:
             if row.recall is not None:
                 row.recall = None
                 changed.append(row)
@@ -37,9 +38,13 @@ def remember(rows: Iterable[Row]) -> list[Row]:
         if row.recall is None:
             row.recall = Recall()
             changed.append(row)
-        row.recall.follow(wanted, row in learning)
+        row.recall.follow(wanted, row in learning, checked[row].recall if row in checked else None)
         seed(row)
     return changed
+
+
+def _checks(policies: Iterable[Policy]) -> bool:
+    return any(policy.checks for policy in policies)
 
 
 def part_of(policy: Policy, row: Row) -> Policy:

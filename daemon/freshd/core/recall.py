@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from typing import Any
 
 from freshd.model.policy import CheckRule, Policy
@@ -42,7 +43,7 @@ TOTAL_FIELDS = ("began", "counted", "mode", "active", "stale", "ticked", "ticks"
 class Recall:
     """What one row remembers."""
 
-    __slots__ = ("blocking", "ends", "learns", "limits", "longest", "rules", "totals", "values")
+    __slots__ = ("blocking", "ends", "learns", "limits", "longest", "rules", "shares", "totals", "values")
 
     def __init__(self) -> None:
         self.rules: tuple[CheckRule, ...] = ()
@@ -52,17 +53,22 @@ class Recall:
         self.ends: array[int] = array("q")  # distinct ends of updates, ascending
         self.limits: dict[object, tuple[Instant, Instant]] = {}  # learned ones, until the ends change
         self.values: dict[str, list[tuple[Instant, float]]] = {}  # numbers told under a name, by `at`
+        self.shares = False  # the values are those of the asset as a whole, which keeps them
         self.totals: dict[str, Total] = {}  # by policy
 
-    def follow(self, policies: list[Policy], learns: bool) -> None:
-        """From now on it is for these policies."""
-        self.rules = tuple(rule for policy in policies for rule in policy.checks)
+    def follow(self, policies: Sequence[Policy], learns: bool, whole: Recall | None = None) -> None:
+        """From now on it is for these policies, of a partition also for the checks of the asset as a `whole`."""
+        self.rules = tuple(rule for policy in policies for rule in policy.checks) if whole is None else whole.rules
         self.blocking = tuple(dict.fromkeys(rule.name for rule in self.rules if rule.blocking))
         self.longest = {}
         for rule in self.rules:
             if rule.last:
                 self.longest[rule.name] = max(rule.last, self.longest.get(rule.name, 0))
-        self.values = {name: values for name, values in self.values.items() if name in self.longest}
+        self.shares = whole is not None
+        if whole is None:
+            self.values = {name: values for name, values in self.values.items() if name in self.longest}
+        else:
+            self.values = whole.values
         self.limits.clear()
         self.learns = learns
         if not learns:
@@ -114,7 +120,7 @@ class Recall:
         kept: dict[str, Any] = {}
         if self.ends:
             kept["ends"] = list(self.ends)
-        if self.values:
+        if self.values and not self.shares:
             kept["values"] = {name: [list(known) for known in values] for name, values in self.values.items()}
         if self.totals:
             kept["totals"] = {
@@ -127,7 +133,7 @@ class Recall:
         if self.learns and kept.get("ends"):
             self.ends = array("q", kept["ends"])
         for name, values in kept.get("values", {}).items():
-            if name in self.longest:
+            if name in self.longest and not self.shares:
                 self.values[name] = [(at, value) for at, value in values]
         for name, values in kept.get("totals", {}).items():
             total = self.totals.get(name)
