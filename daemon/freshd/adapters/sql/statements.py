@@ -118,6 +118,8 @@ PUT_MEMBER: Final = (
 MEMBER_LEFT: Final = (
     "UPDATE incident_members SET left_at = ? WHERE incident = ? AND policy = ? AND asset = ? AND partition = ?"
 )
+OF_MEMBERS: Final = frozenset({PUT_MEMBER, MEMBER_LEFT})
+"""What changes the members of incidents."""
 
 PUT_OBJECTIVE: Final = (
     "INSERT INTO objective_hours (policy, asset, partition, hour, at, mode, active, stale, ticks, met) "

@@ -75,7 +75,8 @@ class Transaction:
         self.insert("materialisations", sql.MATERIALISATION_COLUMNS, rows.materialisations)
         self.insert("verdict_changes", sql.VERDICT_COLUMNS, rows.verdict_changes)
         self.insert("dead_letters", sql.DEAD_LETTER_COLUMNS, rows.dead_letters)
-        for statement, group in groupby(rows.changes, key=itemgetter(0)):
+        changes = sorted(rows.changes, key=_of_members)  # many incidents of one step: one call for each statement
+        for statement, group in groupby(changes, key=itemgetter(0)):
             self.run_many(statement, [values for _, values in group])
 
     def put_state(self, rows: Sequence[tuple[str, str, bytes]]) -> None:
@@ -96,6 +97,11 @@ class Transaction:
 
     def _adapted(self, statement: str) -> str:
         return _adapted(statement, self.dialect)
+
+
+def _of_members(change: tuple[str, Values]) -> bool:
+    """Whether it is about members of incidents: nothing else rests on those, so they come last, in their order."""
+    return change[0] in sql.OF_MEMBERS
 
 
 @cache
