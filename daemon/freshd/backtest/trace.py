@@ -118,7 +118,8 @@ class Trace:
         if isinstance(record, facts.DeclarationBegan):
             return f"{record.declaration} begins"
         if isinstance(record, facts.DeclarationEnded):
-            return f"{record.declaration} ends{f', withdrawn by {record.author}' if record.author else ''}"
+            withdrawn = f", withdrawn by {record.author or 'somebody'}" if record.withdrawn else ""
+            return f"{record.declaration} ends{withdrawn}"
         told = record.declaration
         until = "until it is withdrawn" if told.until >= FOREVER else f"until {self._signed(told.until)}"
         start = f"from {self._signed(told.begins)} " if told.begins > record.now else ""

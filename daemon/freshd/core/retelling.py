@@ -49,6 +49,8 @@ def told_by(step: Sequence[Record], charter: Charter) -> Iterator[Input | Record
                 yield unmatched
             case records.GraphReplaced():
                 yield said.CharterReplaced(charter)
+            case records.DeclarationEnded(withdrawn=False) | records.IncidentAcknowledged(acknowledgement=None):
+                pass  # its time was over: a replay finds that too
             case _ if isinstance(record, AS_THEY_ARE):
                 yield record
             case _:
