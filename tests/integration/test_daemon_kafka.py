@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.broker.recipe import Broker
-from tests.integration.daemon_process import DaemonProcess
+from tests.integration.running import RunningDaemon
 
 pytestmark = pytest.mark.kafka
 
@@ -32,13 +32,13 @@ BUILD = "import sys; open('built.txt', 'a').write(sys.argv[1] + '\\n')"
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
-    process = DaemonProcess(tmp_path)
+def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
+    process = RunningDaemon(tmp_path)
     yield process
     process.kill()
 
 
-def configure(daemon: DaemonProcess, kafka: str, topic: str, **more: Any) -> None:
+def configure(daemon: RunningDaemon, kafka: str, topic: str, **more: Any) -> None:
     daemon.configure(
         {"assets.yaml": ASSETS, "policies.yaml": POLICIES},
         kafka={"bootstrap_servers": kafka.split(","), "topics": {topic: {"format": "freshd"}}, "group_id": topic},
@@ -54,41 +54,41 @@ def update(number: int = 0, asset: str = "shop/raw_orders", **more: Any) -> byte
     return json.dumps(event).encode()
 
 
-def built(daemon: DaemonProcess) -> list[str]:
+def built(daemon: RunningDaemon) -> list[str]:
     return (daemon.folder / "built.txt").read_text().splitlines()
 
 
-def rows(daemon: DaemonProcess, query: str) -> list[tuple[Any, ...]]:
+def rows(daemon: RunningDaemon, query: str) -> list[tuple[Any, ...]]:
     with sqlite3.connect(f"file:{daemon.folder}/freshd.db?mode=ro", uri=True) as store:
         return store.execute(query).fetchall()
 
 
 def test_an_event_in_a_topic_launches_a_command_and_shows_in_the_metrics(
-    daemon: DaemonProcess, kafka: str, topic: Topic, produce: Produce
+    daemon: RunningDaemon, kafka: str, topic: Topic, produce: Produce
 ) -> None:
     name = topic()
     configure(daemon, kafka, name)
-    daemon.start()
+    daemon.start("/healthz")
     produce(name, [update()])
-    daemon.until(lambda: built(daemon))
-    daemon.until(lambda: daemon.metric("freshd_asset_updated_timestamp_seconds", asset="shop/orders") is not None)
-    daemon.until(lambda: daemon.metric("freshd_kafka_consumer_lag", topic=name, partition="0") == 0)
+    daemon.eventually(lambda: built(daemon))
+    daemon.eventually(lambda: daemon.metric("freshd_asset_updated_timestamp_seconds", asset="shop/orders") is not None)
+    daemon.eventually(lambda: daemon.metric("freshd_kafka_consumer_lag", topic=name, partition="0") == 0)
     assert len(built(daemon)) == 1
-    assert daemon.get("/readyz").status_code == 200
+    assert daemon.answer("/readyz").status_code == 200
     assert daemon.stop() == 0
 
 
 def test_bad_messages_are_dead_letters_and_the_stream_goes_on(
-    daemon: DaemonProcess, kafka: str, topic: Topic, produce: Produce
+    daemon: RunningDaemon, kafka: str, topic: Topic, produce: Produce
 ) -> None:
     name = topic()
     configure(daemon, kafka, name)
-    daemon.start()
+    daemon.start("/healthz")
     late = update(1, at="2126-01-01T00:00:00Z")
     unknown = update(2, asset="shop/nobody_knows")
     produce(name, [b"{", b"\xff\xfe", b'"text"', b'{"asset": 7}', late, unknown, update(3)])
-    daemon.until(lambda: built(daemon))
-    daemon.until(lambda: len(rows(daemon, "select * from dead_letters")) == 5)
+    daemon.eventually(lambda: built(daemon))
+    daemon.eventually(lambda: len(rows(daemon, "select * from dead_letters")) == 5)
     origins = {row[0] for row in rows(daemon, "select origin from dead_letters")}
     assert origins == {f"{name}/0/{offset}" for offset in range(5)}
     reasons = {row[0] for row in rows(daemon, "select reason from dead_letters")}
@@ -96,63 +96,63 @@ def test_bad_messages_are_dead_letters_and_the_stream_goes_on(
 
 
 def test_killed_at_any_moment_it_loses_nothing_and_counts_nothing_twice(
-    daemon: DaemonProcess, kafka: str, topic: Topic, produce: Produce
+    daemon: RunningDaemon, kafka: str, topic: Topic, produce: Produce
 ) -> None:
     name = topic(partitions=3)
     configure(daemon, kafka, name)
-    daemon.start()
+    daemon.start("/healthz")
     for first in (0, 400, 800, 1_200):
         produce(name, [update(number) for number in range(first, first + 400)])
-        daemon.until(lambda before=first: _taken(daemon) > before)
+        daemon.eventually(lambda before=first: _taken(daemon) > before)
         daemon.kill()  # in the middle of a chunk, a commit, a run: wherever it stands
-        daemon.start()
-    daemon.until(lambda: _taken(daemon) >= 1_600)
+        daemon.start("/healthz")
+    daemon.eventually(lambda: _taken(daemon) >= 1_600)
     # Each event is one row of the source's history: none missing, none twice.
     assert _taken(daemon) == 1_600
-    daemon.until(lambda: daemon.metric("freshd_asset_in_flight", asset="shop/orders") is None)
+    daemon.eventually(lambda: daemon.metric("freshd_asset_in_flight", asset="shop/orders") is None)
     runs = built(daemon)
     assert len(runs) == len(set(runs))  # no run id was executed twice
 
 
-def _taken(daemon: DaemonProcess) -> int:
+def _taken(daemon: RunningDaemon) -> int:
     return int(rows(daemon, "select count(*) from materialisations where asset = 'shop/raw_orders'")[0][0])
 
 
 def test_a_store_that_cannot_be_written_holds_everything_up_and_loses_nothing(
-    daemon: DaemonProcess, kafka: str, topic: Topic, produce: Produce
+    daemon: RunningDaemon, kafka: str, topic: Topic, produce: Produce
 ) -> None:
     name = topic()
     configure(daemon, kafka, name)
-    daemon.start()
+    daemon.start("/healthz")
     produce(name, [update(0)])
-    daemon.until(lambda: _taken(daemon) == 1)
+    daemon.eventually(lambda: _taken(daemon) == 1)
     with closing(sqlite3.connect(daemon.folder / "freshd.db", isolation_level=None)) as intruder:
         intruder.execute("begin immediate")
         produce(name, [update(number) for number in range(1, 21)])
-        answer = daemon.post("/events", {"id": "posted", "asset": "shop/raw_orders"})
+        answer = daemon.send({"id": "posted", "asset": "shop/raw_orders"})
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
         assert _taken(daemon) == 1
         intruder.execute("rollback")
-    daemon.until(lambda: _taken(daemon) >= 21)
-    again = daemon.post("/events", {"id": "posted", "asset": "shop/raw_orders"})  # as its sender was asked to
+    daemon.eventually(lambda: _taken(daemon) >= 21)
+    again = daemon.send({"id": "posted", "asset": "shop/raw_orders"})  # as its sender was asked to
     assert again.status_code == 202
-    daemon.until(lambda: _taken(daemon) >= 22)
+    daemon.eventually(lambda: _taken(daemon) >= 22)
     assert _taken(daemon) == 22
-    assert daemon.get("/healthz").status_code == 200
+    assert daemon.answer("/healthz").status_code == 200
 
 
 def test_a_broker_that_is_gone_is_told_and_does_not_keep_the_daemon_from_its_work(
-    daemon: DaemonProcess, mortal_broker: Broker
+    daemon: RunningDaemon, mortal_broker: Broker
 ) -> None:
     configure(daemon, mortal_broker.address, "t")
-    daemon.start()
+    daemon.start("/healthz")
     mortal_broker.kill()
-    daemon.until(lambda: "cannot read from Kafka" in (daemon.folder / "daemon.log").read_text() + _told(daemon))
-    assert daemon.post("/events", {"asset": "shop/raw_orders"}).status_code == 202
-    assert daemon.get("/healthz").status_code == 200
+    daemon.eventually(lambda: "cannot read from Kafka" in (daemon.folder / "daemon.log").read_text() + _told(daemon))
+    assert daemon.send({"asset": "shop/raw_orders"}).status_code == 202
+    assert daemon.answer("/healthz").status_code == 200
     assert daemon.stop() == 0
 
 
-def _told(daemon: DaemonProcess) -> str:
-    return daemon.get("/readyz").text + daemon.get("/api/status").text
+def _told(daemon: RunningDaemon) -> str:
+    return daemon.answer("/readyz").text + daemon.answer("/api/status").text

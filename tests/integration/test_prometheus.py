@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from tests.integration.daemon_process import PATIENCE_S, DaemonProcess, free_port
+from tests.integration.running import SOON_S, RunningDaemon, free_port
 
 pytestmark = pytest.mark.prometheus
 
@@ -75,7 +75,7 @@ class Prometheus:
 
     def until(self, holds: Callable[[], object]) -> None:
         """Wait until it holds."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + SOON_S
         while True:
             try:
                 if holds():
@@ -88,28 +88,28 @@ class Prometheus:
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[DaemonProcess]:
+def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
     folder = tmp_path / "daemon"
     folder.mkdir()
-    running = DaemonProcess(folder)
+    running = RunningDaemon(folder)
     running.configure(
         {"assets.yaml": ASSETS, "policies.yaml": POLICIES},
         catalog=["assets.yaml"],
         policies="policies.yaml",
         launchers={"build": {"kind": "command", "argv": ["true"]}},
     )
-    running.start()
+    running.start("/healthz")
     yield running
     running.stop()
 
 
 @pytest.fixture
-def prometheus(tmp_path: Path, daemon: DaemonProcess) -> Iterator[Prometheus]:
+def prometheus(tmp_path: Path, daemon: RunningDaemon) -> Iterator[Prometheus]:
     program = shutil.which("prometheus")
     if program is None:
         missing = "Prometheus is not installed (Debian: apt-get install prometheus)"
         pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    target = {"job_name": "freshd", "static_configs": [{"targets": [f"127.0.0.1:{daemon.port}"]}]}
+    target = {"job_name": "freshd", "static_configs": [{"targets": [daemon.url.removeprefix("http://")]}]}
     config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": [target]}
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(RULES))
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({**config, "rule_files": ["rules.yml"]}))
@@ -132,15 +132,15 @@ def prometheus(tmp_path: Path, daemon: DaemonProcess) -> Iterator[Prometheus]:
     process.wait(30)
 
 
-def test_a_real_prometheus_takes_in_everything_that_is_exported(daemon: DaemonProcess, prometheus: Prometheus) -> None:
-    daemon.post("/events", {"asset": "shop/raw_orders", "id": "s1"}).raise_for_status()
-    daemon.until(lambda: daemon.metric("freshd_runs_total", launcher="build", outcome="succeeded") == 1)
+def test_a_real_prometheus_takes_in_everything_that_is_exported(daemon: RunningDaemon, prometheus: Prometheus) -> None:
+    daemon.post({"asset": "shop/raw_orders", "id": "s1"})
+    daemon.eventually(lambda: daemon.metric("freshd_runs_total", launcher="build", outcome="succeeded") == 1)
     prometheus.until(lambda: prometheus.value('freshd_runs_total{outcome="succeeded"}') == 1)
 
     (target,) = prometheus.get("targets")["activeTargets"]
     assert (target["health"], target["lastError"]) == ("up", "")
     # Nothing was left out on the way: as many samples were taken in as lines stand on the page.
-    lines = [line for line in daemon.get("/metrics").text.splitlines() if line and not line.startswith("#")]
+    lines = [line for line in daemon.answer("/metrics").text.splitlines() if line and not line.startswith("#")]
     prometheus.until(lambda: prometheus.value("scrape_samples_post_metric_relabeling") == len(lines))
     names = {sample["metric"]["__name__"] for sample in prometheus.query('{job="freshd", __name__=~"freshd_.+"}')}
     assert names == {line.partition("{")[0].partition(" ")[0] for line in lines}
@@ -156,16 +156,16 @@ def test_a_real_prometheus_takes_in_everything_that_is_exported(daemon: DaemonPr
     assert prometheus.query('freshd_asset_in_flight{asset="shop/orders"}') == []
 
 
-def test_an_alert_on_the_instant_of_staleness_fires_and_is_over(daemon: DaemonProcess, prometheus: Prometheus) -> None:
+def test_an_alert_on_the_instant_of_staleness_fires_and_is_over(daemon: RunningDaemon, prometheus: Prometheus) -> None:
     def firing() -> list[str]:
         alerts = prometheus.get("alerts")["alerts"]
         assert not [alert for alert in alerts if alert["labels"]["alertname"] == "LoopHangs"]
         return sorted(alert["labels"]["asset"] for alert in alerts)
 
-    daemon.post("/events", {"asset": "shop/raw_orders", "at": "2026-01-01T00:00:00Z"}).raise_for_status()
+    daemon.post({"asset": "shop/raw_orders", "at": "2026-01-01T00:00:00Z"})
     prometheus.until(lambda: "shop/raw_orders" in firing())
     prometheus.until(lambda: len(prometheus.query("freshd_incident_open")) == 1)
     cause = prometheus.query("freshd_incident_open")[0]["metric"]
     assert (cause["cause"], cause["reason"], cause["severity"]) == ("shop/raw_orders", "no_update", "critical")
-    daemon.post("/events", {"asset": "shop/raw_orders"}).raise_for_status()
+    daemon.post({"asset": "shop/raw_orders"})
     prometheus.until(lambda: firing() == [] and prometheus.query("freshd_incident_open") == [])
