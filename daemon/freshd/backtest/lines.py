@@ -162,6 +162,8 @@ class Line(Closed):
     started_at: MomentField | None = None
     data_time: MomentField | None = None
     partition: str = ""
+    partitions: str = Field(default="", description="of a backfill: which partitions, like 2026-11-01..2026-11-20")
+    parallel: int = Field(default=0, ge=0, description="of a backfill: how many runs may go on at one time")
     changed: bool = True
     completeness: float | None = Field(default=None, ge=0, le=1)
     run_id: str = ""

@@ -76,7 +76,7 @@ class _Comparing:
 
     def _pairs(self, expectation: Expectation, engine: Engine, now: Instant) -> Iterator[tuple[str, str, str, str]]:
         for asset in expectation.assets:
-            yield from _asset_pairs(asset, engine.assess(asset.key, now, asset.partition))
+            yield from _asset_pairs(asset, _assessed(asset, engine, now))
         places = expectation.places
         if expectation.launched is not None:
             launched = self.performer.launched
@@ -115,13 +115,22 @@ def play(scenario: Scenario, trace: bool = False) -> ScenarioResult:
     )
 
 
-def _asset_pairs(expected: ExpectedAsset, found: Assessment) -> Iterator[tuple[str, str, str, str]]:
+def _assessed(asset: ExpectedAsset, engine: Engine, now: Instant) -> Assessment | None:
+    try:
+        return engine.assess(asset.key, now, asset.partition)
+    except KeyError:
+        return None  # a partition that nothing ever happened to
+
+
+def _asset_pairs(expected: ExpectedAsset, found: Assessment | None) -> Iterator[tuple[str, str, str, str]]:
     for name, value in expected.named.items():
         what = f"{expected.shown} {name}"
         yield expected.where[name], what, _shown(name, value), _shown(name, _actual(name, found))
 
 
-def _actual(name: str, found: Assessment) -> Any:
+def _actual(name: str, found: Assessment | None) -> Any:
+    if found is None:
+        return 0 if name == "runs" else None if name in (*MEASURES, *INSTANTS, "verdict") else False
     if name == "runs":
         return found.runs_started
     if name == "verdict":

@@ -22,6 +22,11 @@ LAUNCHER: Final = "scenario"
 TRAITS: Final = LauncherTraits(LAUNCHER)
 
 
+def row_name(key: AssetKey, partition: str) -> str:
+    """An asset partition as scenarios write it."""
+    return f"{key}[{partition}]" if partition else key
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """How one run goes."""
@@ -56,7 +61,7 @@ class ExpectedAsset:
     @property
     def shown(self) -> str:
         """As the file writes it."""
-        return f"{self.key}[{self.partition}]" if self.partition else self.key
+        return row_name(self.key, self.partition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,9 @@ class Scenario:
     expectations: tuple[Expectation, ...]
     """In order of time."""
     behaviours: Mapping[AssetKey, tuple[Behaviour, ...]] = field(default_factory=dict)
-    """How the runs of an asset go, one after the other; the last one repeats."""
+    """How the runs of an asset, or of one partition, go, one after the other; the last one repeats."""
 
     def behaviour(self, key: AssetKey, nth: int) -> Behaviour:
-        """How the nth run of an asset goes, counted from 0."""
+        """How the nth run of an asset (or partition with a behaviour of its own) goes, counted from 0."""
         listed = self.behaviours.get(key)
         return listed[min(nth, len(listed) - 1)] if listed else Behaviour()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Any, Final
 
-from freshd.backtest.scenario import Scenario
+from freshd.backtest.scenario import Scenario, row_name
 from freshd.model.asset import AssetKey
 from freshd.model.effects import Effect, LaunchRun, SendNotice
 from freshd.model.inputs import Input, NoticeReport, RunPhase, RunReport
@@ -120,7 +120,7 @@ class ScriptedPerformer:
         self._clock = clock
         self._counts: dict[AssetKey, int] = {}
         self.started: list[tuple[Instant, AssetKey]] = []
-        """All runs so far."""
+        """All runs so far: when, of which asset or partition."""
         self.names: dict[str, str] = {}
         """Run ids as people count them: asset and which of its runs it is."""
 
@@ -138,11 +138,14 @@ class ScriptedPerformer:
         now = self._clock.now()
         ends = now
         for key in run.assets:
-            nth = self._counts.get(key, 0)
-            self._counts[key] = nth + 1
-            self.started.append((now, key))
-            self.names[run.run_id] = f"{key}#{nth + 1}"
-            behaviour = self._scenario.behaviour(key, nth)
+            name = row_name(key, run.partition)
+            self._counts[name] = self._counts.get(name, 0) + 1
+            if name != key:
+                self._counts[key] = self._counts.get(key, 0) + 1
+            self.started.append((now, name))
+            self.names[run.run_id] = f"{name}#{self._counts[name]}"
+            way = name if name in self._scenario.behaviours else key
+            behaviour = self._scenario.behaviour(way, self._counts[way] - 1)
             end = now + behaviour.takes
             ends = max(ends, end)
             error = behaviour.error or ("as the scenario says" if behaviour.outcome is not RunPhase.SUCCEEDED else "")

@@ -21,7 +21,7 @@ from freshd.backtest.lines import (
     Moment,
     RunModel,
 )
-from freshd.backtest.scenario import Behaviour, Expectation, ExpectedAsset, Happening, Scenario
+from freshd.backtest.scenario import Behaviour, Expectation, ExpectedAsset, Happening, Scenario, row_name
 from freshd.documents import Closed, Document, DurationField, InstantField, PlacesModel, nearest
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import ACKNOWLEDGED_FOR, Declaration
@@ -38,6 +38,7 @@ from freshd.model.inputs import (
     Wish,
     Withdraw,
 )
+from freshd.model.partitions import key_problem, partitions_between
 from freshd.model.policy import Charter
 from freshd.model.select import Selector
 from freshd.model.time import (
@@ -131,6 +132,17 @@ class _Reading:
             self._complain(path, f"no asset {key}{nearest(key, tuple(self._charter.graph.assets))}")
         return key
 
+    def _placed(self, name: str, path: tuple[str | int, ...]) -> tuple[AssetKey, str]:
+        """The asset, and in `asset[partition]` the partition, that a name means."""
+        if name in self._charter.graph or not name.endswith("]"):
+            return self._known(name, path), ""
+        key, _, partition = name[:-1].partition("[")
+        if self._known(key, path) in self._charter.graph:
+            problem = key_problem(self._charter.graph.assets[key], partition)
+            if problem:
+                self._complain(path, problem)
+        return key, partition
+
     def _happening(self, line: Line, at: Instant, index: int) -> Happening:
         start = self._file.start
         arrives = at if line.arrives is None else line.arrives.after(start)
@@ -142,11 +154,25 @@ class _Reading:
         if line.action == "sighted":
             return Happening(arrives, Sighted(line.sighted), where)
         if line.action == "materialize":
-            wish = Wish(
-                f"wish-{index}", self._selected(line.materialize, ("timeline", index, "materialize")), "scenario"
-            )
-            return Happening(arrives, wish, where)
+            return Happening(arrives, self._wish(line, index), where)
         return Happening(arrives, self._event(line, at, max(arrives, start), index, where), where)
+
+    def _wish(self, line: Line, index: int) -> Wish:
+        path = ("timeline", index, "materialize")
+        sliced = [name[:-1].partition("[") for name in line.materialize if name.endswith("]")]
+        names = [name for name in line.materialize if not name.endswith("]")] + [key for key, _, _ in sliced]
+        keys = self._selected(tuple(names), path)
+        texts = [text for _, _, text in sliced] + ([line.partitions] if line.partitions else [])
+        named: dict[str, None] = {}
+        for asset in (self._charter.graph.assets[key] for key in keys if texts):
+            if asset.partitions is None and sliced:
+                self._complain(path, f"{asset.key} has no partitions")
+            elif asset.partitions is not None:
+                try:
+                    named.update(dict.fromkeys(partitions_between(asset, ",".join(texts))))
+                except ValueError as error:
+                    self._complain(path, str(error))
+        return Wish(f"wish-{index}", keys, "scenario", tuple(named), line.parallel)
 
     def _word(self, line: Line, at: Instant, index: int) -> Input:
         """What a person declares, withdraws or acknowledges."""
@@ -179,16 +205,23 @@ class _Reading:
             return DeadLetter(where, "from_the_future", told, b"", "freshd")
         start, kind = self._file.start, EventKind(line.action)
         names: tuple[str, ...] = () if kind is EventKind.HEARTBEAT else getattr(line, line.action)
+        placed = [self._placed(name, ("timeline", index, line.action)) for name in names]
+        partitions = {partition for _, partition in placed if partition} | ({line.partition} - {""})
+        if len(partitions) > 1 or (partitions and any(not partition for _, partition in placed) and not line.partition):
+            self._complain(
+                ("timeline", index, line.action),
+                f"one event is about one partition, not {', '.join(sorted(partitions))}",
+            )
         check = None
         if kind is EventKind.CHECK:
             check = Check(line.name, bool(line.passed), line.value, line.blocking)
         return Event(
             kind=kind,
-            assets=tuple(self._known(name, ("timeline", index, line.action)) for name in names),
+            assets=tuple(key for key, _ in placed),
             at=min(at, arrives),
             id=line.id or f"line-{index}",
             source="scenario",
-            partition=line.partition,
+            partition=min(partitions, default=""),
             started_at=None if line.started_at is None else line.started_at.after(start),
             data_time=None if line.data_time is None else line.data_time.after(start),
             run_id=line.run_id,
@@ -208,8 +241,8 @@ class _Reading:
                 {name: list(value) if name == "affects" else value for name, value in incident if value is not None}
                 for incident in expect.incidents
             )
-        for key in expect.launched or ():
-            self._known(key, (*path, "launched"))
+        for name in expect.launched or ():
+            self._placed(name, (*path, "launched"))
         places = {name: self._document.where(*path, name) for name in ("launched", "incidents", "announced")}
         assets = tuple(self._expected(shown, asset, (*path, "assets", shown)) for shown, asset in expect.assets.items())
         return Expectation(
@@ -217,18 +250,16 @@ class _Reading:
         )
 
     def _expected(self, shown: str, asset: ExpectAsset, path: tuple[str | int, ...]) -> ExpectedAsset:
-        key, partition = shown, ""
-        if shown not in self._charter.graph and shown.endswith("]"):
-            key, _, partition = shown[:-1].partition("[")
+        key, partition = self._placed(shown, path)
         named: dict[str, Any] = {}
         for name in (field for field in type(asset).model_fields if field in asset.model_fields_set):
             value = getattr(asset, name)
             named[name] = value.after(self._file.start) if isinstance(value, Moment) else value
         where = {name: self._document.where(*path, name) for name in named}
-        return ExpectedAsset(self._known(key, path), partition, named, where)
+        return ExpectedAsset(key, partition, named, where)
 
     def _behaviours(self) -> Mapping[AssetKey, tuple[Behaviour, ...]]:
-        """Per asset the first line that selects it; a line that is a key comes before patterns."""
+        """Per asset the first line that selects it; a line that is a key or a partition comes before patterns."""
         behaviours: dict[AssetKey, tuple[Behaviour, ...]] = {}
         graph = self._charter.graph
         exact = [pattern for pattern in self._file.runs if pattern in graph]
@@ -238,7 +269,11 @@ class _Reading:
             if not ways:
                 self._complain(("runs", pattern), "an empty list says nothing; write a duration")
                 continue
-            keys = (pattern,) if pattern in graph else self._selected((pattern,), ("runs", pattern))
+            if pattern.endswith("]"):
+                key, partition = self._placed(pattern, ("runs", pattern))
+                keys: tuple[str, ...] = (row_name(key, partition),)
+            else:
+                keys = (pattern,) if pattern in graph else self._selected((pattern,), ("runs", pattern))
             runs = tuple(Behaviour(way) if isinstance(way, int) else way.behaviour() for way in ways)
             for key in keys:
                 behaviours.setdefault(key, runs)
