@@ -180,9 +180,13 @@ class IncidentBook:
         return min((one.until for one in known if one is not None), default=FOREVER)
 
     def look_again(self) -> None:
-        """The charter may be another: every incident's members, severity and channels are looked at again."""
+        """The charter may be another: every incident's members, severity and channels are looked at again.
+
+        Closed ones too, after a restart: what closed while nothing could be told is told now.
+        """
         self.unsettled.update(self.incidents)
         self.stale.update(self.incidents)
+        self.stale.update(self.closed)
 
     def _take_out(self, incident: Incident, key: tuple[str, str, str]) -> None:
         pair = incident.members.pop(key, None)

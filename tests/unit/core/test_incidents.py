@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.unit.core.lives import Life
 from tests.unit.core.play import EAGER, Play, charter_of, check, event
 
-from freshd.model.effects import Notice
-from freshd.model.inputs import CharterReplaced, EventKind
+from freshd.model.effects import Notice, SendNotice
+from freshd.model.inputs import CaughtUp, CharterReplaced, EventKind, NoticeReport
 from freshd.model.policy import Alert, Limit, Limits, Measure, Policy, Severity
-from freshd.model.records import IncidentChanged
+from freshd.model.records import IncidentChanged, NoticeRequested
 from freshd.model.time import MINUTE
 
 M = MINUTE
@@ -293,3 +294,18 @@ def test_a_looser_policy_heals_it_and_a_stricter_one_opens_another() -> None:
 def test_eager_reader_of_a_silent_source_is_no_cause() -> None:
     play = Play(charter_of("r; a < r", {"p": (STALE, "a r")}, eager=EAGER)).update(1, "r").done(2, "a").until(20)
     assert play.incidents() == [("r", "no_update", "a r")]
+
+
+def test_what_closed_while_catching_up_is_told_after_a_crash_too() -> None:
+    life = Life(charter_of("r", {"p": (LOUD, "r")}), M)
+    life.step(M, [event(EventKind.UPDATE, "r", 1)])
+    life.step(12 * M, [])
+    posted = next(effect.notice for effect in life.engine.unconfirmed() if isinstance(effect, SendNotice))
+    life.step(12 * M, [NoticeReport(posted.notice_id, 12 * M, True, "C1/17")])
+    life.restart(13 * M, life.engine.charter, catching_up=True)
+    life.step(13 * M, [event(EventKind.UPDATE, "r", 13)])
+    life.checkpoint()
+    life.engine = life.recovered()
+    steps = life.step(13 * M, [CaughtUp()])
+    told = [record.notice for step in steps for record in step.records if isinstance(record, NoticeRequested)]
+    assert [(notice.closed_at, notice.handle) for notice in told] == [(13 * M, "C1/17")]
