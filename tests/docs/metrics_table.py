@@ -44,6 +44,7 @@ def _scrape() -> str:
     metrics = DaemonMetrics(
         "1", kafka_lag=lambda: {("syncs", 0): 1}, loop_last=lambda: _T, last_reload=lambda: (True, _T)
     )
+    metrics.requests = lambda: {("fivetran", 202): 1}
     metrics.observe(_T, _records())
     asset = Asset("shop/orders", owners=("sales@shop.example",), group="sales", feed="shop/loader")
     counted = Totals(_T, "active", 1, 0, 0, 0)

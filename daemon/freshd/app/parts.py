@@ -178,6 +178,7 @@ def http_servers(
         token=token,
         loopback=is_loopback(settings.listen),
     )
+    metrics.requests = lambda: ingress.figures().requests
     everything = Starlette(routes=[*ingress.routes(), *web_routes(site)])
     servers = [HttpThread(everything, bind(settings.listen, settings.where("listen")))]
     if settings.metrics is not None:

@@ -277,6 +277,7 @@ def full_body() -> bytes:
     metrics = DaemonMetrics(
         "1.0", kafka_lag=lambda: {("orders", 0): 1}, loop_last=lambda: T0, last_reload=lambda: (True, T0)
     )
+    metrics.requests = lambda: {("fivetran", 401): 2}
     notice = Notice("n1", "inc-1", "#x", "a", "no_update", Severity.INFO, T0, None, T0, (), 0)
     event = Event(EventKind.UPDATE, ("shop/raw",), T0, feed="fivetran/shop")
     metrics.observe(
@@ -330,6 +331,7 @@ def test_every_name_and_label_is_the_documented_one() -> None:
         "freshd_runs_total": {"launcher", "outcome", "reason"},
         "freshd_runs_in_flight": {"launcher"},
         "freshd_kafka_consumer_lag": {"topic", "partition"},
+        "freshd_ingress_requests_total": {"ingress", "status"},
         "freshd_catching_up": set(),
         "freshd_notifications_total": {"channel", "outcome"},
         "freshd_loop_last_timestamp_seconds": set(),

@@ -45,10 +45,14 @@ class DaemonMetrics:
         """`graph`: the graph in force. `kafka_lag`: messages not read yet, by topic and partition.
         `loop_last`: when the loop last finished a turn. `last_reload`: whether the last reading of the files was
         taken over, and when one last was."""
+        self.requests: Callable[[], Mapping[tuple[str, int], int]] = dict
+        """Requests to the ingress so far, by (entry, status of the answer)."""
         self._tally = Tally(graph)
         self._assets = AssetExposition()
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_DaemonCollector(self._tally, version, kafka_lag, loop_last, last_reload))
+        self._registry.register(
+            _DaemonCollector(self._tally, version, kafka_lag, loop_last, last_reload, lambda: self.requests())
+        )
 
     def observe(self, now: Instant, records: Sequence[Record]) -> None:
         """Count the records of a step that has become durable."""
@@ -78,12 +82,14 @@ class _DaemonCollector(Collector):
         kafka_lag: Callable[[], Mapping[tuple[str, int], int]],
         loop_last: Callable[[], Instant | None],
         last_reload: Callable[[], tuple[bool, Instant] | None],
+        requests: Callable[[], Mapping[tuple[str, int], int]],
     ) -> None:
         self._tally = tally
         self._version = version
         self._kafka_lag = kafka_lag
         self._loop_last = loop_last
         self._last_reload = last_reload
+        self._requests = requests
 
     def collect(self) -> Iterator[Metric]:
         counts = self._tally.copy()
@@ -106,6 +112,14 @@ class _DaemonCollector(Collector):
         for (topic, partition), messages in sorted(self._kafka_lag().items()):
             lag.add_metric((topic, str(partition)), messages)
         yield lag
+        requests = CounterMetricFamily(
+            "freshd_ingress_requests",
+            "Requests that brought events, by ingress (empty: POST /events) and status of the answer.",
+            labels=("ingress", "status"),
+        )
+        for (ingress, status), count in sorted(self._requests().items()):
+            requests.add_metric((ingress, str(status)), count)
+        yield requests
 
 
 def _build_info(version: str) -> Metric:
