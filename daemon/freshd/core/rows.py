@@ -288,7 +288,7 @@ class Row:
         self.others: dict[str, Instant] | None = None  # runs of others in flight: run id -> start
         self.ended_runs: array[int] | None = None  # short forms of the ids of others' last ended runs
         self.starts: dict[str, Instant] | None = None  # of runs that are over, but whose update may yet come
-        self.unstarted: dict[str, Instant] | None = None  # updates whose run's start is not known: run id -> end
+        self.unstarted: dict[str, list[Instant]] | None = None  # updates whose run's start is not known: their ends
         self.checks: dict[str, tuple[Instant, Check]] | None = None
         self.recall: Recall | None = None  # what its policies remember; None: they ask for nothing
         self.checked_by: Instant = NEVER  # until when readers wait for blocking checks of the last update

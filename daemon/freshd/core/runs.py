@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from array import array
 from hashlib import sha256
+from typing import Any
 from zlib import crc32
 
 from freshd.core import just_in_time, places
@@ -236,7 +237,8 @@ def others_started(state: State, row: Row, run: str, start: Instant) -> None:
     """Somebody else's run began; if it is over already, only its start is news."""
     if run and row.ended_runs is not None and _short(run) in row.ended_runs:
         if row.unstarted is not None and run in row.unstarted:
-            later_start(state, row, row.unstarted.pop(run), start)
+            for end in row.unstarted.pop(run):
+                later_start(state, row, end, start)
         _keep_start(row, run, start)
         return
     others = row.others or {}
@@ -265,7 +267,9 @@ def start_of_others(row: Row, run: str) -> Instant | None:
 def end_unstarted(row: Row, run: str, end: Instant) -> None:
     """An update came whose run's start is not known: remember it, in case the start is told later."""
     row.unstarted = row.unstarted or {}
-    row.unstarted[run] = end
+    ends = row.unstarted.setdefault(run, [])
+    ends.append(end)
+    del ends[:-STARTS_KEPT]
     _forget_oldest(row.unstarted)
 
 
@@ -277,7 +281,7 @@ def _keep_start(row: Row, run: str, start: Instant) -> None:
         _forget_oldest(row.starts)
 
 
-def _forget_oldest(known: dict[str, Instant]) -> None:
+def _forget_oldest(known: dict[str, Any]) -> None:
     while len(known) > STARTS_KEPT:
         del known[next(iter(known))]
 
