@@ -132,4 +132,8 @@ def _react_anew(state: State, row: Row) -> None:
 def _rows(state: State, keys: tuple[AssetKey, ...]) -> Iterable[Row]:
     if not keys:
         return state.rows.values()
+    assets = state.charter.graph.assets
+    if any(key in assets and assets[key].partitions is not None for key in keys):
+        named = frozenset(keys)
+        return [row for row in state.rows.values() if row.asset.key in named]
     return [state.rows[key] for key in keys if key in state.rows]

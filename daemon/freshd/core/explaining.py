@@ -36,8 +36,8 @@ def launching_of(state: State, row: Row) -> Launching:
     if row.wishes and not state.wishes.ready(row):
         return Launching(Hold.WISHED)
     if not row.automatic:
-        paused = state.declarations.holding(DeclarationKind.PAUSE, row.key)
-        meant = state.charter.reactions.get(row.key, MANUAL)
+        paused = state.declarations.holding(DeclarationKind.PAUSE, row.asset.key)
+        meant = state.charter.reactions.get(row.asset.key, MANUAL)
         if paused is not None and meant.kind is not ReactionKind.MANUAL:
             return Launching(Hold.PAUSED, _known(paused.until))
         return Launching(Hold.MANUAL)
@@ -114,7 +114,7 @@ def _ahead(state: State, row: Row, at: Instant, launching: Launching) -> tuple[A
             found.append(Ahead(stale_at, Verdict.STALE.value, pair.policy.name))
     if launching.until is not None and row.automatic and at < launching.until:
         found.append(Ahead(launching.until, "launch"))
-    for said in state.declarations.of(row.key):
+    for said in state.declarations.of(row.asset.key):
         if at < said.until < FOREVER:
             found.append(Ahead(said.until, f"{said.kind.value} ends"))
     return tuple(sorted(found, key=lambda one: (one.at, one.what, one.policy)))
