@@ -28,7 +28,8 @@ def is_busy(row: Row) -> bool:
 def _moves(row: Row) -> bool:
     if row.source:
         return False
-    if row.automatic and row.due and not is_held(row) and (row.work is None or not row.work.stopped):
+    timing = row.timing
+    if row.automatic and row.due and (timing is None or not timing.held) and (row.work is None or not row.work.stopped):
         if not row.stuck_ups or row.reaction.go_on:
             return True
     return row.in_flight

@@ -104,13 +104,18 @@ def _relink(state: State, named: Iterable[tuple[AssetKey, str]]) -> None:
 def _event(state: State, event: Event) -> None:
     if event.id and not state.remember(event.source, event.id, state.now):
         return
-    rows = [row for asset in event.assets if (row := state.row_of(asset, event.partition)) is not None]
-    if event.whole_run and event.run_id:
-        named = {row.key for row in rows}
-        rows += [state.rows[key] for key in sorted(state.others.get(event.run_id, set()) - named)]
-    for row in rows:
-        if row.parts is None:
+    running = state.others.get(event.run_id, set()) if event.whole_run and event.run_id else ()
+    also = [state.rows[key] for key in sorted(running)]
+    for asset in event.assets:
+        row = state.rows.get(asset)
+        if row is not None and row.parts is not None:
+            row = row.parts.get(event.partition)
+        if row is not None:
             _event_of(state, row, event)
+            if row in also:
+                also.remove(row)
+    for row in also:
+        _event_of(state, row, event)
 
 
 def _event_of(state: State, row: Row, event: Event) -> None:
@@ -139,10 +144,11 @@ def _event_of(state: State, row: Row, event: Event) -> None:
 
 
 def _update(state: State, row: Row, event: Event, at: int) -> None:
-    if event.completeness is not None and event.completeness < completeness_wanted(row):
+    declared = event.completeness
+    if declared is not None and declared < 1.0 and declared < completeness_wanted(row):
         runs.others_ended(state, row, event.run_id, at, failed=True)
         return
-    for check in results_in(row, event.metadata):
+    for check in results_in(row, event.metadata) if row.recall is not None else ():
         runs.take_check(state, row, at, check)
     start = event.started_at
     if row.others is not None or event.run_id:

@@ -46,6 +46,8 @@ def link(
     take_up(state, added)
     rewired = _wire(state, wanted, old, now)
     _gather(rows)
+    limits = [traits.limit for traits in charter.launchers.values()]
+    state.limited = bool(charter.places.runs or charter.places.tags or any(limits))
     state.partitioned = len(rows) > len(graph.assets) or any(row.parts is not None for row in rows.values())
     state.windows_next = partitions.next_begin(graph, state.windows_at)
     for row in rows.values():

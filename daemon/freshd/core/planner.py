@@ -24,6 +24,8 @@ from freshd.model.time import FOREVER, NEVER, Instant
 
 Emit = Callable[[Record], None]
 
+JUST_IN_TIME = ReactionKind.JUST_IN_TIME
+
 
 def consider(state: State, emit: Emit) -> None:
     """Look at every row queued for planning, upstreams first, and request the runs that are to start."""
@@ -41,7 +43,8 @@ def consider(state: State, emit: Emit) -> None:
             work = row.work
             if work is not None and work.stopped and work.stop_release <= state.now:
                 emit(StopEnded(state.now, row.key))
-            holding.look(state, row)
+            if row.timing is not None or row.reaction.window is not None or row.reaction.kind is JUST_IN_TIME:
+                holding.look(state, row)
         for row in batch:
             if _consider(state, row, emit):
                 contenders[row] = None
@@ -75,8 +78,8 @@ def _consider(state: State, row: Row, emit: Emit, contest: bool = True) -> bool:
         elif row.automatic and row.due and not row.stopped:
             reason = _ready(state, row)
         if reason is not None:
-            contends = contest and places.is_limited(state, row)
-            if not contends and _has_place(state, row, emit):
+            contends = contest and state.limited and places.is_limited(state, row)
+            if not contends and (not state.limited or _has_place(state, row, emit)):
                 _request(state, row, reason, wishes, emit)
     state.arm(row)
     return contends
@@ -132,7 +135,7 @@ def _ready(state: State, row: Row) -> Reason | None:
 def _reason(row: Row, retrying: bool) -> Reason:
     if retrying:
         return Reason.RETRY
-    if row.reaction.kind is ReactionKind.JUST_IN_TIME:
+    if row.reaction.kind is JUST_IN_TIME:
         return Reason.JUST_IN_TIME
     return Reason.NEW_DATA if row.cells else Reason.FIRST_DATA
 
@@ -167,13 +170,14 @@ def _request(state: State, row: Row, reason: Reason, wishes: tuple[str, ...], em
     first = members[0]
     requested = first.work.requested if first.work is not None else 0
     attempt = 1 if first.work is None or first.stopped else first.work.attempts + 1
+    keys = (row.key,) if len(members) == 1 else tuple([member.key for member in members])
     run = LaunchRun(
-        run_id=runs.run_id(tuple([member.key for member in members]), requested, attempt),
+        run_id=runs.run_id(keys, requested, attempt),
         launcher=row.asset.launcher,
-        assets=tuple([member.asset.key for member in members]),
+        assets=keys if not row.partition else tuple([member.asset.key for member in members]),
         requested_at=state.now,
         attempt=attempt,
         partition=row.partition,
-        reason=reason.value,
+        reason=str(reason),
     )
     emit(RunRequested(state.now, run, observed=state.charter.observe, wishes=wishes))

@@ -58,7 +58,7 @@ class OwnRun:
         self.reason = reason
         self.wishes = wishes
         self.partition = partition
-        self.open: set[str] = {row_key(asset, partition) for asset in assets}  # row keys
+        self.open: set[str] = set(row_keys(assets, partition))
         self.finished = False
 
 
@@ -185,6 +185,11 @@ class Pair:
 def row_key(asset: AssetKey, partition: str) -> str:
     """What a row is known by: the asset's key, with the partition where there is one."""
     return f"{asset}[{partition}]" if partition else asset
+
+
+def row_keys(assets: tuple[AssetKey, ...], partition: str) -> tuple[str, ...]:
+    """The same for several assets."""
+    return tuple([row_key(asset, partition) for asset in assets]) if partition else assets
 
 
 class Row:

@@ -28,7 +28,7 @@ from freshd.core.checks import number, results_in
 from freshd.core.freshness import newest_word
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
 from freshd.core.propagation import refresh_due, release_stop
-from freshd.core.rows import MANUAL, OwnRun, Row, row_key
+from freshd.core.rows import MANUAL, OwnRun, Row, row_key, row_keys
 from freshd.core.state import State
 from freshd.core.updates import await_checks, later_start, take_update
 from freshd.model.asset import AssetKey
@@ -66,8 +66,7 @@ def allowed_attempts(state: State, row: Row) -> int:
 def begin(state: State, record: RunRequested) -> None:
     """A run is requested: its members are in flight."""
     order = record.run
-    keys = [row_key(asset, order.partition) for asset in order.assets]
-    members = [state.rows[key] for key in keys if key in state.rows]
+    members = [state.rows[key] for key in row_keys(order.assets, order.partition) if key in state.rows]
     for row in members:
         row.moving_work.requested += 1
     if record.observed:

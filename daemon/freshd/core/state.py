@@ -44,6 +44,7 @@ class State:
         "hurried",
         "infeasible",
         "launcher_load",
+        "limited",
         "memo",
         "needs",
         "now",
@@ -90,6 +91,7 @@ class State:
         self.infeasible: frozenset[AssetKey] = frozenset()  # assets of which more is expected than their runs can give
         self.hurried: list[Row] = []  # rows that turn stale earlier than those above were told
         self.now: Instant = NEVER
+        self.limited = False  # some limit is set on how many runs go on at one time
         self.partitioned = False  # some asset has partitions
         self.windows_at: Instant = NEVER  # the windows that have begun by then are in use
         self.windows_next: Instant = FOREVER  # when the next one begins
