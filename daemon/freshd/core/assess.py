@@ -30,7 +30,7 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
     behind = None if not has_value else 0 if pending == FOREVER else at - pending
     inherited = _inherited(row, at, reached, memo)
     own = None if reached == NEVER or inherited is None else max(0, at - reached - inherited)
-    work = row.work
+    parts = (row,) if row.parts is None else row.ups
     waiting = waits_for(state, row) if row.due and row.automatic and not row.in_flight else ()
     return Assessment(
         asset=row.asset.key,
@@ -44,15 +44,15 @@ def assess_row(state: State, row: Row, at: Instant) -> Assessment:
         age=at - updated if has_value else None,
         lag=at - reached if reached != NEVER else None,
         behind=behind,
-        runs=_runs(row),
-        runs_started=work.requested if work is not None else 0,
+        runs=tuple(run for part in parts for run in _runs(part)),
+        runs_started=sum(part.work.requested for part in parts if part.work is not None),
         failed=row.stopped or row.check_failed(),
-        blocked=is_blocked(row),
-        due=row.due,
+        blocked=any(is_blocked(part) for part in parts),
+        due=any(part.due for part in parts),
         static=row.asset.static,
         infeasible=row.key in state.infeasible,
-        last_error=work.error if work is not None else "",
-        next_launch=_next_launch(state, row),
+        last_error=next((part.work.error for part in reversed(parts) if part.work is not None and part.work.error), ""),
+        next_launch=min((then for part in parts if (then := _next_launch(state, part)) is not None), default=None),
         waiting_for=tuple(up.key for up in waiting[:1]),
         cause=cause,
         cause_reason=reason,

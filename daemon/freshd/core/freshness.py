@@ -6,9 +6,12 @@ memo. "Just before c" is c - 1: instants are whole microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from freshd.core import history
 from freshd.core.history import MISSED, START, TIME, WIDTH
 from freshd.core.rows import Row, through_virtual
+from freshd.model.partitions import window_of
 from freshd.model.policy import ReactionKind
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -35,11 +38,17 @@ def data_time(row: Row, at: Instant, memo: Memo) -> Instant:
     if row.parts is not None:
         value = _gathered_data_time(row, at, memo)
     elif row.virtual:
-        value = min((data_time(up, at, memo) for up in row.ups), default=NEVER)
+        value = _shown_data_time(row, at, memo)
     else:
         value = min(_derived_data_time(row, at, memo), row.window_end)
     memo[(row, at)] = value
     return value
+
+
+def _shown_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
+    if any(up.partition for up in row.ups):
+        return _least([(up, data_time(up, at, memo)) for up in row.ups])
+    return min((data_time(up, at, memo) for up in row.ups), default=NEVER)
 
 
 def _gathered_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
@@ -81,10 +90,26 @@ def reading_time(row: Row, start: Instant, at: Instant, memo: Memo) -> Instant:
         return start
     value = FOREVER
     for up in row.ups:
+        if up.partition:
+            return _least([(read, reach(read, start_for(row, read, start), at, memo)) for read in row.ups])
         value = min(value, reach(up, start_for(row, up, start), at, memo))
         if value == NEVER:
             break
     return value
+
+
+def _least(read: Iterable[tuple[Row, Instant]]) -> Instant:
+    """The least of what upstreams reach; of several windows of one, those that reach their ends limit only together."""
+    incomplete = FOREVER
+    complete: dict[str, Instant] = {}
+    limited: set[str] = set()
+    for up, value in read:
+        if value >= up.window_end:
+            complete[up.asset.key] = max(complete.get(up.asset.key, NEVER), up.window_end)
+        else:
+            incomplete = min(incomplete, value)
+            limited.add(up.asset.key)
+    return min([incomplete, *(end for key, end in complete.items() if key not in limited)])
 
 
 def reach(up: Row, start: Instant, at: Instant, memo: Memo) -> Instant:
@@ -127,12 +152,20 @@ def missed_at(row: Row, start: Instant) -> Instant:
     if row.virtual:
         return min((missed_at(up, start) for up in row.ups if counts(up)), default=FOREVER)
     offset = history.in_force(row.cells, start)
-    return row.cells[offset + MISSED] if offset >= 0 else row.first
+    return row.cells[offset + MISSED] if offset >= 0 else first_missed(row)
 
 
 def missed_by(row: Row, start: Instant) -> Instant:
     """The same for `row`'s own update with this (latest) start: the minimum over its upstreams."""
     return min((missed_at(up, start_for(row, up, start)) for up in row.ups), default=FOREVER)
+
+
+def first_missed(row: Row) -> Instant:
+    """What a row without updates has missed; a window has missed nothing from before it began."""
+    scheme = row.asset.partitions
+    if not row.partition or row.first == FOREVER or scheme is None or not scheme.by:
+        return row.first
+    return max(row.first, window_of(scheme, row.partition).begin)
 
 
 def pending_since(row: Row) -> Instant:
@@ -142,7 +175,7 @@ def pending_since(row: Row) -> Instant:
     if row.virtual:
         return min((pending_since(up) for up in row.ups if counts(up)), default=FOREVER)
     if not row.cells:
-        return row.first
+        return first_missed(row)
     missed = row.cells[len(row.cells) - WIDTH + MISSED]
     return missed if missed < FOREVER else FOREVER  # the one object, not one for each row
 

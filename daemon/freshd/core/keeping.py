@@ -74,6 +74,6 @@ def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) ->
         start = start_for(kid, up, cells[offset + START])
         if floor <= start < boundary:
             read = reach(up, start, boundary, state.memo)
-            if read < cells[offset + TIME]:
+            if read < cells[offset + TIME] and read < up.window_end:  # a complete window limits nobody by itself
                 cells[offset + TIME] = read
             state.mark(kid)

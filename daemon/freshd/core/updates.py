@@ -25,7 +25,7 @@ from freshd.core.propagation import (
     shake,
     spread_missed,
 )
-from freshd.core.rows import EMPTY, Row, through_virtual
+from freshd.core.rows import EMPTY, Row, is_automatic, through_virtual
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -87,11 +87,21 @@ def take_update(
     if not row.source:
         _tell_read(row, start)
         refresh_due(state, row)
+    if first_update and row.partition:
+        _partition_exists(state, row)
     state.touch(row)
     for view in row.views:
         state.touch(view)
     if changed or first_update or demoted:
         _tell_readers(state, row, demoted)
+
+
+def _partition_exists(state: State, row: Row) -> None:
+    """A partition counts from its first update on; what its asset as a whole has may be older for it."""
+    row.automatic = is_automatic(row)
+    state.note_due(row)
+    recompute_below(state, row)
+    shake(state, row)
 
 
 def learn_anew(state: State, row: Row) -> None:
