@@ -17,6 +17,7 @@ from freshd.core.expecting import part_of
 from freshd.core.rows import Row
 from freshd.core.verdicts import judge
 from freshd.model.asset import Asset, PartitionScheme
+from freshd.model.graph import build_graph
 from freshd.model.inputs import CharterReplaced, Event
 from freshd.model.policy import CheckRule, Deadline, Learned, Limit, Measure, Policy, Verdict
 from freshd.model.records import VerdictChanged
@@ -371,3 +372,50 @@ def test_of_a_policy_each_fixed_partition_is_asked_what_says_so_and_the_whole_th
     assert part_of(policy, Row(asset, "eu")).limits == (each,) and part_of(policy, Row(asset, "eu")).checks == ()
     assert part_of(policy, Row(Asset("b"))) is policy
     assert not part_of(replace(policy, limits=(whole,)), Row(asset, "eu")).has_expectations
+
+
+REGIONS = PartitionScheme(names=("eu", "us"))
+SLICED = build_graph([Asset("r", partitions=REGIONS), Asset("a", ("r",), partitions=REGIONS, launcher="go")])
+
+
+def sliced(minute: float, partition: str, **metadata: object) -> Event:
+    return replace(update("r", minute, metadata=metadata), partition=partition)
+
+
+def test_a_rule_that_blocks_holds_back_what_is_made_of_that_partition() -> None:
+    rule = CheckRule("rows", min=1, blocking=True)
+    play = Play(charter_of(SLICED, {"p": (asked(rule), "r")}, eager="a"))
+    play.at(5, sliced(5, "eu", rows=0), sliced(5, "us", rows=7))
+    assert [(run.assets, run.partition) for run in play.launches] == [(("a",), "us")]
+    play.at(6, sliced(6, "eu", rows=3))
+    assert [run.partition for run in play.launches] == ["us", "eu"]
+
+
+def test_results_of_all_partitions_are_what_the_whole_is_compared_with() -> None:
+    policy = asked(CheckRule("rows", min=0.5, last=2))
+    charter = charter_of(SLICED, {"p": (policy, "r")})
+    play = Play(charter)
+    play.at(5, sliced(5, "eu", rows=10)).at(6, sliced(6, "us", rows=20))
+    assert play.see("r").policies[0].verdict is Verdict.UNKNOWN
+    play.at(7, sliced(7, "eu", rows=7))
+    assert play.see("r").policies[0].complaints == ("rows is 7, below 50% of 15, the mean of the last 2",)
+    again = Play(charter)
+    again.engine.restore(list(play.engine.changed_state()))
+    again.now = play.now
+    assert again.see("r").policies == play.see("r").policies
+    again.at(8, sliced(8, "us", rows=6))  # of 20 and 7
+    assert again.see("r").policies[0].complaints == ("rows is 6, below 50% of 13.5, the mean of the last 2",)
+
+
+def test_a_completeness_of_the_policy_holds_for_every_partition() -> None:
+    play = Play(charter_of(SLICED, {"p": (limited("age", 10, 20, completeness=0.9), "r")}))
+    play.at(5, replace(sliced(5, "eu"), completeness=0.5), sliced(5, "us"))
+    assert play.see("r").updated_at is None  # fixed partitions: the worst
+
+
+def test_the_rhythm_of_an_asset_is_that_of_all_its_partitions() -> None:
+    play = Play(charter_of(SLICED, {"p": (learned(), "r")}))
+    for place in range(12):
+        play.at(5 * place, sliced(5 * place, "eu" if place % 2 else "us"))
+    (view,) = play.see("r").policies
+    assert view.verdict is Verdict.FRESH and view.stale_at == (5 * 11 + 10) * M
