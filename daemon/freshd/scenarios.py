@@ -7,9 +7,11 @@ all files are told at once, and a bad file keeps no good one from being played.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from pydantic import RootModel
 
@@ -24,13 +26,16 @@ from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import build_graph
 from freshd.policies import WrittenPolicy, build_charter, load_policies, policies_at
 
+_SCENARIO_LINE: Final = re.compile(rb"^(\xef\xbb\xbf|\{\s*)?[\"']?(scenario|timeline)[\"']?\s*:", re.MULTILINE)
+"""What a file of scenarios holds, also one that forgets its name or its time line."""
+
 
 class _Entries(RootModel[tuple[CatalogEntry, ...]]):
     """The `catalog:` of a scenario, as in freshd.yaml."""
 
 
 def run_files(paths: Iterable[str | Path], trace: bool = False) -> ScenarioReport:
-    """Play every scenario of the files (of a folder: of its *.yaml and *.yml, at any depth), in order.
+    """Play every scenario of the files (of a folder: of the scenario files in it, at any depth), in order.
 
     `trace`: keep what was taken in and decided. Never raises for what is wrong with files: the report says it.
     """
@@ -83,8 +88,17 @@ def read_scenario(document: Document, base: Path) -> Scenario:
 
 def _files(path: Path) -> Sequence[Path]:
     if path.is_dir():
-        return sorted(found for pattern in ("*.yaml", "*.yml") for found in path.rglob(pattern))
+        found = sorted(found for pattern in ("*.yaml", "*.yml") for found in path.rglob(pattern))
+        return [file for file in found if _may_be_scenarios(file)]
     return (path,)
+
+
+def _may_be_scenarios(path: Path) -> bool:
+    """Not the policies and assets that stand beside them; one that cannot be read is told of."""
+    try:
+        return _SCENARIO_LINE.search(path.read_bytes()) is not None
+    except OSError:
+        return True
 
 
 def _with_launcher(asset: Asset) -> Asset:

@@ -239,3 +239,15 @@ def test_for_machines(tmp_path: Path) -> None:
     assert case is not None and case.attrib["file"] == f"{tmp_path}/s.yaml" and case.find("failure") is not None
     errors = ElementTree.fromstring(run(tmp_path, "scenario: <x").junit())
     assert errors.attrib["errors"] == "1"
+
+
+def test_a_folder_stands_for_the_scenario_files_in_it(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "s.yml").write_text(HEAD + UPDATE + EXPECT + "      announced: 1\n")
+    (tmp_path / "policies.yaml").write_text("policies: [{name: p, select: '*', react: eager}]\n")
+    (tmp_path / "assets.yaml").write_text("assets: [{key: a, description: 'in no scenario: none'}]\n")
+    assert lines(tmp_path, run_files([tmp_path])) == ["ok     s (1 values)", "1 of 1 scenarios hold"]
+    (tmp_path / "nameless.yaml").write_text(HEAD.replace("scenario: s\n", "") + UPDATE)
+    report = run_files([tmp_path])
+    assert report.exit_code == 2
+    assert any("scenario is missing" in line for line in report.text())
