@@ -18,7 +18,7 @@ from freshd.adapters.sql.settings import StoreSettings
 from freshd.model.effects import LaunchRun
 from freshd.model.errors import TransientError
 from freshd.model.identify import Matcher
-from freshd.model.inputs import CaughtUp, Event, RunPhase, RunReport
+from freshd.model.inputs import CaughtUp, Event, Input, RunPhase, RunReport
 from freshd.model.policy import Charter
 from freshd.model.records import EventTaken, Record
 from freshd.model.select import Selector
@@ -58,6 +58,7 @@ class Rig:
         self.taken = 0
         """Events taken so far, each durable."""
         self.on_event: Callable[[Event], None] | None = None
+        self.on_step: Callable[[int, Sequence[Record]], None] | None = None
         self.caught_up = threading.Event()
         self._stop = threading.Event()
         self._inbox = LiveInbox(clock)
@@ -86,6 +87,14 @@ class Rig:
         else:
             self._inbox.put([CaughtUp()])
 
+    def put(self, inputs: Sequence[Input], on_durable: Callable[[], None] | None = None) -> None:
+        """Hand inputs in."""
+        self._inbox.put(inputs, on_durable=on_durable)
+
+    def put_and_wait(self, inputs: Sequence[Input], timeout_s: float) -> None:
+        """Hand inputs in; returns when they are durable."""
+        self._inbox.put_and_wait(inputs, timeout_s)
+
     def close(self) -> None:
         """End."""
         self._inbox.close()
@@ -107,6 +116,8 @@ class Rig:
         if self.on_event is not None:
             for event in events:
                 self.on_event(event)
+        if self.on_step is not None:
+            self.on_step(now, records)
         self.taken += len(events)
 
 

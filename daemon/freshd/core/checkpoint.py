@@ -52,9 +52,8 @@ def changed_rows(state: State) -> Iterator[StateRow]:
     for name in sorted(book.dirty):
         incident = book.incidents.get(name) or book.closed.get(name)
         yield ("incident", name, None if incident is None else _incident(incident))
-    if state.seen or state.seen_before:
-        yield ("seen", str(state.generation % 2), [state.seen_since, list(state.seen)])
-        yield ("seen", str((state.generation + 1) % 2), [0, list(state.seen_before)])
+    for piece, ids in state.seen.changed():
+        yield ("seen", piece, ids)
     yield (
         "engine",
         "",
@@ -65,7 +64,8 @@ def changed_rows(state: State) -> Iterator[StateRow]:
             "opened": book.opened,
             "joined": book.joined,
             "announced": book.announced,
-            "generation": state.generation,
+            "generation": state.seen.generation,
+            "seen_since": state.seen.since,
             "retired": dict(state.retired),
             "windows_at": state.windows_at,
         },
@@ -80,6 +80,7 @@ def all_written(state: State) -> None:
     state.gone = []
     state.wishes.dirty.clear()
     state.book.dirty.clear()
+    state.seen.all_written()
 
 
 def _asset(row: Row) -> dict[str, Any]:
@@ -179,6 +180,7 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     incidents: list[tuple[str, Any]] = []
     run_of: list[tuple[Row, str]] = []
     gone: dict[str, int] = {}
+    seen: list[tuple[str, Any]] = []
     rows, parts = _with_partitions(state, rows)
     for kind, key, value in chain(rows, parts):
         if value is None:
@@ -201,9 +203,7 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
         elif kind == "incident":
             incidents.append((key, value))
         elif kind == "seen":
-            target = state.seen if value[0] else state.seen_before
-            target.update(dict.fromkeys(value[1]))
-            state.seen_since = value[0] or state.seen_since
+            seen.append((key, value))
         elif kind == "engine":
             _restore_engine(state, value)
     for row, run_id in run_of:
@@ -212,6 +212,7 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     for key, requested in gone.items():
         retire(state, key, requested)
     take_up(state, state.rows)
+    state.seen.restore(seen)
     for name, value in sorted(incidents, key=lambda item: item[1]["closed_at"] or 0):
         _restore_incident(state, name, value)
     state.book.look_again()
@@ -235,7 +236,7 @@ def _restore_engine(state: State, value: dict[str, Any]) -> None:
     state.now = value["now"]
     state.started_at = value["started_at"]
     state.catching_up_until = value["catching_up_until"]
-    state.generation = value["generation"]
+    state.seen.generation, state.seen.since = value["generation"], value["seen_since"]
     state.retired = dict(value["retired"])
     state.book.opened = value["opened"]
     state.book.joined = value["joined"]

@@ -220,7 +220,7 @@ class Engine:
         now = state.now
         match given:
             case said.Event():
-                known = given.id and state.knows(given.source, given.id)
+                known = given.id and state.seen.knows(given.source, given.id)
                 self._emit(records.EventRepeated(now, given) if known else records.EventTaken(now, given))
             case said.RunReport():
                 if given.run_id in state.runs:

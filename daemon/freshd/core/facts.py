@@ -102,8 +102,10 @@ def _relink(state: State, named: Iterable[tuple[AssetKey, str]]) -> None:
 
 
 def _event(state: State, event: Event) -> None:
-    if event.id and not state.remember(event.source, event.id, state.now):
-        return
+    if event.id:
+        limits = state.charter.limits
+        if not state.seen.remember(event.source, event.id, state.now, limits.remembered_ids, limits.remember_ids):
+            return
     running = state.others.get(event.run_id, set()) if event.whole_run and event.run_id else ()
     also = [state.rows[key] for key in sorted(running)]
     for asset in event.assets:
