@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 from tests.unit.core.play import Play, charter_of, check, update
 from tests.unit.core.test_expectations import OpenFirst
-from tests.unit.core.walks import Every
+from tests.unit.core.walks import Every, Walk
 
-from freshd.model.inputs import CharterReplaced
+from freshd.core.engine import Engine
+from freshd.core.slo import by_ticks
+from freshd.model.declarations import DeclarationKind
+from freshd.model.inputs import CharterReplaced, Started
 from freshd.model.objective import NOTHING, Totals, standing, window_start
-from freshd.model.policy import CheckRule, Deadline, Limit, Measure, Policy, Slo
+from freshd.model.policy import CheckRule, Deadline, Limit, Measure, Policy, Slo, Verdict
 from freshd.model.time import HOUR, MINUTE, WEEK
 
 M = MINUTE
@@ -111,3 +114,53 @@ def test_totals_move_on_by_themselves_only_while_something_counts() -> None:
     assert kept.until(60 * M, OpenFirst(40, 20)) == Totals(60 * M, "stale", 130 * M, 37 * M, 0, 0)
     assert kept.until(5 * M, None) == kept
     assert replace(kept, mode="").until(30 * M, None) == replace(kept, mode="")
+
+
+@pytest.mark.parametrize("chunk", range(3))
+def test_totals_are_the_time_that_was_seen_to_pass(chunk: int) -> None:
+    """Over walks: added up instant by instant from what is shown, with restarts in between."""
+    moved = 0
+    for seed in range(chunk * 10, chunk * 10 + 10):
+        walk = Walk(seed, replacing=False)
+        policies = {name: replace(policy, slo=SLO) for name, policy in walk.charter.policies.items()}
+        charter = replace(walk.charter, policies=policies)
+        engine = Engine(charter)
+        engine.step(walk.now, [Started(False)])
+        seen: dict[tuple[str, str], list[int]] = {}
+        for number in range(40):
+            shown, then = _shown(engine), walk.now
+            walk.pass_time(engine)
+            for pair, verdict in shown.items():
+                total = seen.setdefault(pair, [0, 0])
+                total[0] += walk.now - then if verdict != "" else 0
+                total[1] += walk.now - then if verdict == "stale" else 0
+            engine.step(walk.now, walk.inputs(engine))
+            for (asset, policy), total in seen.items():
+                view = next(view for view in engine.assess(asset, walk.now).policies if view.policy == policy)
+                assert view.counted is not None
+                assert [view.counted.active, view.counted.stale] == total, (seed, number, asset, policy)
+                moved += total[0] > total[1] > 0
+            if number % 10 == 9:
+                again = Engine(charter)
+                again.restore(list(engine.changed_state()) if number == 9 else _whole_state(engine))
+                engine = again
+    assert moved > 100
+
+
+def _whole_state(engine: Engine) -> list[tuple[str, str, object]]:
+    for row in engine._state.rows.values():
+        engine._state.mark(row)
+    return list(engine.changed_state())
+
+
+def _shown(engine: Engine) -> dict[tuple[str, str], str]:
+    """What each pair of a policy that counts time counts as now; empty: nothing."""
+    state = engine._state
+    found: dict[tuple[str, str], str] = {}
+    for row in state.rows.values():
+        held = state.declarations.holding(DeclarationKind.MAINTENANCE, row.key) is not None
+        for pair in row.pairs:
+            if pair.policy.has_expectations and not by_ticks(pair.policy):
+                unknown = held or pair.verdict is Verdict.UNKNOWN
+                found[row.key, pair.policy.name] = "" if unknown else pair.verdict.value
+    return found
