@@ -14,9 +14,10 @@ from typing import Any
 from freshd.core.expecting import seed
 from freshd.core.incident_book import ChannelState, Incident
 from freshd.core.linking import link
-from freshd.core.rows import OwnRun, Pair, Row, Work
+from freshd.core.rows import Pair, Row
 from freshd.core.state import State, retire, take_up
 from freshd.core.wishes import OpenWish, Stage
+from freshd.core.work import OwnRun, Work
 from freshd.model.declarations import Acknowledgement, Declaration, DeclarationKind
 from freshd.model.effects import Notice
 from freshd.model.inputs import Check, Wish

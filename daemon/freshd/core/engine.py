@@ -21,10 +21,11 @@ from freshd.core.just_in_time import known_duration
 from freshd.core.linking import link
 from freshd.core.rebuild import rebuild
 from freshd.core.retelling import AS_THEY_ARE
-from freshd.core.rows import Row, row_key
+from freshd.core.rows import Row
 from freshd.core.state import State
 from freshd.core.step import Step
 from freshd.core.wishes import plan_wish
+from freshd.core.work import row_key
 from freshd.model import inputs as said
 from freshd.model import records
 from freshd.model.assessment import Assessment, IncidentView, WishView

@@ -11,8 +11,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from freshd.core.history import WIDTH
+from freshd.core.lineage import through_virtual
 from freshd.core.recall import Recall
-from freshd.core.rows import Row, through_virtual
+from freshd.core.rows import Row
 from freshd.model.policy import Policy
 
 

@@ -33,24 +33,10 @@ def apply(state: State, record: Record) -> None:
             runs.begin(state, record)
         case records.RunReported(report=report):
             runs.report(state, report)
-        case records.RunQueued(asset=asset):
-            if asset in state.rows:
-                runs.queue(state, state.rows[asset])
-        case records.StopEnded(asset=asset):
-            if asset in state.rows:
-                runs.end_stop(state, state.rows[asset])
-        case records.RunOfOthersLost(asset=asset, run_id=run_id):
-            if asset in state.rows:
-                runs.others_lost(state, state.rows[asset], run_id)
-        case records.CheckWaitEnded(asset=asset):
-            if asset in state.rows:
-                runs.end_check_wait(state, state.rows[asset])
-        case records.VerdictChanged():
-            _verdict(state, record)
-        case records.Violated():
-            _violated(state, record)
-        case records.ObjectiveCounted():
-            _counted(state, record)
+        case records.RunQueued() | records.StopEnded() | records.RunOfOthersLost() | records.CheckWaitEnded():
+            _of_row(state, record)
+        case records.VerdictChanged() | records.Violated() | records.ObjectiveCounted():
+            _of_pair(state, record)
         case records.IncidentChanged():
             state.book.record(record, _pairs_named(state, record))
         case records.NoticeRequested():
@@ -63,18 +49,15 @@ def apply(state: State, record: Record) -> None:
                 _wished(state, state.rows.get(key))
         case records.WishEnded():
             state.wishes.end(record, state.rows)
-        case records.Declared():
-            declared.stand(state, record)
-        case records.DeclarationBegan(declaration=name):
-            declared.begin(state, name)
-        case records.DeclarationEnded(declaration=name):
-            declared.end(state, name)
-        case records.IncidentAcknowledged():
-            state.book.acknowledge(record.incident, record.acknowledgement)
-        case records.Blinded():
-            blindness.lose(state, record)
-        case records.SightRegained(topic=topic):
-            blindness.see(state, topic)
+        case (
+            records.Declared()
+            | records.DeclarationBegan()
+            | records.DeclarationEnded()
+            | records.IncidentAcknowledged()
+            | records.Blinded()
+            | records.SightRegained()
+        ):
+            _said_or_seen(state, record)
         case records.DaemonStarted(catching_up=catching_up):
             _started(state, catching_up)
         case records.DaemonCaughtUp():
@@ -87,6 +70,33 @@ def apply(state: State, record: Record) -> None:
         case records.GraphReplaced(rewired=rewired):
             _joined_now(state, [state.rows[key] for key in rewired if key in state.rows])
             rebuild(state)
+        case _:
+            assert_never(record)
+
+
+def _said_or_seen(
+    state: State,
+    record: records.Declared
+    | records.DeclarationBegan
+    | records.DeclarationEnded
+    | records.IncidentAcknowledged
+    | records.Blinded
+    | records.SightRegained,
+) -> None:
+    """What people declare, and what the daemon can see."""
+    match record:
+        case records.Declared():
+            declared.stand(state, record)
+        case records.DeclarationBegan(declaration=name):
+            declared.begin(state, name)
+        case records.DeclarationEnded(declaration=name):
+            declared.end(state, name)
+        case records.IncidentAcknowledged():
+            state.book.acknowledge(record.incident, record.acknowledgement)
+        case records.Blinded():
+            blindness.lose(state, record)
+        case records.SightRegained(topic=topic):
+            blindness.see(state, topic)
         case _:
             assert_never(record)
 
@@ -187,22 +197,34 @@ def _pair(state: State, asset: AssetKey, partition: str, policy: str) -> Pair | 
     return None
 
 
-def _verdict(state: State, record: records.VerdictChanged) -> None:
+def _of_pair(state: State, record: records.VerdictChanged | records.Violated | records.ObjectiveCounted) -> None:
     pair = _pair(state, record.asset, record.partition, record.policy)
-    if pair is not None:
-        pair.verdict, pair.measure, pair.since = record.new, record.measure, record.now
+    if pair is None:
+        return
+    match record:
+        case records.VerdictChanged():
+            pair.verdict, pair.measure, pair.since = record.new, record.measure, record.now
+        case records.Violated():
+            pair.warn_since, pair.stale_since = record.warn_since, record.stale_since
+        case _:
+            slo.note(pair, record)
 
 
-def _violated(state: State, record: records.Violated) -> None:
-    pair = _pair(state, record.asset, record.partition, record.policy)
-    if pair is not None:
-        pair.warn_since, pair.stale_since = record.warn_since, record.stale_since
-
-
-def _counted(state: State, record: records.ObjectiveCounted) -> None:
-    pair = _pair(state, record.asset, record.partition, record.policy)
-    if pair is not None:
-        slo.note(pair, record)
+def _of_row(
+    state: State, record: records.RunQueued | records.StopEnded | records.RunOfOthersLost | records.CheckWaitEnded
+) -> None:
+    row = state.rows.get(record.asset)
+    if row is None:
+        return
+    match record:
+        case records.RunQueued():
+            runs.queue(state, row)
+        case records.StopEnded():
+            runs.end_stop(state, row)
+        case records.RunOfOthersLost():
+            runs.others_lost(state, row, record.run_id)
+        case _:
+            runs.end_check_wait(state, row)
 
 
 def _pairs_named(state: State, record: records.IncidentChanged) -> dict[tuple[str, str, str], Pair]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from freshd.core.just_in_time import FEWEST_RUNS
 from freshd.core.learned import percentile
-from freshd.core.rows import DURATIONS_KEPT
+from freshd.core.work import DURATIONS_KEPT
 from freshd.model.asset import AssetKey
 from freshd.model.errors import Problem
 from freshd.model.policy import Charter, Measure, Policy

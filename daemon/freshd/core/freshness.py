@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from freshd.core import history
 from freshd.core.history import MISSED, START, TIME, WIDTH
-from freshd.core.rows import Row, through_virtual
+from freshd.core.lineage import through_virtual
+from freshd.core.rows import Row
 from freshd.model.partitions import window_of
 from freshd.model.policy import ReactionKind
 from freshd.model.time import FOREVER, NEVER, Instant

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from freshd.core.busy import settle
 from freshd.core.just_in_time import launch_at
-from freshd.core.rows import Row, Timing
+from freshd.core.rows import Row
 from freshd.core.state import State
+from freshd.core.work import Timing
 from freshd.model.policy import ReactionKind
 from freshd.model.time import FOREVER, NEVER, Instant
 

@@ -8,9 +8,10 @@ longer than usual) is noticed by `notice`, and whoever rests on it asks anew: no
 from __future__ import annotations
 
 from freshd.core.learned import percentile
-from freshd.core.rows import Row, Timing
+from freshd.core.rows import Row
 from freshd.core.state import State
 from freshd.core.verdicts import turns_stale_at
+from freshd.core.work import Timing
 from freshd.model.policy import ReactionKind
 from freshd.model.time import FOREVER, MINUTE, NEVER, Duration, Instant
 
@@ -46,33 +47,63 @@ def took(state: State, row: Row, duration: Duration) -> None:
         state.hurried.append(row)
 
 
-def needed_by(state: State, row: Row, factor: float, watched: bool = False) -> Instant:
+def needed_by(state: State, row: Row, factor: float) -> Instant:
     """The minimum over the expectations on a row and below of (its stale instant - factor x p95s on the path).
 
-    `watched`: whoever asks will be asked anew when that comes to be earlier. FOREVER: nothing will turn stale.
+    FOREVER: nothing will turn stale.
     """
-    memo = state.needs
-    stack = [row]
+    return _found(state, row, factor, FOREVER, {})
+
+
+def _found(state: State, row: Row, factor: float, until: Instant, known: dict[Row, Instant] | None = None) -> Instant:
+    """The same, or if it lies later than `until`, a lower bound of it that does too.
+
+    Without `known`, bounds are kept at the rows, and those who found them hear if they come to be too late. So what
+    was found earlier is looked at again only along the paths on which it may matter by `until`.
+    """
+    exact = state.needs  # found out at this instant, by kept bounds
+    stack = [(row, until)]
+    bound = NEVER
     while stack:
-        here = stack[-1]
-        if (here, factor, watched) in memo:
+        here, by = stack[-1]
+        if len(stack) > 1 and _settled(exact, here, factor, by, known):
             stack.pop()
             continue
-        missing = [kid for kid in here.kids if (kid, factor, watched) not in memo]
-        if missing:
-            stack += missing
+        cost = round(factor * duration_of(here))
+        further = min(by + cost, FOREVER)
+        waiting = [(kid, further) for kid in here.kids if not _settled(exact, kid, factor, further, known)]
+        if waiting:
+            stack += waiting
             continue
         stack.pop()
-        soonest = stale_at(state, here)
-        if watched:
-            timing = here.timing = here.timing or Timing()
-            timing.promised = soonest
+        own = soonest = stale_at(state, here)
         for kid in here.kids:
-            soonest = min(soonest, memo[kid, factor, watched])
-        memo[here, factor, watched] = (
-            soonest if soonest == FOREVER else max(NEVER, soonest - round(factor * duration_of(here)))
-        )
-    return memo[row, factor, watched]
+            soonest = min(soonest, known[kid] if known is not None else _bounds(kid)[factor])
+        bound = soonest if soonest == FOREVER else max(NEVER, soonest - cost)
+        if known is not None:
+            known[here] = bound
+            continue
+        _bounds(here)[factor] = bound
+        if here.timing is not None:
+            here.timing.promised = own
+        if bound <= by:
+            exact.add((here, factor))
+    return bound
+
+
+def _settled(
+    exact: set[tuple[Row, float]], row: Row, factor: float, until: Instant, known: dict[Row, Instant] | None
+) -> bool:
+    if known is not None:
+        return row in known
+    return (row, factor) in exact or _bounds(row).get(factor, NEVER) > until
+
+
+def _bounds(row: Row) -> dict[float, Instant]:
+    timing = row.timing
+    if timing is None:
+        timing = row.timing = Timing()
+    return timing.bounds
 
 
 def stale_at(state: State, row: Row) -> Instant:
@@ -85,7 +116,7 @@ def launch_at(state: State, row: Row) -> Instant:
     timing = row.timing = row.timing or Timing()
     if state.now < timing.at:
         return timing.at
-    timing.at = needed_by(state, row, 1 + row.reaction.margin, watched=True)
+    timing.at = _found(state, row, 1 + row.reaction.margin, state.now)
     work = row.work
     if row.source and work is not None and timing.at <= work.last_start:
         # its last run began in time, and it was no help: others are late
@@ -110,8 +141,9 @@ def hurry(state: State) -> None:
             continue
         seen.add(row)
         timing = row.timing
-        if timing is not None and row.reaction.kind is ReactionKind.JUST_IN_TIME:
+        if timing is not None:
+            timing.bounds.clear()
             timing.at = NEVER
-            if row.due and row.automatic:
+            if row.reaction.kind is ReactionKind.JUST_IN_TIME and row.due and row.automatic:
                 state.plan(row)
         stack.extend(row.ups)

@@ -12,8 +12,9 @@ from itertools import pairwise
 from freshd.core.freshness import updated_at
 from freshd.core.judgement import Judgement, by_limits
 from freshd.core.limits import missing_too_long_at, reached, without_value
+from freshd.core.lineage import through_virtual
 from freshd.core.recall import GAPS_KEPT, GAPS_SPAN
-from freshd.core.rows import Row, through_virtual
+from freshd.core.rows import Row
 from freshd.model.policy import Calendar, Learned, Measure, Policy, Verdict
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
 

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 
 from freshd.core import partitions
 from freshd.core.expecting import part_of, remember
+from freshd.core.lineage import readers, views
 from freshd.core.partitions import Place
-from freshd.core.rows import MANUAL, Pair, Row, is_automatic, readers, row_key, views
+from freshd.core.rows import MANUAL, Pair, Row, is_automatic
 from freshd.core.slo import settle as settle_total
 from freshd.core.state import State, retire, take_up
+from freshd.core.work import row_key
 from freshd.model.asset import AssetKey
 from freshd.model.policy import Charter
 from freshd.model.time import Instant

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from freshd.core.rows import Row, row_key
+from freshd.core.rows import Row
+from freshd.core.work import row_key
 from freshd.model.asset import Asset, AssetKey, PartitionScheme
 from freshd.model.graph import AssetGraph
 from freshd.model.mapping import Slice, reads

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from freshd.core.just_in_time import needed_by
-from freshd.core.rows import OwnRun, Row
+from freshd.core.rows import Row
 from freshd.core.state import State
+from freshd.core.work import OwnRun
 from freshd.model.time import Instant
 
 

@@ -10,8 +10,9 @@ from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.declared import react
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, START, TIME, WIDTH
+from freshd.core.lineage import through_virtual
 from freshd.core.propagation import mend, release_stop
-from freshd.core.rows import Row, through_virtual
+from freshd.core.rows import Row, is_automatic
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER
 
@@ -28,6 +29,8 @@ def rebuild(state: State) -> None:
         row.above = row.stuck = False
         row.waiters = None
         row.read_at = NEVER
+        if row.partition:
+            row.automatic = is_automatic(row)  # what was restored may have made it count
     for row in rows if state.declarations.begun else ():
         react(state, row)
     state.sight_moved = True

@@ -28,9 +28,10 @@ from freshd.core.checks import number, results_in
 from freshd.core.freshness import newest_word
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
 from freshd.core.propagation import refresh_due, release_stop
-from freshd.core.rows import MANUAL, OwnRun, Row, row_key, row_keys
+from freshd.core.rows import MANUAL, Row
 from freshd.core.state import State
 from freshd.core.updates import await_checks, later_start, take_update
+from freshd.core.work import OwnRun, row_key, row_keys
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Check, RunPhase, RunReport
 from freshd.model.policy import ReactionKind, Retry

@@ -12,9 +12,10 @@ from freshd.core.declarations import Declarations
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
 from freshd.core.remembered import Remembered
-from freshd.core.rows import OwnRun, Pair, Row
+from freshd.core.rows import Pair, Row
 from freshd.core.timers import Timers
 from freshd.core.wishes import WishBook
+from freshd.core.work import OwnRun
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import Charter
@@ -85,7 +86,7 @@ class State:
         self.sight_moved = False  # the rows that rest on it may be others
         self.timers = Timers()
         self.memo: Memo = {}
-        self.needs: dict[tuple[Row, float, bool], Instant] = {}  # found while planning: by when a row is to begin
+        self.needs: set[tuple[Row, float]] = set()  # whose bounds were found out while planning at this instant
         self.infeasible: frozenset[AssetKey] = frozenset()  # assets of which more is expected than their runs can give
         self.hurried: list[Row] = []  # rows that turn stale earlier than those above were told
         self.now: Instant = NEVER

@@ -14,6 +14,7 @@ from freshd.core.checks import awaits_checks, checked_up_to
 from freshd.core.freshness import missed_by
 from freshd.core.history import CHANGED, FLAGS, MISSED, NAMED, OBSERVED, OWN_TIME, START, TIME, WIDTH
 from freshd.core.keeping import demote_observations, trim
+from freshd.core.lineage import through_virtual
 from freshd.core.propagation import (
     mend,
     news_above,
@@ -25,7 +26,7 @@ from freshd.core.propagation import (
     shake,
     spread_missed,
 )
-from freshd.core.rows import EMPTY, Row, is_automatic, through_virtual
+from freshd.core.rows import EMPTY, Row, is_automatic
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -77,8 +78,7 @@ def take_update(
         row.outcome_at, row.outcome_failed = end, False
     if row.work is not None and row.work.stopped:
         mend(row)
-    if state.memo:
-        state.memo.clear()
+    state.memo.clear()
     if len(cells) > (state.charter.limits.history + SLACK_ENTRIES) * WIDTH:
         trim(state, row)
     _move_pending(state, row, end if changed else FOREVER, late, demoted)

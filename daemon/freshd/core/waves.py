@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from freshd.core.busy import is_blocked, is_held, launchable_from, waits_for, window_is_open
 from freshd.core.freshness import has_news, newest_upstream_end
+from freshd.core.lineage import through_virtual
 from freshd.core.places import tags_have_place
-from freshd.core.rows import Row, through_virtual
+from freshd.core.rows import Row
 from freshd.core.state import State
 from freshd.model.asset import AssetKey
 from freshd.model.time import NEVER

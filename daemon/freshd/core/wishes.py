@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from freshd.core.rows import Row, row_key
+from freshd.core.rows import Row
+from freshd.core.work import row_key
 from freshd.model.assessment import WishView
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Wish

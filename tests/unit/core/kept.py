@@ -15,7 +15,8 @@ from freshd.core.engine import Engine
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, START, WIDTH, latest_start
 from freshd.core.just_in_time import needed_by
-from freshd.core.rows import Row, is_automatic, through_virtual
+from freshd.core.lineage import through_virtual
+from freshd.core.rows import Row, is_automatic
 from freshd.core.state import State
 from freshd.model.declarations import DeclarationKind
 from freshd.model.policy import Charter, ReactionKind
@@ -25,13 +26,13 @@ from freshd.model.time import FOREVER, NEVER
 def kept_values_hold(engine: Engine) -> list[str]:
     """Where a kept value is not what follows from the facts; empty: everywhere it is."""
     state = engine._state
-    if state.partitioned:  # these derivations know one row an asset
-        return []
-    found = [*_links(state), *_books(state), *_incidents(state), *_words_of_people(state)]
+    found = [*_books(state), *_incidents(state)]
+    if not state.partitioned:  # these derivations know one row an asset
+        found += [*_links(state), *_words_of_people(state)]
     above: dict[str, bool] = {}
     stuck: dict[str, bool] = {}
-    for key in state.charter.graph.assets:
-        row = state.rows[key]
+    for row in sorted(state.rows.values(), key=lambda row: row.order):
+        key = row.key
         problems = (*_history(row), *_flags(row, above, stuck), *_waking(state, row), *_held(state, row))
         found += [f"{key}: {problem}" for problem in problems]
     return found
@@ -218,7 +219,7 @@ def _incidents(state: State) -> Iterator[str]:
     feeds: dict[str, dict[str, set[tuple[str, str, str]]]] = {}
     for key, pair in pairs.items():
         root = pair.root
-        if root is not None and root.source and root.asset.feed:
-            feeds.setdefault(root.asset.feed, {}).setdefault(root.key, set()).add(key)
+        if root is not None and not root.asset.upstreams and root.asset.feed:
+            feeds.setdefault(root.asset.feed, {}).setdefault(root.asset.key, set()).add(key)
     kept = {f: {s: {p.key for p in ps} for s, ps in sources.items() if ps} for f, sources in book.feeds.items()}
     yield from _differs("feeds", {f: s for f, s in kept.items() if s}, feeds)
