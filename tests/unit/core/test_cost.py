@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -16,7 +17,7 @@ from freshd.core.engine import TIMERS_PER_STEP, Engine
 from freshd.model.asset import Asset
 from freshd.model.effects import LaunchRun
 from freshd.model.graph import build_graph
-from freshd.model.inputs import Input, RunPhase, RunReport, Started
+from freshd.model.inputs import CharterReplaced, Input, RunPhase, RunReport, Started
 from freshd.model.policy import Alert, Charter, Limit, Measure, Policy, Reaction, ReactionKind
 from freshd.model.time import MINUTE
 
@@ -115,3 +116,56 @@ def test_a_deadline_looks_at_the_rows_whose_instant_has_come(large: Engine) -> N
     assert 0 < calls["Judging._judge_row"] <= 2 * TIMERS_PER_STEP
     assert 0 < written <= TIMERS_PER_STEP
     assert large.next_wake() == 11 * M, "the rest is looked at in the next step"
+
+
+# just in time
+
+
+def world_in_time(sources: int) -> Engine:
+    """The same chains, launched just in time for what is expected at their ends; nobody has had news since minute 4."""
+    engine = world(sources)
+    charter = engine.charter
+    just = Reaction(ReactionKind.JUST_IN_TIME, margin=0.0, max_wait=9_000 * M)
+    policy = Policy("p", (Limit(Measure.LAG, None, 500 * M),))
+    ends = tuple(sorted(key for key in charter.graph.assets if key[0] == "c"))
+    engine.step(
+        10 * M,
+        [CharterReplaced(replace(charter, policies={"p": policy}, selected={"p": ends},
+                                 reactions=dict.fromkeys(charter.reactions, just)))],
+    )  # fmt: skip
+    engine.checkpointed()
+    return engine
+
+
+def test_just_in_time_asks_only_along_what_an_event_changes() -> None:
+    costs = {}
+    for sources in (SMALL, LARGE // 20):
+        engine = world_in_time(sources)
+        first = spent(engine, 11, update("r7", 11))
+        again = spent(engine, 12, update("r7", 12))
+        costs[sources] = (sum(first[0].values()), sum(again[0].values()))
+        assert again[0]["_found"] == 0, "it is due already, and nothing below turns stale earlier"
+    assert costs[SMALL] == costs[LARGE // 20]
+
+
+def test_a_wide_graph_is_walked_once_and_then_along_one_path() -> None:
+    """One root over 500 readers: the first question looks at all of them, a later one where its instant may lie."""
+    assets = [Asset("r"), Asset("a", ("r",), launcher="go")]
+    assets += [Asset(f"k{number:03}", ("a",), launcher="go") for number in range(500)]
+    graph = build_graph(assets)
+    just = Reaction(ReactionKind.JUST_IN_TIME, margin=0.0, max_wait=9_000 * M)
+    policies = {
+        f"p{number:03}": Policy(f"p{number:03}", (Limit(Measure.AGE, None, (600 + number) * M),))
+        for number in range(500)
+    }
+    engine = Engine(Charter(graph, policies, {name: (f"k{name[1:]}",) for name in policies}, {"a": just}))
+    engine.step(0, [Started(False)])
+    engine.step(M, [update(key, 1) for key in graph.assets])
+    first, _ = spent(engine, 2, update("r", 2))
+    assert first["stale_at"] > 500
+    spent(engine, 3, update("k000", 3))  # the most urgent one becomes less so
+    wake = engine.next_wake()
+    assert wake == (601 - 20) * M
+    later, _ = spent(engine, 581)
+    assert engine.next_wake() == (602 - 20) * M, "k001 is next"
+    assert later["stale_at"] <= 5
