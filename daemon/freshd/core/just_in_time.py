@@ -8,9 +8,10 @@ longer than usual) is noticed by `notice`, and whoever rests on it asks anew: no
 from __future__ import annotations
 
 from freshd.core.learned import percentile
-from freshd.core.rows import Row, Timing
+from freshd.core.rows import Row
 from freshd.core.state import State
 from freshd.core.verdicts import turns_stale_at
+from freshd.core.work import Timing
 from freshd.model.policy import ReactionKind
 from freshd.model.time import FOREVER, MINUTE, NEVER, Duration, Instant
 

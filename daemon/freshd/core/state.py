@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from freshd.core.declarations import Declarations
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
-from freshd.core.rows import OwnRun, Pair, Row
+from freshd.core.remembered import Remembered
+from freshd.core.rows import Pair, Row
 from freshd.core.timers import Timers
 from freshd.core.wishes import WishBook
+from freshd.core.work import OwnRun
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import Charter
@@ -39,7 +41,6 @@ class State:
         "deferred",
         "dirty",
         "due",
-        "generation",
         "gone",
         "hurried",
         "infeasible",
@@ -55,8 +56,6 @@ class State:
         "rows",
         "runs",
         "seen",
-        "seen_before",
-        "seen_since",
         "sight_moved",
         "started_at",
         "timers",
@@ -97,16 +96,13 @@ class State:
         self.windows_next: Instant = FOREVER  # when the next one begins
         self.started_at: Instant = NEVER
         self.catching_up_until: Instant = NEVER
-        self.seen: dict[str, None] = {}
-        self.seen_before: dict[str, None] = {}
-        self.seen_since: Instant = NEVER
+        self.seen = Remembered()
         self.to_judge: list[Row] = []
         self.to_plan: list[Row] = []
         self.touched: list[Pair] = []
         self.deferred: set[Row] = set()
         self.dirty: list[Row] = []
         self.gone: list[AssetKey] = []
-        self.generation = 0
 
     def row_of(self, asset: AssetKey, partition: str) -> Row | None:
         """The row of an asset partition; of an asset without partitions its one row, whatever is named."""
@@ -200,25 +196,6 @@ class State:
     def catching_up(self) -> bool:
         """Whether verdicts are held and nothing is launched or announced."""
         return self.catching_up_until != NEVER
-
-    # remembering ids
-
-    def knows(self, source: str, event_id: str) -> bool:
-        """Whether an event with this id was taken before."""
-        key = f"{source}\x00{event_id}"
-        return key in self.seen or key in self.seen_before
-
-    def remember(self, source: str, event_id: str, now: Instant) -> bool:
-        """Remember an event's id; False if it was seen already. Two generations, bounded by count and age."""
-        key = f"{source}\x00{event_id}"
-        if key in self.seen or key in self.seen_before:
-            return False
-        limits = self.charter.limits
-        if len(self.seen) >= limits.remembered_ids // 2 or now - self.seen_since > limits.remember_ids:
-            self.seen_before, self.seen, self.seen_since = self.seen, {}, now
-            self.generation += 1
-        self.seen[key] = None
-        return True
 
 
 def retire(state: State, key: AssetKey, requested: int) -> None:
