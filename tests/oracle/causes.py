@@ -41,7 +41,7 @@ class Causes:
     def of(self, key: AssetKey, measure: Measure) -> Cause:
         """The root cause of a pair that is not fresh by a measure."""
         if measure is Measure.CHECKS:
-            return Cause(key, "check_failed" if self._decisions.violated(key) else "no_result")
+            return Cause(key, "check_failed" if self._decisions.checks.violated(key) else "no_result")
         if not self._graph.assets[key].upstreams:
             return self._of_source(key)
         limiting = self._limiting(key, measure)
@@ -88,7 +88,7 @@ class Causes:
         p = min(p for p in self._fresh.up(key) if decisions.stuck(p))
         if decisions.stopped(p) and decisions.due(p):
             return Cause(p, "run_failed")
-        if decisions.blocks(p):
+        if decisions.checks.blocks(p):
             return Cause(p, "check_failed")
         return self._stuck_above(p)
 

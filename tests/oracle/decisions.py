@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
-from tests.oracle.laws import Bounds, CheckRule, Demands, Laws
-from tests.oracle.results import Result, holds, results
+from tests.oracle.laws import Bounds, Laws
+from tests.oracle.results import Checks
 from tests.oracle.slack import Slack
 from tests.oracle.wishes import Wishes
 
@@ -54,6 +54,7 @@ class Decisions:
         self.paused: set[AssetKey] = set()
         self.unpaused_at: dict[AssetKey, Instant] = {}
         self._running: set[str] = set()
+        self.checks = Checks(facts)
         self.wishes = Wishes(charter)
 
     def forget(self, key: AssetKey) -> None:
@@ -131,36 +132,7 @@ class Decisions:
 
     def failed(self, key: AssetKey) -> bool:
         """The flag: its runs used up their attempts, or a check failed."""
-        return self.stopped(key) or any(not last.check.passed for last in self.latest(key))
-
-    def results(self, key: AssetKey) -> dict[str, list[Result]]:
-        """All results of checks of an asset, by name."""
-        return results(self.facts, key, {rule.name for rule in self.rules(key)})
-
-    def latest(self, key: AssetKey) -> list[Result]:
-        """The results that count."""
-        return [told[-1] for told in self.results(key).values()]
-
-    def rules(self, key: AssetKey) -> list[CheckRule]:
-        """The rules of all policies that select an asset."""
-        return [
-            rule
-            for name, keys in self.charter.selected.items()
-            if key in keys
-            for rule in self.charter.demands.get(name, Demands()).checks
-        ]
-
-    def violated(self, key: AssetKey) -> bool:
-        """Whether any rule is violated."""
-        told = self.results(key)
-        return any(holds(rule, told.get(rule.name, [])) is False for rule in self.rules(key))
-
-    def blocks(self, key: AssetKey) -> bool:
-        """Whether its latest result of a blocking check failed, or a blocking rule is violated."""
-        told = self.results(key)
-        if any(last[-1].check.blocking and not last[-1].check.passed for last in told.values()):
-            return True
-        return any(rule.blocking and holds(rule, told.get(rule.name, [])) is False for rule in self.rules(key))
+        return self.stopped(key) or any(not last.check.passed for last in self.checks.latest(key))
 
     # -- waiting
 
@@ -232,13 +204,13 @@ class Decisions:
             return False
         if self.now >= updated + self.charter.limits.check_wait:
             return False
-        told = self.results(p)
+        told = self.checks.results(p)
         names = {name for name, all_told in told.items() if all_told[-1].check.blocking}
-        names |= {rule.name for rule in self.rules(p) if rule.blocking}
+        names |= {rule.name for rule in self.checks.rules(p) if rule.blocking}
         return any(name not in told or told[name][-1].at < updated for name in names)
 
     def stuck(self, p: AssetKey) -> bool:
-        if (self.stopped(p) and self.due(p)) or self.blocks(p):
+        if (self.stopped(p) and self.due(p)) or self.checks.blocks(p):
             return True
         hands_on = self.automatic(p) or self.charter.graph.assets[p].virtual
         return hands_on and any(self.stuck(q) for q in self.fresh.up(p))
@@ -253,6 +225,7 @@ class Decisions:
     def observe(self, now: Instant, fresh: Freshness) -> None:
         """Take note of what is recorded by the daemon's clock, once everything of this instant is known."""
         self.now, self.fresh = now, fresh
+        self.checks.observe(self.charter)
         running = self.facts.running()
         if self._running - running:  # a launcher has a place again: all who queue for it look again
             self.unqueued_at.update(dict.fromkeys(self.queued, now))
@@ -378,7 +351,7 @@ class Decisions:
                 looks += [window.ticks.until(self.now) + window.length, window.ticks.after(self.now)]
             if self.wishes.ready(key):
                 looks.append(self.wish_at(key))
-            if self.latest(key) or self.rules(key):
+            if self.checks.latest(key) or self.checks.rules(key):
                 looks += [u.end + self.charter.limits.check_wait for u in self.fresh.updates(key)]
             run = self.exhausted(key)
             anew = None if run is None else self.anew_at(run)

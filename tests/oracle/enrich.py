@@ -11,7 +11,7 @@ from typing import Any
 
 Document = dict[str, Any]
 
-NAMES = ("row_count", "rows", "nulls")
+NAMES = ("rows", "nulls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,9 @@ def _rule(name: str, rng: Random) -> Document:
 
 def _told(line: Document, rng: Random, spice: Spice) -> Document:
     """Results of checks beside what a line says already."""
-    if "update" in line and rng.random() < spice.rules * 0.6:
-        values: list[Any] = [10, 50, 50, 60, 100, True, False, "many"]
-        line["metadata"] = {name: rng.choice(values) for name in rng.sample(NAMES, rng.choice([1, 2]))}
+    if "update" in line and spice.rules and rng.random() < 0.8:
+        values: list[Any] = [10, 20, 50, 50, 60, 60, 90, 100, True, False, "many"]
+        line["metadata"] = {name: rng.choice(values) for name in rng.sample(NAMES, rng.choice([1, 2, 2]))}
     if "check" in line and rng.random() < spice.rules:
         line["value"] = rng.choice([10, 50, 60, 100])
     return line

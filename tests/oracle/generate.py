@@ -85,12 +85,14 @@ def rewired(document: Document, rng: Random) -> Document:
 def _still_valid(policy: Document, ups: dict[str, set[str]]) -> Document:
     """`updates_on` may name only upstreams that are there."""
     react = policy.get("react")
-    named = react["eager"].get("updates_on") if isinstance(react, dict) else None
+    if not isinstance(react, dict):
+        return policy
+    kind, options = next(iter(react.items()))
+    named = options.get("updates_on")
     if not isinstance(named, list) or set(named) <= ups.get(policy["select"], set()):
         return policy
-    assert isinstance(react, dict)
-    options = {word: value for word, value in react["eager"].items() if word != "updates_on"}
-    return {**policy, "react": {"eager": options} if options else "eager"}
+    left = {word: value for word, value in options.items() if word != "updates_on"}
+    return {**policy, "react": {kind: left} if left else kind}
 
 
 def with_expectations(document: Document) -> Document:

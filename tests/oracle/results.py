@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tests.oracle.facts import Facts
-from tests.oracle.laws import CheckRule
+from tests.oracle.laws import CheckRule, Demands, Laws
 
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Check, Event, EventKind
@@ -72,3 +72,57 @@ def holds(rule: CheckRule, told: list[Result]) -> bool | None:
             return None
         scale = sum(numbers) / len(numbers)
     return (rule.min is None or value >= rule.min * scale) and (rule.max is None or value <= rule.max * scale)
+
+
+class Checks:
+    """What the results of checks of every asset come to at one instant."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._laws: Laws | None = None
+        self._results: dict[AssetKey, dict[str, list[Result]]] = {}
+        self._rules: dict[AssetKey, list[CheckRule]] = {}
+
+    def observe(self, laws: Laws) -> None:
+        """More may be known than before."""
+        self._results = {}
+        if laws is not self._laws:
+            self._laws, self._rules = laws, {}
+
+    def results(self, key: AssetKey) -> dict[str, list[Result]]:
+        """All results of checks of an asset, by name."""
+        if key not in self._results:
+            self._results[key] = results(self._facts, key, {rule.name for rule in self.rules(key)})
+        return self._results[key]
+
+    def latest(self, key: AssetKey) -> list[Result]:
+        """The results that count."""
+        return [told[-1] for told in self.results(key).values()]
+
+    def rules(self, key: AssetKey) -> list[CheckRule]:
+        """The rules of all policies that select an asset."""
+        known = self._rules
+        if key not in known:
+            known[key] = self._find_rules(key)
+        return known[key]
+
+    def _find_rules(self, key: AssetKey) -> list[CheckRule]:
+        assert self._laws is not None
+        return [
+            rule
+            for name, keys in self._laws.selected.items()
+            if key in keys
+            for rule in self._laws.demands.get(name, Demands()).checks
+        ]
+
+    def violated(self, key: AssetKey) -> bool:
+        """Whether any rule is violated."""
+        told = self.results(key)
+        return any(holds(rule, told.get(rule.name, [])) is False for rule in self.rules(key))
+
+    def blocks(self, key: AssetKey) -> bool:
+        """Whether its latest result of a blocking check failed, or a blocking rule is violated."""
+        told = self.results(key)
+        if any(last[-1].check.blocking and not last[-1].check.passed for last in told.values()):
+            return True
+        return any(rule.blocking and holds(rule, told.get(rule.name, [])) is False for rule in self.rules(key))

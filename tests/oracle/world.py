@@ -229,7 +229,7 @@ class World:
         if self._expects(name):
             shown = self.shown.setdefault((key, name), Shown())
             was = shown.verdict
-            told = self.decisions.results(key)
+            told = self.decisions.checks.results(key)
             found = Judge(policy, self._demands(name), self.fresh, key, self.known[key], self.now, told).levels()
             self._looks += shown.judge(policy, found, self.now, held=self.catching_up, unseen=unseen is not None)
         if self._holds(DeclarationKind.MAINTENANCE, key):

@@ -116,6 +116,7 @@ def converged(stage: Stage, shadow: Shadow, engine: Engine) -> None:
             and decisions.due(key)
             and not decisions.stopped(key)
             and not decisions.blocked(key)
+            and not decisions.held(key)
         ):
             raise Violation(f"{key} is due for ever")
     for run in shadow.facts.runs:

@@ -162,11 +162,11 @@ def _starts_ignored() -> AbstractContextManager[Any]:
     def at_end(known: Any, row: Any, end: int, start: int, **more: Any) -> Any:
         return take(known, row, end, end, **more)
 
-    return _everywhere("take_update", at_end, facts, runs)
+    return everywhere("take_update", at_end, facts, runs)
 
 
 @contextmanager
-def _everywhere(name: str, value: Any, *modules: Any) -> Iterator[None]:
+def everywhere(name: str, value: Any, *modules: Any) -> Iterator[None]:
     patches = [patch.object(module, name, value) for module in modules]
     for planted in patches:
         planted.start()

@@ -9,6 +9,7 @@ from functools import partial
 from random import Random
 
 from tests.oracle.engine_world import charter_of
+from tests.oracle.enrich import Spice, enriched
 from tests.oracle.generate import Flavour, rewired, scenario_document
 from tests.oracle.laws import Laws
 from tests.oracle.reading import LAUNCHER, Scenario, read_scenario
@@ -47,6 +48,11 @@ WAVE_SHARE = 0.25
 REPLACED_SHARE = 0.35
 """Of the worlds whose graph is replaced."""
 
+SPICED_SHARE = 0.5
+"""Of the worlds with calendars, checks, learned limits, windows and just-in-time."""
+
+SPICE = Spice(calendars=0.4, rules=0.6, learned=0.3, windows=0.25, late=0.25)
+
 FOLD_SHARE = 0.1
 """Of the steps after which the state is compared with the fold of what is durable."""
 
@@ -84,7 +90,10 @@ class Simulation:
     def __init__(self, seed: int, faults: Faults | None = None) -> None:
         self.rng = Random(f"simulation {seed}")
         wave = Random(f"wave {seed}").random() < WAVE_SHARE
-        self.scenario = read_scenario(scenario_document(seed, WAVES if wave else SMALL, probes=0))
+        document = scenario_document(seed, WAVES if wave else SMALL, probes=0)
+        if Random(f"spice {seed}").random() < SPICED_SHARE:
+            document = enriched(document, seed, SPICE)
+        self.scenario = read_scenario(document)
         limit = Random(f"limit {seed}").choice([0, 0, 0, 0, 1, 2])
         launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave, limit=0 if wave else limit)}
         self._settings = partial(dataclasses.replace, limits=LIMITS, launchers=launchers)
@@ -243,7 +252,9 @@ def _log(scenario: Scenario, rng: Random, faults: Faults) -> dict[str, list[Mess
 
 def _marked(said: Event | Wish, place: str) -> Event | Wish:
     """An event that carries where it was read, so that the invariants can tell deliveries apart."""
-    return dataclasses.replace(said, metadata={invariants.PLACE: place}) if isinstance(said, Event) else said
+    if isinstance(said, Wish):
+        return said
+    return dataclasses.replace(said, metadata={**(said.metadata or {}), invariants.PLACE: place})
 
 
 def simulate(seed: int, faults: Faults | None = None, before: Callable[[Simulation], None] | None = None) -> Summary:
