@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from freshd.adapters.sql.recording import Recording
 from freshd.app.arrivals import from_lines, from_recording, lines_of
+from freshd.app.beside import both
 from freshd.app.project import Project, load_project
 from freshd.backtest.comparison import CANDIDATE, CURRENT, comparison
 from freshd.backtest.past_runs import USUAL, PastRun, PastRuns
@@ -50,35 +51,37 @@ def backtest(path: Path, question: Question, progress: Progress = lambda done, o
     """Try it. Raises ConfigError for files that cannot be read, PermanentError if there is nothing to go by."""
     project = load_project(path)
     notes: list[Problem] = []
-    charters = {
-        CURRENT: replace(project.charter, observe=False),
-        CANDIDATE: _candidate(project, question.policies, notes),
-    }
-    recording = Recording(project.settings.store.target(project.base))
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
-    try:
-        unmatched: list[Unmatched] = []
-        past = _past_runs(project, recording, question)
-        known = past.known
-        trials: dict[str, Trial] = {}
-        for number, (side, charter) in enumerate(charters.items()):
-            source = _Source(project, recording, question, lambda done, of, n=number: progress(n * of + done, 2 * of))  # type: ignore[misc]
-            arrivals = source.arrivals(unmatched if side == CURRENT else [])
-            try:
-                trials[side] = run_trial(charter, arrivals, past, question.since, question.until, question.beat)
-            except ValueError:
-                raise PermanentError(_nothing(question)) from None
-    finally:
-        recording.close()
+    current = replace(project.charter, observe=False)
+    candidate = _candidate(project, question.policies, notes)
+    past = _past_runs(project, question)
+    known = past.known
+    unmatched: list[Unmatched] = []
+
+    def side(charter: Charter, tell: Progress, unknown: list[Unmatched]) -> Trial:
+        source = _Source(project, question, tell)
+        try:
+            return run_trial(charter, source.arrivals(unknown), past, question.since, question.until, question.beat)
+        except ValueError:
+            raise PermanentError(_nothing(question)) from None
+        finally:
+            source.close()
+
+    prepare()
+    mine, other = both(lambda: side(current, progress, unmatched), lambda: side(candidate, lambda done, of: None, []))
     told = [f"{note.where}: {note.message}" for note in notes]
     if unmatched:
         told.append(f"{len(unmatched)} events name no asset known here, the first {unmatched[0].name!r}")
     launched = sum(1 for asset in project.graph.assets.values() if asset.launcher and not asset.virtual)
     if known < launched:
         told.append(f"{launched - known} of {launched} assets with a launcher have no run in the store to draw from")
-    return {**comparison(trials), "notes": told}
+    return {**comparison({CURRENT: mine, CANDIDATE: other}), "notes": told}
+
+
+def prepare() -> None:
+    """What is loaded lives as long as the process, also in one that is forked; what is made for events dies young."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _candidate(project: Project, patterns: Sequence[str], notes: list[Problem]) -> Charter:
@@ -97,7 +100,8 @@ def _candidate(project: Project, patterns: Sequence[str], notes: list[Problem]) 
     )
 
 
-def _past_runs(project: Project, recording: Recording, question: Question) -> PastRuns:
+def _past_runs(project: Project, question: Question) -> PastRuns:
+    recording = _recording(project)
     try:
         told = recording.past_runs()
         past = {key: [PastRun(takes, failed) for takes, failed in runs] for key, runs in told.items()}
@@ -105,7 +109,13 @@ def _past_runs(project: Project, recording: Recording, question: Question) -> Pa
         if question.events is None:
             raise
         past = {}  # a file of events needs no store
+    finally:
+        recording.close()
     return PastRuns(past, project.graph, question.usual)
+
+
+def _recording(project: Project) -> Recording:
+    return Recording(project.settings.store.target(project.base))
 
 
 def _nothing(question: Question) -> str:
@@ -117,11 +127,15 @@ def _nothing(question: Question) -> str:
 class _Source:
     """Where the events come from; each side reads it anew, so that a month need not fit into memory."""
 
-    def __init__(self, project: Project, recording: Recording, question: Question, progress: Progress) -> None:
+    def __init__(self, project: Project, question: Question, progress: Progress) -> None:
         self._project = project
-        self._recording = recording
+        self._recording = _recording(project)
         self._question = question
         self._progress = progress
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._recording.close()
 
     def arrivals(self, unmatched: list[Unmatched]) -> Iterator[Arrival]:
         """In order of arrival."""

@@ -22,7 +22,8 @@ def progress_bar(doing: str, shown: bool = True) -> Iterator[Callable[[int, int]
         yield lambda done, of: None
         return
     columns = (TextColumn(doing), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
-    with Progress(*columns, console=errors(), transient=True) as bar:
+    # without a thread of its own, so that a backtest may fork
+    with Progress(*columns, console=errors(), transient=True, auto_refresh=False) as bar:
         task = bar.add_task(doing, total=PARTS)
         last = -1
 
@@ -31,6 +32,6 @@ def progress_bar(doing: str, shown: bool = True) -> Iterator[Callable[[int, int]
             part = PARTS * done // of if of else PARTS
             if part != last:
                 last = part
-                bar.update(task, completed=part)
+                bar.update(task, completed=part, refresh=True)
 
         yield tell
