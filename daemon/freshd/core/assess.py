@@ -71,6 +71,8 @@ def _next_launch(state: State, row: Row) -> Instant | None:
 
 def _policy_view(state: State, pair: Pair, at: Instant) -> PolicyView:
     warn_at, stale_at = turning_points(pair.policy, pair.row, at, state.memo if at == state.now else {})
+    if pair.row in state.blinded and pair.verdict is not Verdict.STALE:
+        warn_at = stale_at = None  # nobody can tell
     alert = pair.policy.alert
     return PolicyView(
         policy=pair.policy.name,

@@ -23,7 +23,7 @@ class PolicyView:
     verdict: Verdict
     measure: str
     warn_at: Instant | None
-    """The instant from which it will be (or was) at least warn, if nothing happens."""
+    """The instant from which it will be (or was) at least warn, if nothing happens; None while nothing can be seen."""
     stale_at: Instant | None
     severity: Severity | None
     incident: str

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from freshd.model.asset import AssetKey
 from freshd.model.time import DAY, FOREVER, Duration, Instant
 
-ACKNOWLEDGED_FOR: Duration = DAY
+ACKNOWLEDGED_FOR: Final[Duration] = DAY
 """How long an acknowledgement lasts, unless it says."""
 
 

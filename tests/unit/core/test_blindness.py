@@ -77,6 +77,12 @@ def test_no_time_makes_it_stale_and_no_verdict_is_judged_meanwhile() -> None:
     assert {change.asset for change in play.of(VerdictChanged) if change.now > 5 * M} == {"fx"}, "told of by no topic"
 
 
+def test_nobody_can_tell_when_it_would_turn_stale() -> None:
+    play = seeing("r").at(5, blind("R", 5))
+    assert [view.stale_at for view in play.see("r").policies] == [None]
+    assert [view.stale_at for view in play.at(6, Sighted("R")).see("r").policies] == [11 * M]
+
+
 def test_what_is_stale_already_stays_stale() -> None:
     play = seeing("r; a < r").update(9, "r", topic="R").until(12).at(13, blind("R", 13))
     assert [play.see(key).verdict for key in "ra"] == [Verdict.UNKNOWN, Verdict.STALE]
