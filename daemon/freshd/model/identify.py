@@ -8,13 +8,14 @@ names are looked up in an index, and what rules make of an event's fields is rem
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.graph import AssetGraph
-from freshd.model.inputs import Event, EventKind, Unmatched
+from freshd.model.inputs import HINT, Event, EventKind, Unmatched
 from freshd.model.names import NameIndex
+from freshd.model.partitions import key_problem
 from freshd.model.rules import (
     CompiledRule,
     IdentifyRule,
@@ -58,6 +59,7 @@ class Matcher:
         """`select` answers selectors. Raises ConfigError for rules whose patterns or selectors cannot be read."""
         self._select = select
         self._rules = compile_rules(rules, select)
+        self._sliced = {key: asset for key, asset in graph.assets.items() if asset.partitions is not None}
         self._feeds = self._feeds_of_rules([asset for asset in graph.assets.values() if not asset.upstreams])
         self._index = NameIndex(graph.assets.values(), self._feeds)
         self._applicable: dict[tuple[str, str], tuple[tuple[CompiledRule, ...], tuple[str, ...]]] = {}
@@ -68,8 +70,30 @@ class Matcher:
         return self._feeds
 
     def match(self, sighting: Sighting, arrived_at: Instant, topic: str = "") -> list[Event | Unmatched]:
-        """The events that a sighting means here, and what of it names no asset; nothing if a rule ignores it."""
-        at = arrived_at if sighting.at is None else sighting.at
+        """The events that a sighting means here, and what of it names no asset; nothing if a rule ignores it.
+
+        What is told of an asset with partitions names one that it has; what does not is unmatched, with a hint.
+        """
+        found = self._matched(sighting, arrived_at if sighting.at is None else sighting.at, topic)
+        if not self._sliced or sighting.kind is EventKind.HEARTBEAT:
+            return found
+        return [each for one in found for each in self._placed(one)]
+
+    def _placed(self, found: Event | Unmatched) -> list[Event | Unmatched]:
+        """An event without the assets that do not have its partition; each of these is unmatched."""
+        if isinstance(found, Unmatched) or self._sliced.keys().isdisjoint(found.assets):
+            return [found]
+        part = found.partition
+        hints = {key: key_problem(self._sliced[key], part) for key in found.assets if key in self._sliced}
+        lost: list[Event | Unmatched] = [
+            Unmatched(found.format, f"{key}[{part}]"[:SHOWN] if part else key, {HINT: hint[:SHOWN]}, found.at)
+            for key, hint in hints.items()
+            if hint
+        ]
+        kept = tuple(key for key in found.assets if not hints.get(key))
+        return [*lost, replace(found, assets=kept)] if kept or found.whole_run else lost
+
+    def _matched(self, sighting: Sighting, at: Instant, topic: str) -> list[Event | Unmatched]:
         if len(sighting.names) != 1:
             return self._match_many(sighting, at, topic)
         outcome = self._outcome_of(sighting, 0, topic)

@@ -197,9 +197,13 @@ class DeadLetter:
     format: str = ""
 
 
+HINT = "hint"
+"""The field of an unmatched event that says what is wrong with it, where a rule would not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """An event that names no asset known here: counted and listed."""
+    """An event that names no asset, or no partition, known here: counted and listed."""
 
     format: str
     name: str

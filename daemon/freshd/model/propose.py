@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from freshd.model.graph import AssetGraph
+from freshd.model.inputs import HINT
 from freshd.model.names import fold
 
 UNKNOWN: Final = "SELECTOR"
@@ -38,7 +39,12 @@ _CLOSE: Final = 0.75
 
 
 def propose_rule(format: str, name: str, fields: Mapping[str, str], graph: AssetGraph) -> str:
-    """One line of `identify:` for events like this one; `name` is what it calls what it is about."""
+    """One line of `identify:` for events like this one; `name` is what it calls what it is about.
+
+    A comment, where no rule would help.
+    """
+    if HINT in fields:
+        return f"# {fields[HINT]}"
     if _TEST_TABLE.search(fields.get("name", "")):
         return f'- {{format: {format}, match: {{name: "*_dbt_test__audit.*"}}, ignore: true}}'
     chosen = next((names for names in _MATCHED.get(format, ()) if all(fields.get(field) for field in names)), ())

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from freshd.model import identify
-from freshd.model.asset import Asset, AssetKey
+from freshd.model.asset import Asset, AssetKey, PartitionScheme
 from freshd.model.errors import ConfigError
 from freshd.model.graph import build_graph
 from freshd.model.identify import IdentifyRule, Matcher
-from freshd.model.inputs import Event, EventKind, Unmatched
+from freshd.model.inputs import HINT, Event, EventKind, Unmatched
 from freshd.model.propose import propose_rule
 from freshd.model.select import Selector
 from freshd.model.sighting import Sighting
+from freshd.model.time import parse_instant
 
 ASSETS = [
     Asset("raw/stripe/charges", source_name="stripe", relation='RAW."stripe".charges', unique_id="source.p.stripe.c"),
@@ -362,3 +363,47 @@ def test_a_proposed_rule_maps_the_event_it_was_made_for() -> None:
     [line] = document.value
     made = IdentifyRule(line["match"], (line["assets"],), line["format"])
     assert len(assets(matcher(made).match(sync("rainy", connector_name="stripe"), 5))) == 2
+
+
+SLICED = build_graph(
+    [
+        Asset("by_day", partitions=PartitionScheme(by="day", start=parse_instant("2026-11-01T00:00:00Z"))),
+        Asset("by_region", partitions=PartitionScheme(names=("eu", "us"))),
+        Asset("plain"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "names", "partition", "placed", "hints"),
+    [
+        (1, ("by_day",), "2026-11-22", ("by_day",), {}),
+        (2, ("by_day",), "", (), {"by_day": "by_day has partitions, and none is named"}),
+        (3, ("by_region",), "uk", (), {"by_region[uk]": "by_region has no partition 'uk'; it has eu, us"}),
+        (4, ("by_region", "plain"), "eu", ("by_region", "plain"), {}),
+        (5, ("plain",), "2026-11-22", ("plain",), {}),
+        (6, ("by_region", "plain"), "", ("plain",), {"by_region": "by_region has partitions, and none is named"}),
+    ],
+)
+def test_what_is_told_of_an_asset_with_partitions_names_one_that_it_has(
+    number: int, names: tuple[str, ...], partition: str, placed: tuple[str, ...], hints: Mapping[str, str]
+) -> None:
+    found = Matcher(SLICED, [], Selector(SLICED).select).match(named(*names, partition=partition), 7)
+    events = [one for one in found if isinstance(one, Event)]
+    lost = [one for one in found if isinstance(one, Unmatched)]
+    assert tuple(key for event in events for key in event.assets) == placed
+    assert {one.name: one.fields[HINT] for one in lost} == hints
+    for one in lost:
+        assert propose_rule(one.format, one.name, one.fields, SLICED) == f"# {one.fields[HINT]}"
+
+
+def test_a_window_before_the_first_has_a_hint_too() -> None:
+    (lost,) = Matcher(SLICED, [], Selector(SLICED).select).match(named("by_day", partition="2026-10-31"), 7)
+    assert isinstance(lost, Unmatched)
+    assert lost.name == "by_day[2026-10-31]"
+    assert "2026-11-01" in lost.fields[HINT]
+
+
+def test_a_heartbeat_of_an_asset_with_partitions_names_none() -> None:
+    heard = Sighting(EventKind.HEARTBEAT, "freshd", (), feed="f")
+    assert [type(one) for one in Matcher(SLICED, [], Selector(SLICED).select).match(heard, 7)] == [Event]
