@@ -41,8 +41,12 @@ def limits(asset: Json, limit: Json) -> Iterator[str]:
     if asset["lag_seconds"] is None or len(path) < 2:
         return
     shown = [*path[:STEPS_SHOWN], *path[-1:]] if len(path) > STEPS_SHOWN + 1 else path
-    told = " <- ".join(step["asset"] for step in shown)
+    told = " <- ".join(_placed(step) for step in shown)
     yield f"its data reaches as far as that of {told} ({path[-1]['data_time'] or 'unknown'})"
+
+
+def _placed(step: Json) -> str:
+    return f"{step['asset']}[{step['partition']}]" if step.get("partition") else step["asset"]
 
 
 def launching(asset: Json, how: Json) -> str:

@@ -23,7 +23,7 @@ def explain_row(state: State, row: Row, at: Instant) -> Explanation:
     """What explains the row, beside its assessment."""
     memo = state.memo if at == state.now else {}
     limit = root_cause(row, Measure.LAG, at, memo)
-    steps = tuple(Limiting(step.key, _known(data_time(step, at, memo))) for step in limit.path)
+    steps = tuple(Limiting(step.asset.key, _known(data_time(step, at, memo)), step.partition) for step in limit.path)
     launching = launching_of(state, row)
     return Explanation(launching, steps, limit.reason.value, _ahead(state, row, at, launching))
 

@@ -61,6 +61,7 @@ class Limiting:
 
     asset: AssetKey
     data_time: Instant | None
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def status(site: Site, request: Request) -> Response:
             "health": site.describe(),
             "assets": totals(site.assess(keys)),
             "incidents": [incident_json(incident) for incident in site.incidents()],
-            "declarations": [declaration_json(one, holds) for one, holds in declared],
+            "declarations": [declaration_json(one, holds, brief=True) for one, holds in declared],
             "blind": [{"topic": topic, "since": instant(since), "why": why} for topic, since, why in blind],
         }
     )
@@ -85,8 +85,6 @@ def asset(site: Site, request: Request) -> Response:
     found = site.explain(key, partition)
     if found is None:
         raise RequestError(404, f"{key} has no partition {partition} that is in use" if partition else f"{key} is gone")
-    if partition and found.asset.partitions is None:
-        raise RequestError(404, f"{key} has no partitions")
     limit = _limit(request)
     return answer_json(
         {

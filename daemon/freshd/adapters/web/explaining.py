@@ -3,7 +3,7 @@
 {"policies": [{"policy", "priority", "expects", "reacts", "gives_reaction", "origin"}],
  "reaction": {"kind", "policy"},
  "launching": {"hold", "until", "by", "forced_at"},         hold: model/explanation.Hold
- "limits": {"path": [{"asset", "data_time"}], "reason"},    from the asset to the one that limits its data time
+ "limits": {"path": [{"asset", "partition", "data_time"}], "reason"},    from the asset to the one that limits its data time
  "ahead": [{"at", "what", "policy"}]}                       what will change by itself, in order of time
 """
 
@@ -41,7 +41,10 @@ def explanation_json(why: Explanation, charter: Charter, key: AssetKey) -> dict[
             "forced_at": instant(launching.forced_at),
         },
         "limits": {
-            "path": [{"asset": step.asset, "data_time": instant(step.data_time)} for step in why.limits],
+            "path": [
+                {"asset": step.asset, "partition": step.partition, "data_time": instant(step.data_time)}
+                for step in why.limits
+            ],
             "reason": why.limits_reason,
         },
         "ahead": [{"at": instant(one.at), "what": one.what, "policy": one.policy} for one in why.ahead],
