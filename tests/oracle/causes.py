@@ -42,7 +42,8 @@ class Causes:
         """The root cause of a pair that is not fresh by a measure."""
         if measure is Measure.CHECKS:
             return Cause(key, "check_failed" if self._decisions.checks.violated(key) else "no_result")
-        if not self._graph.assets[key].upstreams:
+        node = self._graph.assets[key]
+        if getattr(node, "source", not node.upstreams):
             return self._of_source(key)
         limiting = self._limiting(key, measure)
         if limiting:

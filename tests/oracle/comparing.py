@@ -13,6 +13,8 @@ from freshd.model.time import format_duration
 WORDS = ("updated_at", "data_time", "pending_since", "behind", "verdict", "in_flight", "failed", "blocked", "runs")
 WORDS += ("muted", "paused", "maintenance")
 
+OF_WHOLES = ("updated_at", "data_time", "pending_since", "behind", "verdict")
+
 
 def disagreements(scenario: Scenario) -> list[str]:
     """Where the engine and the oracle differ, at the first instant at which they do."""
@@ -24,8 +26,8 @@ def disagreements(scenario: Scenario) -> list[str]:
             if expected != actual:
                 wrong.append(f"{scenario.name} at {offset}: {what}: oracle {expected}, engine {actual}")
 
-        for key in scenario.charter.graph.assets:
-            for word in WORDS:
+        for key, node in oracle.charter.graph.assets.items():
+            for word in WORDS if not getattr(node, "gathers", "") else OF_WHOLES:
                 note(f"{key} {word}", asset_value(oracle, key, word), engine.value(key, word))
         note("launched", launched(oracle), engine.launched_keys())
         note("incidents", _as_set(incidents(oracle)), _as_set(engine.incidents()))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tests.oracle.facts import Facts, OwnRun
 from tests.oracle.freshness import Freshness
 from tests.oracle.laws import Bounds, Laws
+from tests.oracle.nodes import base
 from tests.oracle.results import Checks
 from tests.oracle.slack import Slack
 from tests.oracle.wishes import Wishes
@@ -69,7 +70,7 @@ class Decisions:
     # -- what is asked of an asset
 
     def reaction(self, key: AssetKey) -> Reaction:
-        return self.charter.reactions.get(key, Reaction())
+        return self.charter.reactions.get(base(key), Reaction())
 
     def launchable(self, key: AssetKey) -> bool:
         return bool(self.charter.graph.assets[key].launcher)
@@ -81,7 +82,9 @@ class Decisions:
     def by_itself(self, key: AssetKey) -> bool:
         """Automatic but for pauses."""
         asset = self.charter.graph.assets[key]
-        return bool(asset.launcher) and not asset.virtual and self.reaction(key).kind is not ReactionKind.MANUAL
+        touched = getattr(asset, "current", True) or bool(self.fresh.updates(key))
+        by_itself = self.reaction(key).kind is not ReactionKind.MANUAL
+        return bool(asset.launcher) and not asset.virtual and touched and by_itself
 
     def pause(self, paused: set[AssetKey], now: Instant) -> None:
         """These are launched for wishes only."""
@@ -176,7 +179,7 @@ class Decisions:
 
     def bounds(self, key: AssetKey) -> Bounds:
         """What the reaction of an asset is bound to."""
-        return self.charter.bounds.get(key, Bounds())
+        return self.charter.bounds.get(base(key), Bounds())
 
     def held(self, key: AssetKey) -> bool:
         """Whether a due asset is held back by its own window, or because just in time it is too early."""

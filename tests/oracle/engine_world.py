@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from tests.oracle.nodes import base, node_key
 from tests.oracle.reading import Line, Scenario
 
 from freshd.core.engine import Engine
@@ -82,7 +83,7 @@ class EngineWorld:
         for key in run.assets:
             count = self._counts.get(key, 0)
             self._counts[key] = count + 1
-            self.launched.append((self.now, key))
+            self.launched.append((self.now, node_key(key, run.partition)))
             way = self.scenario.behaves(key, count)
             end = self.now + way.takes
             phase = RunPhase.SUCCEEDED if way.succeeds else RunPhase.FAILED
@@ -95,7 +96,8 @@ class EngineWorld:
 
     def value(self, key: AssetKey, word: str) -> Any:
         """One named value of an asset, as the engine has it."""
-        found = self.engine.assess(key, self.now)
+        asset = base(key)
+        found = self.engine.assess(asset, self.now, key[len(asset) + 1 : -1])
         if word == "runs":
             return found.runs_started
         value = getattr(found, word)

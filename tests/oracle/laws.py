@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tests.oracle.nodes import Sliced
 from tests.oracle.open_time import OpenTime
 from tests.oracle.schedules import CronTicks
 
@@ -136,6 +137,8 @@ class Laws(Charter):
     demands: Mapping[str, Demands] = field(default_factory=dict)
     """By policy."""
     bounds: Mapping[AssetKey, Bounds] = field(default_factory=dict)
+    slicings: Mapping[AssetKey, Sliced] = field(default_factory=dict)
+    """Of the assets that have partitions."""
 
 
 def read_demands(entry: Mapping[str, Any]) -> Demands:

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from tests.oracle.reading import Line, Scenario, _instant
+from tests.oracle.sliced import SlicedWorld
 from tests.oracle.world import World
 
 from freshd.model.asset import AssetKey
@@ -22,7 +23,8 @@ DECLARED = {
 
 def play(scenario: Scenario) -> Iterator[tuple[Line, World]]:
     """The world at each `expect`, with its line."""
-    world = World(scenario.charter, scenario.start, scenario.behaves)
+    kind = SlicedWorld if scenario.charter.slicings else World
+    world = kind(scenario.charter, scenario.start, scenario.behaves)
     for at, lines_at in groupby(scenario.lines, key=lambda line: line.at):
         lines = list(lines_at)
         said = [one for line in lines for one in (line.event or line.wish or line.said,) if one]

@@ -7,13 +7,14 @@ file:line messages) is another program on purpose.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import yaml
 from tests.oracle.laws import Laws, every, read_bounds
+from tests.oracle.nodes import base, read_slicing
 from tests.oracle.world import Behaves, Behaviour
 
 from freshd.model.asset import Asset, AssetKey
@@ -80,7 +81,9 @@ def read_scenario(document: Mapping[str, Any]) -> Scenario:
     """A scenario from its document."""
     start = parse_instant(document["start"])
     graph = build_graph(_asset(entry) for entry in document["assets"])
+    cuts = {entry["key"]: read_slicing(entry.get("partitions")) for entry in document["assets"]}
     charter = read_charter(graph, document.get("policies", []))
+    charter = replace(charter, slicings={key: cut for key, cut in cuts.items() if cut is not None})
     lines = [_line(entry, order, start) for order, entry in enumerate(document["timeline"])]
     lines.sort(key=lambda line: (line.at, line.expect is not None, line.order))
     behaves = _behaviours(document.get("runs", {}))
@@ -99,6 +102,7 @@ def _asset(entry: Mapping[str, Any]) -> Asset:
         watermark_only=entry.get("data_time") == "watermark",
         launcher=launcher,
         feed=entry.get("feed", ""),
+        mappings={up["key"]: up["mapping"] for up in entry.get("upstreams", ()) if "mapping" in up},
     )
 
 
@@ -207,11 +211,11 @@ def _line(entry: Mapping[str, Any], order: int, start: Instant) -> Line:
         check = Check(entry["name"], bool(entry["passed"]), entry.get("value"), bool(entry.get("blocking", False)))
     event = Event(
         kind=kind,
-        assets=(entry[kind.value],),
+        assets=(base(entry[kind.value]),),
         at=min(at, arrives),
         id=str(entry.get("id", f"line-{order}")),
         source="scenario",
-        partition=str(entry.get("partition", "")),
+        partition=entry[kind.value][len(base(entry[kind.value])) + 1 : -1],
         started_at=None if entry.get("started_at") is None else _instant(entry["started_at"], start),
         data_time=None if entry.get("data_time") is None else _instant(entry["data_time"], start),
         run_id=str(entry.get("run_id", "")),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tests.oracle.causes import Cause, Causes, Pair
 from tests.oracle.decisions import Decisions, Launch
 from tests.oracle.declared import Declared, Sight
-from tests.oracle.facts import Facts, OwnRun
+from tests.oracle.facts import Facts, OwnRun, Update
 from tests.oracle.freshness import Freshness
 from tests.oracle.incidents import Bad, Incidents
 from tests.oracle.laws import Demands, Laws
@@ -192,11 +192,14 @@ class World:
         if version != self._known_facts:
             self._known_facts = version
             updates = {key: self.facts.updates(key) for key in self.charter.graph.assets}
-            fresh = Freshness(self.charter.graph, updates, self.facts.upstreams_at)
+            fresh = self._fresh(updates)
         graph = self.charter.graph
         self.decisions.pause({key for key in graph.assets if self._holds(DeclarationKind.PAUSE, key)}, self.now)
         self.decisions.known = self.known
         self.decisions.observe(self.now, fresh)
+
+    def _fresh(self, updates: dict[AssetKey, list[Update]]) -> Freshness:
+        return Freshness(self.charter.graph, updates, self.facts.upstreams_at)
 
     # -- verdicts and incidents
 
@@ -240,8 +243,13 @@ class World:
             self._staying.discard((key, name))
             return Bad(failure or Cause(unseen, "blind"), alerts)
         if shown is not None and shown.measure is not None and self._bad_by_verdict(shown.verdict, was, (key, name)):
-            return Bad(causes.of(key, shown.measure), alerts)
+            return Bad(self._resting(causes, key, shown), alerts)
         return None if failure is None else Bad(failure, alerts)
+
+    def _resting(self, causes: Causes, key: AssetKey, shown: Shown) -> Cause:
+        """The cause of a pair that is not fresh."""
+        assert shown.measure is not None
+        return causes.of(key, shown.measure)
 
     def _at(self, name: str) -> frozenset[str]:
         alert = self.charter.policies[name].alert
