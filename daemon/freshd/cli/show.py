@@ -115,7 +115,7 @@ def _objective(objective: Json) -> str:
     over = format_duration(round(objective["window_seconds"] * SECOND))
     if objective["attainment"] is None:
         return f"objective of {objective['policy']}: {objective['target']:.3%} over {over}, nothing has counted yet"
-    burning = [f"{rate:.2g} in {name}" for name, rate in objective["burn_rates"].items() if rate is not None]
+    burning = [f"{rate:.1f} in {name}" for name, rate in objective["burn_rates"].items() if rate is not None]
     return (
         f"objective of {objective['policy']}: {objective['attainment']:.3%} of {objective['target']:.3%} over {over}, "
         f"{objective['budget_left']:.0%} of the error budget left"
@@ -249,7 +249,7 @@ def _declared(said: Json) -> str:
     begins = "" if said["holds"] else f" from {said['begins_at']}"
     until = f" until {said['until']}" if said["until"] else " until resumed"
     by = f" by {said['author']}" if said["author"] else ""
-    about = said["select"] or ("everything" if not said["assets"] else _some(said["assets"]))
+    about = said["select"] or f"{said['asset_count']} assets"
     return f"{state}{begins}{until}{by}: {said['reason']} ({about})"
 
 

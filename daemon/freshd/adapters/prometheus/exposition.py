@@ -170,7 +170,7 @@ def _count_lines(lines: list[str], counts: Mapping[tuple[str, str], Mapping[Verd
 
 def _add_objectives(objectives: dict[tuple[str, str], list[Duration]], asset: Asset, state: Assessment) -> None:
     for view in state.policies:
-        if view.counted is not None:
+        if view.counted is not None and view.counted.active:  # a policy of deadlines counts ticks
             sums = objectives.setdefault((view.policy, asset.group), [0, 0])
             sums[0] += view.counted.active
             sums[1] += view.counted.stale
