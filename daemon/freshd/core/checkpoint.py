@@ -43,8 +43,9 @@ def changed_rows(state: State) -> Iterator[StateRow]:
         if state.rows.get(row.key) is row:
             yield ("asset", row.key, _asset(row))
     yield ("runs", "", [_run(run) for run in state.runs.values()])
-    standing, begun = state.declarations.standing.values(), state.declarations.begun
-    yield ("declarations", "", [_declaration(known, known.id in begun) for known in standing])
+    if state.declarations.dirty:
+        standing, begun = state.declarations.standing.values(), state.declarations.begun
+        yield ("declarations", "", [_declaration(known, known.id in begun) for known in standing])
     yield ("blind", "", [[known.now, known.topic, known.since, known.why] for known in state.blind.values()])
     for wish in sorted(state.wishes.dirty):
         known = state.wishes.open.get(wish)
@@ -75,6 +76,7 @@ def changed_rows(state: State) -> Iterator[StateRow]:
 
 def all_written(state: State) -> None:
     """The checkpoint has all that `changed_rows` said."""
+    state.declarations.dirty = False
     for row in state.dirty:
         row.dirty = False
     state.dirty = []

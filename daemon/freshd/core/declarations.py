@@ -13,12 +13,14 @@ from freshd.model.time import FOREVER, Instant
 class Declarations:
     """Which declarations stand; `holding` answers without looking through them."""
 
-    __slots__ = ("_by_asset", "_everywhere", "_manual", "begun", "next", "standing")
+    __slots__ = ("_by_asset", "_everywhere", "_manual", "begun", "dirty", "next", "standing")
 
     def __init__(self) -> None:
         self.standing: dict[str, Declaration] = {}
         """By id, in the order in which they were made."""
         self.begun: set[str] = set()
+        self.dirty = True
+        """The next checkpoint writes them."""
         self.next: Instant = FOREVER
         """The earliest instant at which one of them begins or ends."""
         self._by_asset: dict[DeclarationKind, dict[AssetKey, Declaration]] = {}
@@ -65,6 +67,7 @@ class Declarations:
 
     def _index(self) -> None:
         """Declarations are few, and change when people say so: the index is made anew."""
+        self.dirty = True
         self._by_asset, self._everywhere = {}, {}
         ends = [known.until for known in self.standing.values()]
         self.next = min([*ends, *(k.begins for k in self.standing.values() if k.id not in self.begun)], default=FOREVER)

@@ -80,7 +80,7 @@ def asset_json(asset: Asset, state: Assessment) -> dict[str, Any]:
         "muted": state.muted,
         "paused": state.paused,
         "maintenance": state.maintenance,
-        "declared": [declaration_json(said, True) for said in state.declared],
+        "declared": [declaration_json(said, True, brief=True) for said in state.declared],
         "blind": state.blind,
         "due": state.due,
         "last_error": state.last_error,
@@ -125,13 +125,15 @@ def incident_json(incident: IncidentView) -> dict[str, Any]:
     }
 
 
-def declaration_json(said: Declaration, holds: bool) -> dict[str, Any]:
-    """A DECLARATION; without `assets` it is about all of them."""
+def declaration_json(said: Declaration, holds: bool, brief: bool = False) -> dict[str, Any]:
+    """A DECLARATION; without `assets` it is about all of them. In brief: only how many assets it is about."""
+    about = {} if brief else {"assets": list(said.assets)}
     return {
         "id": said.id,
         "kind": said.kind.value,
-        "select": said.select,
-        "assets": list(said.assets),
+        "select": said.select or ("" if said.assets else "everything"),
+        **about,
+        "asset_count": len(said.assets) if said.assets else None,
         "begins_at": instant(said.begins),
         "until": instant(said.until),
         "holds": holds,
