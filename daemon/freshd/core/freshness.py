@@ -153,7 +153,8 @@ def missed_at(row: Row, start: Instant) -> Instant:
     if row.virtual:
         return min((missed_at(up, start) for up in row.ups if counts(up)), default=FOREVER)
     offset = history.in_force(row.cells, start)
-    return row.cells[offset + MISSED] if offset >= 0 else first_missed(row)
+    missed = row.cells[offset + MISSED] if offset >= 0 else row.first
+    return _within(row, missed) if row.partition else missed
 
 
 def missed_by(row: Row, start: Instant) -> Instant:
@@ -161,12 +162,12 @@ def missed_by(row: Row, start: Instant) -> Instant:
     return min((missed_at(up, start_for(row, up, start)) for up in row.ups), default=FOREVER)
 
 
-def first_missed(row: Row) -> Instant:
-    """What a row without updates has missed; a window has missed nothing from before it began."""
+def _within(row: Row, missed: Instant) -> Instant:
+    """A window has missed nothing from before it began."""
     scheme = row.asset.partitions
-    if not row.partition or row.first == FOREVER or scheme is None or not scheme.by:
-        return row.first
-    return max(row.first, window_of(scheme, row.partition).begin)
+    if missed == FOREVER or scheme is None or not scheme.by:
+        return missed
+    return max(missed, window_of(scheme, row.partition).begin)
 
 
 def pending_since(row: Row) -> Instant:
@@ -175,9 +176,9 @@ def pending_since(row: Row) -> Instant:
         return FOREVER
     if row.virtual:
         return min((pending_since(up) for up in row.ups if counts(up)), default=FOREVER)
-    if not row.cells:
-        return first_missed(row)
-    missed = row.cells[len(row.cells) - WIDTH + MISSED]
+    missed = row.cells[len(row.cells) - WIDTH + MISSED] if row.cells else row.first
+    if row.partition:
+        return _within(row, missed)
     return missed if missed < FOREVER else FOREVER  # the one object, not one for each row
 
 
@@ -195,7 +196,7 @@ def updated_at(row: Row) -> Instant:
 
 def counts(row: Row) -> bool:
     """Whether a partition is looked after: one of the newest, or materialised before; others show all that they are."""
-    return row.fresh or bool(row.cells)
+    return row.fresh or bool(row.cells) or (row.virtual and updated_at(row) != NEVER)
 
 
 def last_changed(row: Row) -> Instant:

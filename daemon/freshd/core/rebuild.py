@@ -64,7 +64,7 @@ def rebuild(state: State) -> None:
         row.stuck_ups = sum(up.stuck for up in row.ups)
         row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
         row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.virtual))
-    state.wishes.relink(state.rows)
+    state.wishes.relink(state.rows, state.runs)
     for row in rows:
         release_stop(state, row)
     _look_again(state, rows)

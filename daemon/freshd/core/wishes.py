@@ -8,6 +8,7 @@ asks which wishes of a row are ready.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from freshd.core.rows import Row
@@ -58,9 +59,6 @@ class OpenWish:
         """Find out who holds up whom, in the graph as it is."""
         self.below = {}
         for key in self.planned:
-            work = rows[key].work if key in rows else None
-            if work is not None and work.run is not None and self.wish.id in work.run.wishes:
-                self.runs.add(work.run.run_id)
             for up in wish_upstreams(self.planned, rows[key]) if key in rows else ():
                 self.below.setdefault(up, []).append(key)
 
@@ -88,9 +86,10 @@ class WishBook:
         if not planned:
             self.ended.append((wish.id, Reason.DONE, ""))
 
-    def relink(self, rows: dict[AssetKey, Row]) -> None:
+    def relink(self, rows: dict[AssetKey, Row], runs: Mapping[str, OwnRun]) -> None:
         """The graph is another: what is gone, or nobody can launch any longer, is not waited for."""
         for name, known in sorted(self.open.items()):
+            known.runs = {run_id for run_id, run in runs.items() if name in run.wishes}
             for key in [key for key in known.planned if key not in rows or not rows[key].asset.launcher]:
                 if key in rows:
                     _forget(rows[key], name)
@@ -120,17 +119,13 @@ class WishBook:
             self.open[wish].runs.add(row.work.run.run_id)
 
     def left(self, run: str, wishes: tuple[str, ...], rows: dict[AssetKey, Row]) -> list[Row]:
-        """A run is over: the rows that wishes with a bound can have launched in its place."""
+        """A run is over: the rows that wishes with a bound may have launched in its place."""
         found: dict[Row, None] = {}
         for known in (self.open[name] for name in wishes if name in self.open):
             known.runs.discard(run)
-            free = known.wish.parallel - len(known.runs)
-            for key, stage in known.planned.items() if known.wish.parallel else ():
-                if free <= 0:
-                    break
-                if stage is Stage.WAITING and key in rows and self._upstreams_done(known, rows[key]):
+            for key, stage in known.planned.items() if known.wish.parallel and not known.full else ():
+                if stage is Stage.WAITING and key in rows:
                     found[rows[key]] = None
-                    free -= 1
         return list(found)
 
     def waiting(self, wish: str, row: Row) -> None:
