@@ -98,6 +98,9 @@ def _waits(asset: Json, how: Json) -> str:
 _SENTENCES: Final[Mapping[str, Callable[[Json, Json], str]]] = {
     "source": lambda asset, how: "nothing launches a source: its events come from outside",
     "virtual": lambda asset, how: "nothing is launched for it: it shows its upstreams as they are",
+    "by_partition": lambda asset, how: (
+        f"its partitions are launched, each by itself: `freshd explain '{asset['asset']}[PARTITION]'`"
+    ),
     "no_launcher": lambda asset, how: "no launcher builds it: only events tell of it",
     "in_flight": lambda asset, how: "a run of it is going on",
     "catching_up": lambda asset, how: f"nothing is launched before the daemon has caught up{_until(how, 'at latest ')}",

@@ -53,10 +53,12 @@ def launching_of(state: State, row: Row) -> Launching:
 
 def _cannot(state: State, row: Row) -> Launching | None:
     """What no policy could change."""
-    if row.virtual:
+    if row.asset.virtual:
         return Launching(Hold.VIRTUAL)
     if not row.asset.launcher:
-        return Launching(Hold.SOURCE if row.source else Hold.NO_LAUNCHER)
+        return Launching(Hold.NO_LAUNCHER if row.asset.upstreams else Hold.SOURCE)
+    if row.parts is not None:
+        return Launching(Hold.BY_PARTITION)
     if row.in_flight:
         return Launching(Hold.IN_FLIGHT)
     if state.catching_up:

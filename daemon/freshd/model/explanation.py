@@ -20,6 +20,8 @@ class Hold(StrEnum):
 
     SOURCE = "source"
     VIRTUAL = "virtual"
+    BY_PARTITION = "by_partition"
+    """Its partitions are launched, each by itself."""
     NO_LAUNCHER = "no_launcher"
     IN_FLIGHT = "in_flight"
     CATCHING_UP = "catching_up"

@@ -22,6 +22,7 @@
 | 19 | waits | its other upstream is being built | | that one; forced by max_wait |
 | 20 | debounce | news has just come | quiet | |
 | 21 | no_place | its launcher has one place | | |
+| 22 | by_partition | as a whole, an asset with partitions | | |
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ from dataclasses import replace
 
 from tests.unit.core.play import EAGER, Play, charter_of
 
+from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.explanation import Hold, Launching, matching
+from freshd.model.graph import build_graph
+from freshd.model.inputs import Event, EventKind
 from freshd.model.policy import LauncherTraits, Limit, Measure, Policy, Reaction, ReactionKind, Retry, Window
 from freshd.model.time import MINUTE
 
@@ -68,6 +72,16 @@ def test_what_no_policy_could_launch() -> None:
     assert launching(play, "v") == Launching(Hold.VIRTUAL)
     assert launching(play, "x") == Launching(Hold.NO_LAUNCHER)
     assert launching(play, "a") == Launching(Hold.IN_FLIGHT)
+
+
+def test_an_asset_with_partitions_is_launched_by_them() -> None:
+    regions = PartitionScheme(names=("eu", "us"))
+    graph = build_graph([Asset("r", partitions=regions), Asset("a", ("r",), launcher="go", partitions=regions)])
+    play = Play(charter_of(graph, eager="a"))
+    assert launching(play, "a") == Launching(Hold.BY_PARTITION)
+    assert launching(play, "r") == Launching(Hold.SOURCE)
+    play.at(2, Event(EventKind.UPDATE, ("r",), at(1), partition="eu"))
+    assert play.engine.explain("a", play.now, "eu").launching == Launching(Hold.IN_FLIGHT)
 
 
 def test_nothing_is_launched_while_the_daemon_catches_up() -> None:
