@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from freshd.core.rows import Row
-from freshd.core.work import row_key
+from freshd.core.work import OwnRun, row_key
 from freshd.model.assessment import WishView
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Wish
