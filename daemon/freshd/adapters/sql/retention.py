@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
+from freshd.adapters.sql import statements as sql
 from freshd.adapters.sql.settings import KeepSettings
 from freshd.adapters.sql.writer import Transaction
 from freshd.model.time import Duration, Instant
@@ -85,7 +86,7 @@ class _Journal:
 
     def prune(self, transaction: Transaction) -> None:
         """Drop a slice of steps that are too old or too much, and the places to begin that they led on from."""
-        newest = transaction.rows("SELECT MAX(upto_bytes) FROM journal")[0][0]
+        newest = next((row[0] for row in transaction.rows(sql.NEWEST_BYTES)), 0)
         oldest = transaction.rows("SELECT step, at, upto_bytes FROM journal ORDER BY step LIMIT ?", SLICE)
         last = 0
         for step, at, upto in oldest:

@@ -48,9 +48,9 @@ journal = Table(
     "journal",
     metadata,
     Column("step", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("records", LargeBinary, nullable=False),
     Column("at", BigInteger, nullable=False, server_default="0"),
     Column("upto_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("records", LargeBinary, nullable=False),
 )
 
 replay_starts = Table(
