@@ -24,10 +24,9 @@ GAPS_SPAN: Duration = 6 * WEEK
 class Total:
     """How much of a pair's time counted, and how much of that it was stale; for deadlines how many ticks, and met."""
 
-    __slots__ = ("active", "began", "counted", "met", "mode", "stale", "ticked", "ticks")
+    __slots__ = ("active", "counted", "met", "mode", "stale", "ticked", "ticks")
 
     def __init__(self) -> None:
-        self.began: Instant = NEVER
         self.counted: Instant = NEVER  # up to when active and stale are counted
         self.mode = ""  # what has counted since: active, stale; empty: nothing
         self.active: Duration = 0
@@ -37,7 +36,7 @@ class Total:
         self.met = 0
 
 
-TOTAL_FIELDS = ("began", "counted", "mode", "active", "stale", "ticked", "ticks", "met")
+TOTAL_FIELDS = ("counted", "mode", "active", "stale", "ticked", "ticks", "met")
 
 
 class Recall:
@@ -138,5 +137,5 @@ class Recall:
         for name, values in kept.get("totals", {}).items():
             total = self.totals.get(name)
             if total is not None:
-                for field, value in zip(TOTAL_FIELDS, values, strict=False):
+                for field, value in zip(TOTAL_FIELDS, values, strict=True):
                     setattr(total, field, value)

@@ -87,8 +87,6 @@ def note(pair: Pair, record: ObjectiveCounted) -> None:
     total = total_of(pair)
     if total is None:
         return
-    if total.began == NEVER:
-        total.began = record.now
     total.counted = total.ticked = record.now
     total.mode, total.active, total.stale = record.mode, record.active, record.stale
     total.ticks, total.met = record.ticks, record.met

@@ -16,10 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from freshd.adapters.prometheus import DaemonMetrics
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
 from freshd.model.asset import Asset
-from freshd.model.effects import LaunchRun, Notice
 from freshd.model.declarations import Declaration, DeclarationKind
+from freshd.model.effects import LaunchRun, Notice
 from freshd.model.graph import build_graph
 from freshd.model.inputs import DeadLetter, Event, EventKind, NoticeReport, RunPhase, RunReport, Unmatched
+from freshd.model.objective import Totals
 from freshd.model.policy import Severity, Verdict
 from freshd.model.records import (
     DaemonCaughtUp,
@@ -109,6 +110,19 @@ def test_assets_are_counted_by_policy_and_verdict() -> None:
     body = DaemonMetrics("1").render(states, [])
     counted = {v: value(body, "freshd_assets", asset_group="g", policy="hourly", verdict=v) for v in Verdict}
     assert counted == {"fresh": 1, "unknown": 0, "warn": 0, "stale": 2}
+
+
+def test_objectives_are_counted_by_policy_and_group() -> None:
+    def state(number: int, **counted: int) -> tuple[Asset, Assessment]:
+        totals = Totals(T0, "active", counted.get("active", 0), counted.get("stale", 0), counted.get("ticks", 0), 0)
+        return Asset(f"a{number}", group="g"), assessment(f"a{number}", policies=(view(counted=totals),))
+
+    body = DaemonMetrics("1").render([state(1, active=5 * SECOND, stale=SECOND), state(2, active=2 * SECOND)], [])
+    labels = {"asset_group": "g", "policy": "hourly"}
+    assert value(body, "freshd_policy_active_seconds_total", **labels) == 7
+    assert value(body, "freshd_policy_stale_seconds_total", **labels) == 1
+    assert b"# TYPE freshd_policy_stale_seconds_total counter" in body
+    assert b"freshd_policy" not in DaemonMetrics("1").render([state(1, ticks=3)], [])  # it counts ticks, no time
 
 
 def test_an_open_incident_shows_its_cause_and_whose_it_is() -> None:
@@ -289,7 +303,8 @@ def full_body() -> bytes:
         ],
     )  # fmt: skip
     state = assessment("shop/orders", updated_at=T0, data_time=T0, pending_since=T0, failed=True, blocked=True,
-                       policies=(view(),), runs=(RunView("r", True, T0, 1),), declared=(MUTED,))  # fmt: skip
+                       policies=(view(counted=Totals(T0, "active", 1, 0, 0, 0)),),
+                       runs=(RunView("r", True, T0, 1),), declared=(MUTED,))  # fmt: skip
     incident = IncidentView("inc-1", "shop/raw", "no_update", Severity.CRITICAL, T0, True, ())
     return metrics.render([(ORDERS, state), (RAW, assessment("shop/raw", updated_at=T0))], [incident])
 
@@ -319,6 +334,8 @@ def test_every_name_and_label_is_the_documented_one() -> None:
         "freshd_asset_blocked": asset,
         "freshd_asset_muted": asset,
         "freshd_asset_in_flight": asset,
+        "freshd_policy_active_seconds_total": {"policy", "asset_group"},
+        "freshd_policy_stale_seconds_total": {"policy", "asset_group"},
         "freshd_asset_info": asset | {"team", "kind", "feed"},
         "freshd_feed_last_event_timestamp_seconds": {"feed"},
         "freshd_assets": {"asset_group", "policy", "verdict"},
