@@ -69,6 +69,7 @@ def changed_rows(state: State) -> Iterator[StateRow]:
             "generation": state.seen.generation,
             "seen_since": state.seen.since,
             "retired": dict(state.retired),
+            "begun": dict(state.begun),
             "windows_at": state.windows_at,
         },
     )
@@ -241,6 +242,7 @@ def _restore_engine(state: State, value: dict[str, Any]) -> None:
     state.catching_up_until = value["catching_up_until"]
     state.seen.generation, state.seen.since = value["generation"], value["seen_since"]
     state.retired = dict(value["retired"])
+    state.begun = dict(value.get("begun", {}))
     state.book.opened = value["opened"]
     state.book.joined = value["joined"]
     state.book.announced = value["announced"]

@@ -116,6 +116,10 @@ def _event(state: State, event: Event) -> None:
         limits = state.charter.limits
         if not state.seen.remember(event.source, event.id, state.now, limits.remembered_ids, limits.remember_ids):
             return
+    if event.kind is EventKind.RUN_STARTED and event.whole_run and event.run_id:
+        at = min(event.at, state.now) if event.started_at is None else event.started_at
+        runs.note_begun(state, event.run_id, at)
+        return
     running = state.others.get(event.run_id, set()) if event.whole_run and event.run_id else ()
     also = [state.rows[key] for key in sorted(running)]
     for asset in event.assets:
@@ -166,6 +170,8 @@ def _update(state: State, row: Row, event: Event, at: int) -> None:
     if row.others is not None or event.run_id:
         if start is None and event.run_id:
             start = runs.start_of_others(row, event.run_id)
+            if start is None:
+                start = state.begun.get(event.run_id)
             if start is None:
                 runs.end_unstarted(row, event.run_id, at)
         runs.close_others(state, row, event.run_id, at)

@@ -44,6 +44,9 @@ ENDED_RUNS_KEPT = 4
 STARTS_KEPT = 4
 """How many updates with an unknown start, and starts of runs that are over, a row remembers."""
 
+BEGUN_KEPT = 1_000
+"""Starts of runs of others that named no asset, remembered for the updates that follow."""
+
 
 def run_id(assets: tuple[AssetKey, ...], requested_before: int, attempt: int) -> str:
     """The id of a run: the same state gives the same id."""
@@ -262,6 +265,13 @@ def start_of_others(row: Row, run: str) -> Instant | None:
     """When somebody else's run began, if that is known."""
     start = row.others.get(run) if row.others else None
     return start if start is not None or row.starts is None else row.starts.get(run)
+
+
+def note_begun(state: State, run: str, at: Instant) -> None:
+    """Somebody's run began, of which assets is not known yet: that is when the updates of its id began to read."""
+    state.begun[run] = min(at, state.begun.get(run, at))
+    while len(state.begun) > BEGUN_KEPT:
+        del state.begun[next(iter(state.begun))]
 
 
 def end_unstarted(row: Row, run: str, end: Instant) -> None:

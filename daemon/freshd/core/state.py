@@ -6,6 +6,7 @@ Rows, runs, wishes, incidents and notices live here; the modules beside this one
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from freshd.core.declarations import Declarations
@@ -30,6 +31,7 @@ class State:
     """The engine's memory."""
 
     __slots__ = (
+        "begun",
         "blind",
         "blinded",
         "book",
@@ -44,6 +46,7 @@ class State:
         "gone",
         "hurried",
         "infeasible",
+        "later",
         "launcher_load",
         "limited",
         "memo",
@@ -81,6 +84,7 @@ class State:
         self.book = IncidentBook()
         self.wishes = WishBook()
         self.declarations = Declarations()
+        self.begun: dict[str, Instant] = {}  # runs of others that named no asset when they began, and when that was
         self.blind: dict[str, Blinded] = {}  # topics that cannot be seen, as the record says that told of it
         self.blinded: dict[Row, str] = {}  # rows that rest on such a topic, with the first of those by name
         self.sight_moved = False  # the rows that rest on it may be others
@@ -98,6 +102,7 @@ class State:
         self.catching_up_until: Instant = NEVER
         self.seen = Remembered()
         self.to_judge: list[Row] = []
+        self.later: deque[Row] = deque()  # rows to judge in the coming steps, some at a time
         self.to_plan: list[Row] = []
         self.touched: list[Pair] = []
         self.deferred: set[Row] = set()
@@ -141,6 +146,13 @@ class State:
         if not row.judged and row.pairs:
             row.judged = True
             self.to_judge.append(row)
+
+    def judge_some(self, most: int) -> None:
+        """Judge the next of the rows that can wait for a later step, so that no step is long for them."""
+        for _ in range(min(most, len(self.later))):
+            row = self.later.popleft()
+            if self.rows.get(row.key) is row:
+                self.judge(row)
 
     def pending_moved(self, row: Row) -> None:
         """What is pending at the row is another: look again at whoever minds."""

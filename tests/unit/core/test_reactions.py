@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.unit.core.lives import Life
 from tests.unit.core.play import EAGER, Play, charter_of, check, event, update
 
-from freshd.model.inputs import EventKind
+from freshd.model.inputs import Event, EventKind
 from freshd.model.policy import LauncherTraits, Limit, Measure, Policy
 from freshd.model.time import MINUTE
 
@@ -94,3 +95,17 @@ def test_a_failed_run_of_others_is_not_retried() -> None:
     play.at(12, event(EventKind.RUN_STARTED, "a", 12, run_id="x"))
     play.at(20, event(EventKind.RUN_FAILED, "a", 20, run_id="x")).until(300)
     assert play.runs == [] and not play.see("a").failed and not play.see("a").in_flight
+
+
+def test_a_run_that_names_its_assets_only_at_its_end_began_when_it_said_so() -> None:
+    charter = charter_of("r; a < r")
+    life = Life(charter, 0)
+    start = Event(EventKind.RUN_STARTED, (), 10 * M, run_id="x", whole_run=True)
+    life.step(10 * M, [start])
+    life.checkpoint()
+    life.restart(11 * M, charter, False)
+    life.step(20 * M, [update("r", 20, run_id="x")])
+    seen = life.engine.assess("r", 20 * M)
+    assert seen.data_time == 10 * M and not seen.in_flight
+    life.step(21 * M, [update("r", 21, run_id="another")])
+    assert life.engine.assess("r", 21 * M).data_time == 21 * M

@@ -2,7 +2,8 @@
 
 Only COMPLETE is success. Outputs may be named at the start, at the end or in between, so the ones named
 early become started runs, and the end of a run is told of every asset in flight under its id
-(`whole_run`) as well as of the outputs that it names: nothing has to be remembered here. Inputs are
+(`whole_run`) as well as of the outputs that it names; a start that names none tells when the run began.
+Nothing has to be remembered here. Inputs are
 reads; dataset and job events have no run and report no completion. Dropping, emptying, renaming or
 altering a table is no refresh. dbt's own id of a node is preferred to names, but not in its test jobs,
 which carry the id of the node that they test.
@@ -100,7 +101,9 @@ def _decoded(event: Any, origin: str) -> list[Sighting]:
     outputs = _outputs(event, job, fields["job_name"], origin)
     if state in ("START", "RUNNING"):
         writing = [output for output in outputs if output.refreshed]
-        return [run.sighting(EventKind.RUN_STARTED, writing)] if writing else []
+        if not writing and (outputs or state == "RUNNING"):
+            return []
+        return [run.sighting(EventKind.RUN_STARTED, writing, whole=not outputs)]
     if state in ("FAIL", "ABORT"):
         return [run.sighting(EventKind.RUN_FAILED, outputs, whole=True, error=_error(event, origin))]
     return _completed(run, outputs) if state == "COMPLETE" else []

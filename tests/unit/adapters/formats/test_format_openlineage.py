@@ -46,7 +46,8 @@ def seen(payload: Any) -> list[Sighting]:
     [
         (event("START", output()), [(EventKind.RUN_STARTED, False)]),
         (event("RUNNING", output()), [(EventKind.RUN_STARTED, False)]),
-        (event("START"), []),
+        (event("START"), [(EventKind.RUN_STARTED, True)]),
+        (event("RUNNING"), []),
         (event("OTHER", output()), []),
         (event(None, output()), []),
         (event("COMPLETE", output()), [(EventKind.UPDATE, True)]),
