@@ -3,7 +3,8 @@
 {"policies": [{"policy", "priority", "expects", "reacts", "gives_reaction", "origin"}],
  "reaction": {"kind", "policy"},
  "launching": {"hold", "until", "by", "forced_at"},         hold: model/explanation.Hold
- "limits": {"path": [{"asset", "partition", "data_time"}], "reason"},    from the asset to the one that limits its data time
+ "limits": {"path": [{"asset", "partition", "data_time"}],   from the asset to the one
+            "reason"},                                       that limits its data time
  "ahead": [{"at", "what", "policy"}]}                       what will change by itself, in order of time
 """
 
