@@ -7,12 +7,12 @@ and tells it all at once. It keeps true: the same graph and policies give the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from freshd.documents import Document, nearest
-from freshd.model.asset import AssetKey
+from freshd.model.asset import Asset, AssetKey
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import (
@@ -150,16 +150,26 @@ def _take(written: WrittenPolicy, draughting: _Draughting) -> None:
 def _selects_nothing(written: WrittenPolicy, draughting: _Draughting) -> Problem:
     model, assets = written.model, draughting.graph.assets
     shown = " ".join(_texts(model.select))
-    method, colon, value = shown.rpartition(":")
-    if any(character in shown for character in " ,+@*?["):
-        hint = "; write a selector that fits an asset, or remove the policy"
-    elif method == "tag":
-        hint = nearest(value, sorted({tag for asset in assets.values() for tag in asset.tags}))
-    else:
-        hint = "" if colon else nearest(value, sorted({*assets, *(key.rpartition("/")[2] for key in assets)}))
+    method, _, value = shown.rpartition(":")
+    hint = ""
     if model.exclude and draughting.selector.select(model.select):
         hint = "; all of it is excluded"
+    elif method in _NAMES and not any(character in shown for character in " ,+*?["):
+        hint = nearest(value, sorted({name for asset in assets.values() for name in _NAMES[method](asset) if name}))
+    hint = hint or "; write a selector that fits an asset, or remove the policy"
     return Problem(written.where("select"), f"policy {model.name!r} selects nothing: {shown}{hint}")
+
+
+_NAMES: Mapping[str, Callable[[Asset], Iterable[str]]] = {
+    "": lambda asset: (asset.key, asset.name),
+    "tag": lambda asset: asset.tags,
+    "group": lambda asset: (asset.group,),
+    "owner": lambda asset: asset.owners,
+    "kind": lambda asset: (asset.kind,),
+    "source": lambda asset: (asset.source_name,),
+    "feed": lambda asset: (asset.feed,),
+}
+"""By what a selector's method finds assets, to tell what is like a name that finds none."""
 
 
 def _unknown_launchers(graph: AssetGraph, launchers: Mapping[str, LauncherTraits]) -> list[Problem]:
