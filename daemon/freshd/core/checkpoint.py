@@ -23,7 +23,7 @@ from freshd.model.effects import Notice
 from freshd.model.inputs import Check, Wish
 from freshd.model.policy import Severity, Verdict
 from freshd.model.records import Blinded
-from freshd.model.time import FOREVER, NEVER
+from freshd.model.time import FOREVER, NEVER, Instant
 
 WORK_FIELDS = tuple(slot for slot in sorted(Work.__slots__) if slot not in ("run", "durations"))
 NOTICE_FIELDS = tuple(Notice.__dataclass_fields__)
@@ -71,8 +71,15 @@ def changed_rows(state: State) -> Iterator[StateRow]:
             "retired": dict(state.retired),
             "begun": dict(state.begun),
             "windows_at": state.windows_at,
+            "review": _review(state),
         },
     )
+
+
+def _review(state: State) -> tuple[Instant, str] | None:
+    """From which row on the rows have yet to be looked at since the charter was replaced; None: all were."""
+    row = state.timers.first_of(state.reviewed_at) if state.reviewed_at != NEVER else None
+    return None if row is None else (state.reviewed_at, row.key)
 
 
 def all_written(state: State) -> None:
@@ -179,8 +186,9 @@ def _acknowledgement(known: Acknowledgement | None) -> list[Any] | None:
     return None if known is None else [known.author, known.reason, known.at, known.until]
 
 
-def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
-    """Take the rows of a checkpoint over into a state linked to its charter."""
+def restore_rows(state: State, rows: Iterable[StateRow]) -> tuple[Instant, str] | None:
+    """Take the rows of a checkpoint over into a state linked to its charter; what rebuild has yet to look at."""
+    review: tuple[Instant, str] | None = None
     incidents: list[tuple[str, Any]] = []
     run_of: list[tuple[Row, str]] = []
     gone: dict[str, int] = {}
@@ -210,6 +218,7 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
             seen.append((key, value))
         elif kind == "engine":
             _restore_engine(state, value)
+            review = None if value["review"] is None else (value["review"][0], value["review"][1])
     for row, run_id in run_of:
         if row.work is not None:
             row.work.run = state.runs.get(run_id)
@@ -220,6 +229,7 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> None:
     for name, value in sorted(incidents, key=lambda item: item[1]["closed_at"] or 0):
         _restore_incident(state, name, value)
     state.book.look_again()
+    return review
 
 
 def _with_partitions(state: State, rows: Iterable[StateRow]) -> tuple[Iterable[StateRow], list[StateRow]]:

@@ -38,8 +38,11 @@ from freshd.model.policy import Charter
 from freshd.model.records import Record
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
-TIMERS_PER_STEP = 2_000
+TIMERS_PER_STEP = 250
 """How many rows a step looks at because their instant has come; the rest waits for the next step."""
+
+TIMERS_BESIDE_INPUTS = 100
+"""As TIMERS_PER_STEP, of a step in which inputs became facts: whoever sent them waits for it."""
 
 
 class Engine:
@@ -97,7 +100,7 @@ class Engine:
             blindness.not_caught_up(state, self._emit)
             self._emit(records.DaemonCaughtUp(now))
         declared.turn(state, self._emit)
-        self._pop_timers()
+        self._pop_timers(TIMERS_BESIDE_INPUTS if produced else TIMERS_PER_STEP)
         self._decide()
         effects = [effect for record in produced if (effect := _effect_of(record)) is not None]
         return Step(tuple(produced), tuple(effects))
@@ -108,12 +111,17 @@ class Engine:
 
     def restore(self, rows: Iterable[tuple[str, str, object]]) -> None:
         """Take over a checkpoint; records written after it are applied next."""
-        restore_rows(self._state, rows)
-        rebuild(self._state)
+        review = restore_rows(self._state, rows)
+        rebuild(self._state, review)
 
     def changed_state(self) -> Iterator[tuple[str, str, object]]:
         """(kind, key, value) of the state that changed since the last checkpoint; None as value: gone."""
         return changed_rows(self._state)
+
+    @property
+    def changed(self) -> int:
+        """How many rows and incidents changed since the last checkpoint: what `changed_state` costs."""
+        return len(self._state.dirty) + len(self._state.book.dirty)
 
     def checkpointed(self) -> None:
         """All of `changed_state` has been written."""
@@ -272,11 +280,14 @@ class Engine:
 
     # decisions
 
-    def _pop_timers(self) -> None:
+    def _pop_timers(self, most: int) -> None:
         state = self._state
-        rows = state.timers.pop(state.now, TIMERS_PER_STEP)
-        self._more = len(rows) == TIMERS_PER_STEP
+        rows = state.timers.pop(state.now, most)
+        self._more = len(rows) == most
         for row in rows:
+            if row in state.described_anew:
+                state.described_anew.discard(row)
+                state.mark(row)
             state.judge(row)
             state.plan(row)
 

@@ -69,7 +69,7 @@ def apply(state: State, record: Record) -> None:
             _relink(state, named)
         case records.GraphReplaced(rewired=rewired):
             _joined_now(state, [state.rows[key] for key in rewired if key in state.rows])
-            rebuild(state)
+            rebuild(state, (state.now, ""))
         case _:
             assert_never(record)
 

@@ -234,16 +234,27 @@ class Judging:
 
     def forget_gone(self, before: list[Pair]) -> None:
         """Pairs of removed assets and policies leave their incidents and watch nothing."""
-        self._feeds.update(self._state.book.feeds)
-        self._state.book.feeds.clear()  # every pair is judged again in this step
+        rows, feeds = self._state.rows, self._state.book.feeds
+        self._feeds.update(feeds)
+        feeds.clear()
         for pair in before:
-            pair.root = None
-            if self._state.rows.get(pair.row.key) is pair.row and pair in pair.row.pairs:
+            if rows.get(pair.row.key) is pair.row and pair in pair.row.pairs:
+                self._keep_root(pair)
                 continue
+            pair.root = None
             self._watch(pair, ())
             pair.bad = False
             if pair.incident:
                 self._views[pair] = View(False)
+
+    def _keep_root(self, pair: Pair) -> None:
+        """Until the pair is judged again it counts for the feed of its root, if that is still there."""
+        root = pair.root
+        if root is None or self._state.rows.get(root.key) is not root:
+            pair.root = None
+        elif root.source and root.asset.feed:
+            self._state.book.feeds.setdefault(root.asset.feed, {}).setdefault(root.key, {})[pair] = None
+            self._feeds.add(root.asset.feed)
 
 
 def _failure(row: Row, state: str) -> Cause | None:

@@ -7,6 +7,7 @@ begins may take that long. Whatever follows from the links is made true again by
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from freshd.core import partitions
 from freshd.core.expecting import part_of, remember
@@ -29,6 +30,8 @@ def link(
     Returns the keys of the rows that were added, removed and rewired. An upstream that an asset gains is marked as
     joined `now`: updates that started before have not read it.
     """
+    if _same_graph(state, charter):
+        return _follow(state, charter)
     graph, old = charter.graph, state.rows
     used = partitions.in_use_already(old)
     for asset, partition in more:
@@ -61,6 +64,27 @@ def link(
         row.readers = readers(row)
     _pair_up(state, charter)
     return added, removed, rewired
+
+
+def _same_graph(state: State, charter: Charter) -> bool:
+    """Whether only policies may be others; where there are partitions, windows may have begun as well."""
+    known, told = state.charter.graph, charter.graph
+    if state.partitioned or not known.assets:
+        return False
+    return known is told or (list(known.assets) == list(told.assets) and known.assets == told.assets)
+
+
+def _follow(state: State, charter: Charter) -> tuple[list[str], list[str], list[str]]:
+    """Go by other policies over the graph that is linked already."""
+    state.charter = replace(charter, graph=state.charter.graph)
+    for row in state.rows.values():
+        reaction = charter.reactions.get(row.asset.key, MANUAL)
+        if reaction is not row.reaction:
+            row.reaction = reaction
+            row.automatic = is_automatic(row)
+    _pair_up(state, charter)
+    state.relinked = False
+    return [], [], []
 
 
 def _forget(state: State, row: Row) -> None:
@@ -142,6 +166,17 @@ def _asked_of(charter: Charter, row: Row, names: list[str] | None) -> list[str] 
     return [name for name in names if part_of(charter.policies[name], row).has_expectations] or None
 
 
+def _goes_on(charter: Charter, row: Row, names: list[str] | None) -> bool:
+    """Whether one policy is asked of the row, the same as before: the usual case."""
+    if names is None or len(names) != 1 or len(row.pairs) != 1:
+        return False
+    pair, policy = row.pairs[0], part_of(charter.policies[names[0]], row)
+    if policy.slo or pair.policy != policy:
+        return False
+    pair.policy = policy
+    return True
+
+
 def _pair_up(state: State, charter: Charter) -> None:
     """Give every row one pair per policy that selects it, keeping those that stand."""
     wanted: dict[AssetKey, list[str]] = {}
@@ -151,11 +186,11 @@ def _pair_up(state: State, charter: Charter) -> None:
                 wanted.setdefault(key, []).append(name)
     for row in state.rows.values():
         names = _asked_of(charter, row, wanted.get(row.asset.key))
-        if names is None and not row.pairs:
+        if (names is None and not row.pairs) or _goes_on(charter, row, names):
             continue
         standing = {pair.policy.name: pair for pair in row.pairs}
         if standing.keys() != set(names or ()):
-            state.mark(row)
+            state.described_anew.add(row)
         pairs: list[Pair] = []
         for name in names or ():
             policy = part_of(charter.policies[name], row)

@@ -14,21 +14,26 @@ from freshd.core.lineage import through_virtual
 from freshd.core.propagation import mend, release_stop
 from freshd.core.rows import Row, is_automatic
 from freshd.core.state import State
-from freshd.model.time import FOREVER, NEVER
+from freshd.model.time import FOREVER, NEVER, Instant
 
 
-def rebuild(state: State) -> None:
-    """One pass over all rows, upstreams first."""
+def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
+    """One pass over all rows, upstreams first.
+
+    Then every row is looked at again: in this step, or, those from the key of `review` on, as timers of its instant.
+    """
     rows = sorted(state.rows.values(), key=lambda row: row.order)
     state.memo.clear()
     state.due.clear()
     state.others.clear()
     state.queued.clear()
+    relinked, state.relinked = state.relinked or review is None, True
     for row in rows:
         row.busy_ups = row.stuck_ups = 0
         row.above = row.stuck = False
         row.waiters = None
-        row.read_at = NEVER
+        if relinked:
+            row.read_at = NEVER
         if row.partition:
             row.automatic = is_automatic(row)  # what was restored may have made it count
     for row in rows if state.declarations.begun else ():
@@ -36,8 +41,9 @@ def rebuild(state: State) -> None:
     state.sight_moved = True
     state.blinded = {}
     for row in rows:
-        _history(row)
-        _reading(row)
+        if relinked:
+            _history(row)
+            _reading(row)
         if row.virtual and row.stopped:
             mend(row)
             state.mark(row)
@@ -67,7 +73,7 @@ def rebuild(state: State) -> None:
     state.wishes.relink(state.rows, state.runs)
     for row in rows:
         release_stop(state, row)
-    _look_again(state, rows)
+    _look_again(state, rows, review)
 
 
 def _history(row: Row) -> None:
@@ -105,14 +111,19 @@ def _reading(row: Row) -> None:
             read.read_at = max(read.read_at, latest)
 
 
-def _look_again(state: State, rows: list[Row]) -> None:
+def _look_again(state: State, rows: list[Row], review: tuple[Instant, str] | None) -> None:
     state.to_judge = []
     state.to_plan = []
     for row in rows:
         row.judged = row.considered = False
         row.judge_at = row.plan_at = row.timer = FOREVER
     state.timers.clear()
+    state.reviewed_at = NEVER if review is None else review[0]
     for row in rows:
+        if review is not None and row.key >= review[1]:
+            row.timer = review[0]
+            state.timers.push(review[0], row)
+            continue
         state.judge(row)
         if (
             row.due

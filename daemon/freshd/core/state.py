@@ -41,6 +41,7 @@ class State:
         "charter",
         "declarations",
         "deferred",
+        "described_anew",
         "dirty",
         "due",
         "gone",
@@ -55,7 +56,9 @@ class State:
         "others",
         "partitioned",
         "queued",
+        "relinked",
         "retired",
+        "reviewed_at",
         "rows",
         "runs",
         "seen",
@@ -108,6 +111,9 @@ class State:
         self.deferred: set[Row] = set()
         self.dirty: list[Row] = []
         self.gone: list[AssetKey] = []
+        self.described_anew: set[Row] = set()  # rows under other policies, to be marked when they are looked at
+        self.relinked = True  # a new charter came with another graph
+        self.reviewed_at: Instant = NEVER  # the instant in the timers under which all rows are looked at again
 
     def row_of(self, asset: AssetKey, partition: str) -> Row | None:
         """The row of an asset partition; of an asset without partitions its one row, whatever is named."""

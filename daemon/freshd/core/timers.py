@@ -70,6 +70,13 @@ class Timers:
                 self._forget(at)
         return rows
 
+    def first_of(self, at: Instant) -> Row | None:
+        """Of the rows that want to be looked at `at`, if that is the earliest instant, the first by key."""
+        if self.next() != at:
+            return None
+        known = self._rows[at]
+        return known[-1] if isinstance(known, list) else known
+
     def clear(self) -> None:
         """Want nothing (ranks may be others from now on)."""
         self._heap, self._rows, self._sorted = [], {}, None

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 CHECKPOINT_RECORDS: Final = 50_000
 """Records after which a checkpoint is taken even under load: what bounds the time to recover."""
 
+CHECKPOINT_ROWS: Final = 500
+"""Changed rows and incidents after which a checkpoint is taken while little comes in: what bounds its own time."""
+
+FLOOD_INPUTS: Final = 100
+"""So large a batch shows that more comes than is taken: then rows are written once for many changes."""
+
 CHECKPOINT_QUIET: Final[Duration] = 2 * SECOND
 """How long nothing must have come before an idle loop takes a checkpoint."""
 
@@ -77,6 +83,7 @@ class World:
     started: Started = field(default_factory=Started)
     """The first thing said to the engine."""
     checkpoint_records: int = CHECKPOINT_RECORDS
+    checkpoint_rows: int = CHECKPOINT_ROWS
     checkpoint_quiet: Duration = CHECKPOINT_QUIET
 
 
@@ -142,7 +149,7 @@ class _Loop:
             question(self._engine, now)
         if batch.inputs or self._last_input is None:
             self._last_input = now
-        if self._checkpoint_is_due(now, records):
+        if self._checkpoint_is_due(now, records, len(batch.inputs) >= FLOOD_INPUTS):
             self.checkpoint()
         self._world.on_beat(now)
 
@@ -213,10 +220,12 @@ class _Loop:
         quiet, self._quiet = self._quiet, []
         return QuietSteps(now, tuple(quiet)), *records
 
-    def _checkpoint_is_due(self, now: Instant, records: Sequence[Record]) -> bool:
+    def _checkpoint_is_due(self, now: Instant, records: Sequence[Record], flood: bool) -> bool:
         if not self._since_checkpoint:
             return False
         if self._since_checkpoint >= self._world.checkpoint_records:
+            return True
+        if not flood and self._engine.changed >= self._world.checkpoint_rows:
             return True
         if self._last_input is not None and now - self._last_input >= self._world.checkpoint_quiet:
             return True

@@ -133,6 +133,8 @@ def world_in_time(sources: int) -> Engine:
         [CharterReplaced(replace(charter, policies={"p": policy}, selected={"p": ends},
                                  reactions=dict.fromkeys(charter.reactions, just)))],
     )  # fmt: skip
+    while engine.next_wake() == 10 * M:
+        engine.step(10 * M, [])  # every row is looked at again, some in a step
     engine.checkpointed()
     return engine
 

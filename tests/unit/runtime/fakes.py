@@ -34,7 +34,7 @@ class ListEngine:
         self.inputs: list[Input] = []
         self._effects = effects or {}
         self._unconfirmed = unconfirmed
-        self.changed: dict[str, StateRow] = {}
+        self.rows: dict[str, StateRow] = {}
         self.wake: Instant | None = None
         self.extra: tuple[Record, ...] = ()
         self.charter = None
@@ -47,7 +47,7 @@ class ListEngine:
         for item in inputs:
             if isinstance(item, Event):
                 records.append(EventTaken(now, item))
-                self.changed[item.assets[0]] = ("asset", item.assets[0], {"at": item.at})
+                self.rows[item.assets[0]] = ("asset", item.assets[0], {"at": item.at})
                 if item.id in self._effects:
                     effects.append(self._effects[item.id])
         return Step((*records, *self.extra), tuple(effects))
@@ -58,11 +58,15 @@ class ListEngine:
     def next_wake(self) -> Instant | None:
         return self.wake
 
+    @property
+    def changed(self) -> int:
+        return len(self.rows)
+
     def changed_state(self) -> Iterator[StateRow]:
-        return iter(list(self.changed.values()))
+        return iter(list(self.rows.values()))
 
     def checkpointed(self) -> None:
-        self.changed = {}
+        self.rows = {}
 
 
 class ScriptInbox:

@@ -15,7 +15,7 @@ from freshd.model.inputs import CaughtUp, Started
 from freshd.model.records import GraphReplaced
 from freshd.model.time import SECOND, Duration, Instant
 from freshd.ports import Batch
-from freshd.runtime.loop import LONGEST_RETRY, RETRY_AFTER_BOUND, World, drive
+from freshd.runtime.loop import FLOOD_INPUTS, LONGEST_RETRY, RETRY_AFTER_BOUND, World, drive
 
 RUN = LaunchRun("run-1", "build", ("orders",), 0)
 
@@ -194,3 +194,16 @@ def test_every_turn_gives_a_sign_of_life() -> None:
     setting = Setting([Batch(), Batch((CaughtUp(),))], on_beat=beats.append)
     setting.drive()
     assert beats == [10 * SECOND] * 3
+
+
+def test_a_checkpoint_comes_after_so_many_changed_rows_unless_more_comes_than_is_taken() -> None:
+    few = Batch((update("a"), update("b"), update("c")))
+    flood = Batch(tuple(update(f"f{number}") for number in range(FLOOD_INPUTS)))
+    setting = Setting([few, few, flood, few], checkpoint_rows=3)
+    setting.drive()
+    assert setting.log[:12] == [
+        "append", ("observe", 3), "checkpoint",
+        "append", ("observe", 3), "checkpoint",
+        "append", ("observe", FLOOD_INPUTS),
+        "append", ("observe", 3), "checkpoint",
+    ]  # fmt: skip

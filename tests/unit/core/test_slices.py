@@ -1,0 +1,92 @@
+"""What many rows wait for at one instant is done in slices, in order; a restart in their midst goes on alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from freshd.core.engine import TIMERS_BESIDE_INPUTS, TIMERS_PER_STEP, Engine
+from freshd.model.asset import Asset
+from freshd.model.graph import build_graph
+from freshd.model.inputs import CharterReplaced, Event, EventKind, Started
+from freshd.model.policy import Charter, Limit, Measure, Policy
+from freshd.model.records import Record, VerdictChanged
+from freshd.model.time import MINUTE
+
+M = MINUTE
+MANY = 2 * TIMERS_PER_STEP + TIMERS_BESIDE_INPUTS + 7
+KEYS = [f"a{number:04d}" for number in range(MANY)]
+
+
+def charter(policy: str, stale: int) -> Charter:
+    """So many sources under one policy."""
+    graph = build_graph([Asset(key) for key in reversed(KEYS)])
+    return Charter(graph, {policy: Policy(policy, (Limit(Measure.LAG, None, stale),))}, {policy: tuple(KEYS)})
+
+
+def engine() -> Engine:
+    """All of them updated at minute 1."""
+    made = Engine(charter("p", 10 * M))
+    made.step(0, [Started(False)])
+    made.step(M, [Event(EventKind.UPDATE, tuple(KEYS), M)])
+    return made
+
+
+def changes(records: tuple[Record, ...]) -> list[str]:
+    return [record.asset for record in records if isinstance(record, VerdictChanged)]
+
+
+def slices(subject: Engine, now: int) -> list[list[str]]:
+    """The verdict changes of each step, until there is nothing more to do now."""
+    found = []
+    while (wake := subject.next_wake()) is not None and wake <= now:
+        found.append(changes(subject.step(now, []).records))
+    return found
+
+
+def test_deadlines_of_one_instant_are_judged_in_slices_in_order_of_key() -> None:
+    found = slices(engine(), 11 * M)
+    assert [key for some in found for key in some] == KEYS
+    assert max(map(len, found)) == TIMERS_PER_STEP
+
+
+def test_an_event_among_them_waits_for_a_small_slice_only() -> None:
+    subject = engine()
+    subject.step(11 * M, [])
+    step = subject.step(11 * M, [Event(EventKind.UPDATE, (KEYS[-1],), 11 * M)])
+    assert changes(step.records) == KEYS[TIMERS_PER_STEP : TIMERS_PER_STEP + TIMERS_BESIDE_INPUTS]
+    assert KEYS[-1] not in [key for some in slices(subject, 11 * M) for key in some], "it is fresh: its data are new"
+
+
+def test_under_another_policy_all_are_looked_at_again_in_slices() -> None:
+    subject = engine()
+    first = changes(subject.step(5 * M, [CharterReplaced(charter("q", 2 * M))]).records)
+    rest = slices(subject, 5 * M)
+    assert first == KEYS[:TIMERS_BESIDE_INPUTS]
+    assert [key for some in rest for key in some] == KEYS[TIMERS_BESIDE_INPUTS:]
+    assert max(map(len, rest)) == TIMERS_PER_STEP
+
+
+def test_a_replaced_policy_is_no_matter_of_one_checkpoint() -> None:
+    subject = engine()
+    subject.checkpointed()
+    subject.step(5 * M, [CharterReplaced(charter("q", 2 * M))])
+    assert subject.changed <= 2 * TIMERS_BESIDE_INPUTS, "rows and incidents are written as they are looked at"
+
+
+def stored(subject: Engine, into: dict[tuple[str, str], Any]) -> None:
+    for kind, key, value in subject.changed_state():
+        into[kind, key] = value
+    subject.checkpointed()
+
+
+def test_a_restart_from_a_checkpoint_in_their_midst_goes_on_in_the_same_slices() -> None:
+    subject = engine()
+    rows: dict[tuple[str, str], Any] = {}
+    stored(subject, rows)
+    new = charter("q", 2 * M)
+    subject.step(5 * M, [CharterReplaced(new)])
+    subject.step(5 * M, [])
+    stored(subject, rows)
+    again = Engine(new)
+    again.restore((kind, key, value) for (kind, key), value in rows.items())
+    assert slices(again, 5 * M) == slices(subject, 5 * M)
