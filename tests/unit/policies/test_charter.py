@@ -216,7 +216,7 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write_instead(
 
 def test_a_policy_that_selects_nothing_names_what_is_like_it() -> None:
     assert problems("- {name: a, select: lefd}") == ["p.yaml:2: policy 'a' selects nothing: lefd; did you mean left?"]
-    assert problems("- {name: a, select: 'owner:c@x'}")[0].endswith("owner:c@x; did you mean a@x?")
+    assert problems("- {name: a, select: 'owner:aa@x'}")[0].endswith("owner:aa@x; did you mean a@x?")
     assert problems("- {name: a, select: 'path:x'}")[0].endswith(
         "path:x; write a selector that fits an asset, or remove the policy"
     )
