@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 from tests.docs.pages import ROOT, Block
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 """How long what a page shows may take to come true: generous, nothing is measured by it."""
 
 ADDRESS = "127.0.0.1:8765"
