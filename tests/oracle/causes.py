@@ -98,7 +98,7 @@ class Causes:
         of_feed: dict[str, dict[AssetKey, list[Pair]]] = {}
         for pair, cause in causes.items():
             asset = self._graph.assets.get(cause.key)
-            if asset is not None and asset.feed and not asset.upstreams:
+            if asset is not None and asset.feed and getattr(asset, "source", not asset.upstreams):
                 of_feed.setdefault(asset.feed, {}).setdefault(cause.key, []).append(pair)
         collapsed = dict(causes)
         for feed, sources in of_feed.items():

@@ -78,6 +78,8 @@ class Node:
     end: Instant = FOREVER
     current: bool = True
     """Reactions touch it though it was never materialised."""
+    cut: Sliced | None = None
+    """Of a whole."""
 
     @property
     def virtual(self) -> bool:
@@ -189,4 +191,4 @@ class Partitioning:
                 self._ups(asset, name, mine, now, used), "", begin, end, name in current,
             )  # fmt: skip
         parts = tuple(node_key(key, name) for name in partitions)
-        yield Node(key, asset, parts, parts, "time" if cut.by else "fixed")
+        yield Node(key, asset, parts, parts, "time" if cut.by else "fixed", cut=cut)

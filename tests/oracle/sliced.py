@@ -100,7 +100,8 @@ class SlicedFreshness(Freshness):
         if any(all(self.missed(p, x, self.read_at(u, p)) is None for p in through) for u in had):
             return None
         latest = max(had, key=lambda u: (u.start, u.end))
-        return _earliest([self.missed(p, x, self.read_at(latest, p)) for p in through])
+        since = _earliest([self.missed(p, x, self.read_at(latest, p)) for p in through])
+        return None if since is None else max(since, node.begin)
 
 
 def _earliest(values: list[Instant | None]) -> Instant | None:
@@ -156,11 +157,16 @@ class SlicedWorld(World):
         run = OwnRun(f"{launch.asset}#{nth}", launch.asset, launch.attempt, self.now, launch.wishes)
         self.facts.runs.append(run)
         self.launched.append(run)
+        self._happened.add(launch.asset)
         behaviour = self.behaves(base(launch.asset), nth)
         self._ends.append((self.now + behaviour.takes, len(self.launched), run, behaviour))
 
     def _failure(self, causes: Causes, name: str, key: Key, shown: Shown | None) -> Cause | None:
-        found = super()._failure(causes, name, key, shown)
+        """A whole has failed when one of its partitions has."""
+        node = self.charter.graph.assets[key]
+        parts = node.upstreams if getattr(node, "gathers", "") else ()
+        failed = [part for part in parts if self.decisions.failed(part)] if "failed" in self._at(name) else []
+        found = causes.of_failure(failed[0]) if failed else super()._failure(causes, name, key, shown)
         return None if found is None else Cause(base(found.key), found.reason)
 
     def _resting(self, causes: Causes, key: Key, shown: Shown) -> Cause:

@@ -11,6 +11,7 @@ from tests.oracle.comparing import disagreements
 from tests.oracle.enrich import SPICES, enriched
 from tests.oracle.generate import FLAVOURS, scenario_document, with_expectations
 from tests.oracle.reading import read_scenario
+from tests.oracle.slicing import SLICED, sliced_document
 
 from freshd.scenarios import run_files
 
@@ -71,3 +72,12 @@ def test_worlds_with_more_in_them(spice: str, flavour: str) -> None:
     for seed in range(8 if flavour == "crowded" else 16):
         document = enriched(scenario_document(seed, FLAVOURS[flavour]), seed, SPICES[spice])
         assert disagreements(read_scenario(document)) == [], f"{spice} {flavour} {seed}"
+
+
+@pytest.mark.parametrize("flavour", sorted(SLICED))
+@pytest.mark.parametrize("chunk", range(2))
+def test_worlds_of_partitions(flavour: str, chunk: int) -> None:
+    """By the hour (the next begins meanwhile) and fixed, read one by one, the last two, as a whole."""
+    for seed in range(chunk * 20, (chunk + 1) * 20):
+        document = sliced_document(seed, SLICED[flavour])
+        assert disagreements(read_scenario(document)) == [], f"sliced_document({seed}, SLICED[{flavour!r}])"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from tests.oracle.freshness import Freshness
 from tests.oracle.laws import CheckRule, Demands, DueBy
 from tests.oracle.learned import learned
+from tests.oracle.nodes import Sliced, node_key
 from tests.oracle.results import Result, holds
 
 from freshd.model.asset import AssetKey
@@ -82,6 +83,8 @@ class Judge:
     def _has_value(self, measure: Measure) -> bool:
         if self.fresh.updated_at(self.key, self.t) is None:
             return False
+        if measure is Measure.DEADLINE and self._windows() is not None:
+            return True
         return measure in (Measure.AGE, Measure.BEHIND) or self._reference(measure) is not None
 
     def _limit(self, limit: Limit) -> Level:
@@ -127,7 +130,16 @@ class Judge:
             verdict = Verdict.STALE
         return Level(Measure.DEADLINE, verdict, tuple(changes))
 
+    def _windows(self) -> Sliced | None:
+        """How its asset is sliced, if it is the whole of windows."""
+        cut: Sliced | None = getattr(self.fresh.graph.assets[self.key], "cut", None)
+        return cut if cut is not None and cut.by else None
+
     def _met(self, deadline: DueBy, tick: Instant) -> bool:
+        cut = self._windows()
+        if cut is not None:  # the newest partition whose window ended by then
+            named = node_key(self.key, cut.window(cut.span(cut.window(tick - deadline.offset))[0] - 1))
+            return named in self.fresh.graph.assets and self.fresh.updated_at(named, self.t) is not None
         reached = self.fresh.data_time(self.key, self.t)
         return reached is not None and reached >= tick - deadline.max_lag
 
