@@ -19,8 +19,8 @@ from freshd.cli.progress import progress_bar
 LOOK_EVERY_S: Final = 0.5
 """How often a wish is asked after."""
 
-PATIENCE_S: Final = 60.0
-"""How long the daemon may be out of reach (restarting) while a wish is watched."""
+PATIENCE: Final = 120
+"""How often in a row the daemon may be out of reach (restarting) while a wish is watched: about a minute."""
 
 SHOWN: Final = 20
 """Assets that are named; of more, how many."""
@@ -91,19 +91,20 @@ def _tell_asked(answer: dict[str, Any]) -> None:
 
 def _watch(asked: Client, wish: str) -> dict[str, Any]:
     """How the wish ended. Raises Unreachable when the daemon stays away, NotFound once nobody knows of the wish."""
-    last_seen = time.monotonic()
+    away = 0
     with progress_bar("materialising") as tell:
         while True:
             try:
                 found: dict[str, Any] = asked.get(f"/api/wishes/{wish}")
             except Unreachable:
-                if time.monotonic() - last_seen > PATIENCE_S:
+                away += 1
+                if away > PATIENCE:
                     raise
             except NotFound:
                 errors().print("the wish ended while the daemon was away: `freshd runs` tells how")
                 raise
             else:
-                last_seen = time.monotonic()
+                away = 0
                 tell(found["done"], found["planned"])
                 if found["over"]:
                     return found
