@@ -6,6 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -109,6 +112,40 @@ def test_a_reload_needs_the_token(folder: Path) -> None:
         allowed = httpx.post(f"{daemon.url}/-/reload", headers={"Authorization": "Bearer secret-of-this-test"})
         assert allowed.status_code == 200
         assert allowed.json()["assets"] == 2
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_manifest_behind_a_url_is_polled(tmp_path: Path) -> None:
+    def publish_sources(*tables: str) -> None:
+        sources = {
+            f"source.p.shop.{table}": {
+                "unique_id": f"source.p.shop.{table}", "resource_type": "source", "package_name": "p", "name": table,
+                "source_name": "shop", "fqn": ["p", "shop", table], "config": {}, "schema": "shop",
+            }
+            for table in tables
+        }  # fmt: skip
+        made = {"metadata": {"project_name": "p"}, "nodes": {}, "sources": sources, "exposures": {}}
+        (tmp_path / "served" / "next.json").write_text(json.dumps(made))
+        (tmp_path / "served" / "next.json").rename(tmp_path / "served" / "manifest.json")
+
+    (tmp_path / "served").mkdir()
+    publish_sources("orders")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "served"))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/manifest.json"
+        (tmp_path / "freshd.yaml").write_text(f"listen: 127.0.0.1:0\ncatalog: [{{dbt: '{url}', poll: 1s}}]\n")
+        with RunningDaemon(tmp_path) as daemon:
+            assert known(daemon) == {"p/shop/orders"}
+            publish_sources("orders", "refunds")
+            daemon.eventually(lambda: known(daemon) == {"p/shop/orders", "p/shop/refunds"})
+            (tmp_path / "served" / "manifest.json").write_text("no manifest")
+            daemon.eventually(lambda: metric(daemon, "freshd_config_last_reload_successful") == 0)
+            assert known(daemon) == {"p/shop/orders", "p/shop/refunds"}
+        server.shutdown()
 
 
 def test_nobody_to_reload(folder: Path) -> None:

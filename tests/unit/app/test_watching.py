@@ -149,3 +149,12 @@ def test_a_manifest_with_a_poll_is_looked_at_no_oftener(tmp_path: Path) -> None:
 def test_a_reading_knows_what_it_was_made_of(tmp_path: Path) -> None:
     desk = Desk(tmp_path, "catalog: [assets.yaml]\npolicies: policies/*.yaml\n")
     assert load_project(desk.path).files == marks_of(desk.path, desk.settings)
+
+
+def test_a_poll_that_is_too_quick_is_refused_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "freshd.yaml").write_text("catalog:\n  - {dbt: manifest.json, poll: 100ms}\n")
+    with pytest.raises(ConfigError) as found:
+        load_settings(tmp_path / "freshd.yaml")
+    (problem,) = found.value.problems
+    assert problem.where.endswith("freshd.yaml:2")
+    assert "write 1m" in problem.message
