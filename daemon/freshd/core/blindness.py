@@ -2,7 +2,7 @@
 
 A row rests on the topic that its last event came from, and on those of every row above it. What rests on a topic that
 cannot be seen is unknown, unless it is stale already: silence proves nothing then. It decides no verdict (judging
-does); it keeps the set of rows true, and has those judged that enter or leave it.
+does); it keeps the set of rows true, and has those judged that enter or leave it, some in each step.
 """
 
 from __future__ import annotations
@@ -82,12 +82,9 @@ def spread(state: State) -> None:
     state.sight_moved = False
     before, now = state.blinded, _resting(state)
     state.blinded = now
-    for row in before.keys() - now.keys():
-        if state.rows.get(row.key) is not None:
-            state.judge(row)
-    for row, topic in now.items():
-        if before.get(row) != topic:
-            state.judge(row)
+    moved = [row for row in before if row not in now]
+    moved += [row for row, topic in now.items() if before.get(row) != topic]
+    state.later.extend(sorted(moved, key=lambda row: row.rank))
 
 
 def _blind_by(state: State, topic: str) -> str | None:

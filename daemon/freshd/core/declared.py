@@ -100,7 +100,7 @@ def _look_again(state: State, declaration: Declaration) -> None:
             case DeclarationKind.MUTE:
                 state.book.stale.update(pair.incident for pair in row.pairs if pair.incident)
             case DeclarationKind.MAINTENANCE:
-                state.judge(row)
+                state.later.append(row)
             case DeclarationKind.PAUSE:
                 _react_anew(state, row)
 

@@ -149,7 +149,7 @@ class Engine:
     def next_wake(self) -> Instant | None:
         """The earliest instant at which step(now, []) could decide something."""
         state = self._state
-        if self._more or state.to_judge or state.to_plan:
+        if self._more or state.later or state.to_judge or state.to_plan:
             return state.now
         instants = [state.windows_next, state.timers.next(), state.declarations.next, state.book.acknowledged_until]
         if state.catching_up:
@@ -294,6 +294,7 @@ class Engine:
     def _decide(self) -> None:
         state = self._state
         blindness.spread(state)
+        state.judge_some(TIMERS_PER_STEP)
         while state.to_judge or state.to_plan or state.wishes.ended:
             self._judging.judge_queued(self._emit)
             self._end_wishes()

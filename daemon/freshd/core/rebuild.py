@@ -38,6 +38,7 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
             row.automatic = is_automatic(row)  # what was restored may have made it count
     for row in rows if state.declarations.begun else ():
         react(state, row)
+    state.later.clear()
     state.sight_moved = True
     state.blinded = {}
     for row in rows:

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.core.play import Play, charter_of, update
 from tests.unit.core.test_incidents import LOUD, STALE, told
 
+from freshd.core import engine
 from freshd.model.inputs import Blind, CaughtUp, CharterReplaced, Input, Sighted, Started
 from freshd.model.policy import Verdict
 from freshd.model.records import Blinded, SightRegained, VerdictChanged
@@ -151,3 +152,16 @@ def test_the_files_change_meanwhile() -> None:
     play.at(8, CharterReplaced(charter_of("r; q", {"p": (STALE, "r q")})))
     assert play.see("r").verdict is Verdict.UNKNOWN
     assert [type(record) for record in play.records if isinstance(record, (Blinded, SightRegained))] == [Blinded]
+
+
+def test_many_are_judged_some_in_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "TIMERS_PER_STEP", 2)
+    play = seeing()
+    steps = []
+    inputs: tuple[Input, ...] = (blind("", 1.5),)
+    play.now = round(1.5 * M)
+    while inputs or (play.engine.next_wake() or 0) <= play.now:
+        steps.append(len([r for r in play.engine.step(play.now, inputs).records if isinstance(r, VerdictChanged)]))
+        inputs = ()
+    assert steps == [2, 2, 2]
+    assert told(play) == "kafka(a b c r s view)"
