@@ -7,8 +7,8 @@
     POST /api/resume         {"select", "exclude", "reason", "author"}; without `select`: everything
     POST /api/ack            {"incident", "for" | "until", "reason", "author"}
 
-A DECLARATION is {"id", "kind", "select", "assets", "asset_count", "begins_at", "until", "holds", "author", "reason"}; `for` is a
-duration, `until` and `from` instants. A write is answered once it is durable.
+A DECLARATION is {"id", "kind", "select", "assets", "asset_count", "begins_at", "until", "holds", "author", "reason"};
+`for` is a duration, `until` and `from` instants. A write is answered once it is durable.
 """
 
 from __future__ import annotations
