@@ -198,8 +198,7 @@ class Row:
         self.watchers: dict[Pair, None] | None = None
         self.timing: Timing | None = None
         self.topic = ""  # the Kafka topic of its last event
-        # when to look again
-        self.judge_at: Instant = FOREVER
+        self.judge_at: Instant = FOREVER  # when to look again; so are the next two
         self.plan_at: Instant = FOREVER
         self.timer: Instant = FOREVER
         self.judged = self.considered = False  # queued for judging, for planning in this step
