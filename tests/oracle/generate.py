@@ -101,8 +101,9 @@ def with_expectations(document: Document) -> Document:
     timeline = [dict(entry) for entry in document["timeline"]]
     for line, world in play(scenario):
         assets: dict[str, dict[str, Any]] = {}
-        for key, asset in scenario.charter.graph.assets.items():
-            words = ["verdict", "age", "lag", "behind", "in_flight", "failed", "blocked"]
+        for key, asset in world.charter.graph.assets.items():
+            words = ["verdict", "age", "lag", "behind"]
+            words += [] if getattr(asset, "gathers", "") else ["in_flight", "failed", "blocked"]
             words += [word for word, kind in DECLARED.items() if world.declared.holds(kind, key, world.now)]
             words += ["runs"] if asset.launcher else []
             assets[key] = {word: _text(word, asset_value(world, key, word)) for word in words}
