@@ -47,12 +47,12 @@ def took(state: State, row: Row, duration: Duration) -> None:
         state.hurried.append(row)
 
 
-def needed_by(state: State, row: Row, factor: float) -> Instant:
+def needed_by(state: State, row: Row, factor: float, known: dict[Row, Instant] | None = None) -> Instant:
     """The minimum over the expectations on a row and below of (its stale instant - factor x p95s on the path).
 
-    FOREVER: nothing will turn stale.
+    FOREVER: nothing will turn stale. `known`: what was found at this instant with this factor, for several questions.
     """
-    return _found(state, row, factor, FOREVER, {})
+    return _found(state, row, factor, FOREVER, {} if known is None else known)
 
 
 def _found(state: State, row: Row, factor: float, until: Instant, known: dict[Row, Instant] | None = None) -> Instant:

@@ -17,9 +17,12 @@ from freshd.model.time import Instant
 
 
 def is_limited(state: State, row: Row) -> bool:
-    """Whether any limit is set on runs of the row."""
+    """Whether runs of the row contend for places; not where a launcher orders its own work: one run takes all."""
     places = state.charter.places
-    return bool(places.runs or _launcher_limit(state, row) or _limited_tags(state, row))
+    if places.runs or _limited_tags(state, row):
+        return True
+    traits = state.charter.launchers.get(row.asset.launcher)
+    return traits is not None and bool(traits.limit) and not traits.wave
 
 
 def has_place(state: State, row: Row) -> bool:
@@ -40,13 +43,9 @@ def tags_have_place(state: State, row: Row) -> bool:
 
 
 def least_slack_first(state: State, rows: Iterable[Row]) -> list[Row]:
-    """The order in which rows get the places there are."""
-    return sorted(rows, key=lambda row: (slack_ends(state, row), row.rank))
-
-
-def slack_ends(state: State, row: Row) -> Instant:
-    """When a run of the row must begin so that the first expectation on it or below holds; FOREVER: none asks."""
-    return needed_by(state, row, 1.0)
+    """The order in which rows get the places there are: by when a run must begin so that what is expected holds."""
+    known: dict[Row, Instant] = {}
+    return sorted(rows, key=lambda row: (needed_by(state, row, 1.0, known), row.rank))
 
 
 def leaving(state: State, run: OwnRun) -> list[Row]:

@@ -18,7 +18,7 @@ from freshd.model.asset import Asset
 from freshd.model.effects import LaunchRun
 from freshd.model.graph import build_graph
 from freshd.model.inputs import CharterReplaced, Input, RunPhase, RunReport, Started
-from freshd.model.policy import Alert, Charter, Limit, Measure, Policy, Reaction, ReactionKind
+from freshd.model.policy import Alert, Charter, Limit, Measure, Places, Policy, Reaction, ReactionKind
 from freshd.model.time import MINUTE
 
 M = MINUTE
@@ -171,3 +171,20 @@ def test_a_wide_graph_is_walked_once_and_then_along_one_path() -> None:
     later, _ = spent(engine, 581)
     assert engine.next_wake() == (602 - 20) * M, "k001 is next"
     assert later["stale_at"] <= 5
+
+
+def test_slack_is_found_for_all_who_contend_in_one_walk() -> None:
+    """Fifty contenders over one view and two hundred readers of it: each of these is asked once."""
+    heads = tuple(f"h{number:02}" for number in range(50))
+    assets = [Asset("r"), *(Asset(key, ("r",), launcher="go") for key in heads), Asset("v", heads, virtual=True)]
+    assets += [Asset(f"k{number:03}", ("v",)) for number in range(200)]
+    graph = build_graph(assets)
+    eager = dict.fromkeys(heads, Reaction(ReactionKind.EAGER))
+    policy = Policy("p", (Limit(Measure.LAG, None, 500 * M),))
+    ends = tuple(key for key in graph.assets if key[0] == "k")
+    engine = Engine(Charter(graph, {"p": policy}, {"p": ends}, eager, places=Places(runs=3)))
+    engine.step(0, [Started(False)])
+    engine.step(M, [update(key, 1) for key in graph.assets])
+    calls, _ = spent(engine, 2, update("r", 2))
+    assert 200 <= calls["stale_at"] <= 300
+    assert len(engine._state.runs) == 3
