@@ -54,6 +54,8 @@ class SlicedFreshness(Freshness):
 
     def _of_derived(self, node: Node, t: Instant) -> Instant | None:
         values = []
+        if any(self.data_time(p, t) is None for p in node.counted):
+            return None  # the newest window of an upstream may have none although those before had
         for u in self.updates(node.key):
             if u.end <= t:
                 value = self._least_of(node, u, t) if node.counted else u.start
