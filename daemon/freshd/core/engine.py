@@ -171,7 +171,7 @@ class Engine:
         for row in state.rows.values():
             known = known_duration(row)
             if known is not None:
-                takes[row.key] = max(known, takes.get(row.key, 0))
+                takes[row.asset.key] = known
         found = infeasible(state.charter, takes)
         state.infeasible = frozenset(one.asset for one in found)
         return found

@@ -31,8 +31,9 @@ def duration_of(row: Row) -> Duration:
 
 
 def known_duration(row: Row) -> Duration | None:
-    """The same, if enough runs have succeeded to tell."""
-    durations = row.work.durations if row.work is not None else None
+    """The same, if enough runs have succeeded to tell; runs of all partitions of an asset count."""
+    owner = row.whole or row
+    durations = owner.work.durations if owner.work is not None else None
     if durations is None or len(durations) < FEWEST_RUNS or not row.asset.launcher or row.virtual:
         return None
     return percentile(sorted(durations), 95)
@@ -40,11 +41,13 @@ def known_duration(row: Row) -> Duration | None:
 
 def took(state: State, row: Row, duration: Duration) -> None:
     """A run of the row succeeded after so long."""
-    work = row.moving_work
+    owner = row.whole or row
     before = duration_of(row)
-    work.note_duration(max(0, duration))
-    if row.timing is not None and duration_of(row) > before:
-        state.hurried.append(row)
+    owner.moving_work.note_duration(max(0, duration))
+    state.mark(owner)
+    if duration_of(row) > before:
+        alike = owner.parts.values() if owner.parts is not None else (row,)
+        state.hurried += [one for one in alike if one.timing is not None]
 
 
 def needed_by(state: State, row: Row, factor: float, known: dict[Row, Instant] | None = None) -> Instant:

@@ -140,6 +140,7 @@ def _gather(rows: dict[str, Row]) -> None:
             whole = rows[row.asset.key]
             if whole.parts is not None:
                 whole.parts[row.partition] = row
+                row.whole = whole
 
 
 def _static_keys(charter: Charter) -> set[AssetKey]:

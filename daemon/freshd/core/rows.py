@@ -138,6 +138,7 @@ class Row:
         "virtual",
         "waiters",
         "watchers",
+        "whole",
         "window_end",
         "wishes",
         "work",
@@ -146,6 +147,7 @@ class Row:
     def __init__(self, asset: Asset, partition: str = "") -> None:
         self.asset = asset
         self.partition = partition
+        self.whole: Row | None = None  # of one partition: its asset as a whole
         self.parts: dict[str, Row] | None = None  # of an asset with partitions: theirs, which the row gathers
         self.key = row_key(asset.key, partition)
         self.fresh = True  # it counts though it was never materialised: no partition, or one of the newest

@@ -14,8 +14,11 @@ from tests.unit.core.lives import Life
 from tests.unit.core.play import EAGER, Play, charter_of, event, update
 
 from freshd.core.just_in_time import duration_of
+from freshd.model.asset import Asset, PartitionScheme
+from freshd.model.effects import LaunchRun
+from freshd.model.graph import build_graph
 from freshd.model.inputs import EventKind, RunPhase, RunReport
-from freshd.model.policy import Deadline, LauncherTraits, Limit, Measure, Policy, Reaction, ReactionKind, Retry
+from freshd.model.policy import Charter, Deadline, LauncherTraits, Limit, Measure, Policy, Reaction, ReactionKind, Retry
 from freshd.model.records import RunRequested
 from freshd.model.time import MINUTE, NEVER
 
@@ -281,3 +284,24 @@ def test_members_of_a_wave_are_not_asked_for_their_time() -> None:
     )  # fmt: skip
     play.update(110, "r").until(154)
     assert play.runs == [(154, "a b")]
+
+
+# partitions
+
+
+def test_runs_of_all_partitions_of_an_asset_tell_how_long_one_takes() -> None:
+    scheme = PartitionScheme(names=("eu", "us"))
+    graph = build_graph([Asset("r"), Asset("a", ("r",), launcher="go", partitions=scheme)])
+    charter = Charter(graph, reactions={"a": EAGER})
+    life = Life(charter, 0)
+    for nth, minutes in enumerate((4, 6)):
+        steps = life.step((100 * nth + 1) * M, [update("r", 100 * nth + 1)])
+        at = (100 * nth + 1 + minutes) * M
+        orders = [effect for step in steps for effect in step.effects if isinstance(effect, LaunchRun)]
+        assert len(orders) == 2
+        told = [RunReport(one.run_id, RunPhase.SUCCEEDED, at, "a") for one in orders]
+        life.step(at, [*told, *(RunReport(one.run_id, RunPhase.FINISHED, at) for one in orders)])
+    life.checkpoint()
+    life.restart(300 * M, charter, False)
+    rows = [row for row in life.engine._state.rows.values() if row.asset.key == "a"]
+    assert sorted((row.partition, duration_of(row) // M) for row in rows) == [("", 0), ("eu", 6), ("us", 6)]
