@@ -100,6 +100,7 @@ def _partition_exists(state: State, row: Row) -> None:
     """A partition counts from its first update on; what its asset as a whole has may be older for it."""
     row.automatic = is_automatic(row)
     state.note_due(row)
+    state.plan(row)
     settle(state, row)
     recompute_below(state, row)
     shake(state, row)

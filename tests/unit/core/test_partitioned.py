@@ -157,7 +157,7 @@ def full_picture(engine: Engine, now: Instant) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(12), 64])
 def test_what_is_kept_follows_from_the_facts_and_survives_a_restart(seed: int) -> None:
     world, rng = World(seed), Random(seed)
     life = Life(world.charter, world.now)
