@@ -5,7 +5,7 @@ SHELL := bash
 
 VENV := .venv
 PYTHON_IN := $(VENV)/bin/python
-BENCHES := core live ingest launch idle backtest
+BENCHES := core live ingest launch idle backtest deadlines reload
 SECONDS ?=
 KAFKA ?=
 SEEDS ?= 300
