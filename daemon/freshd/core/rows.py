@@ -153,8 +153,7 @@ class Row:
         self.fresh = True  # it counts though it was never materialised: no partition, or one of the newest
         self.window_end: Instant = FOREVER  # its data reaches no further
         self.virtual = asset.virtual  # shows its upstreams as they are; so does a row that gathers partitions
-        self.rank = 0  # by key: the order of decisions at one instant
-        self.order = 0  # topological
+        self.rank = self.order = 0  # by key: the order of decisions at one instant; topological
         self.ups: tuple[Row, ...] = ()
         self.all_ups: tuple[Row, ...] = ()  # with the static ones
         self.kids: tuple[Row, ...] = ()
