@@ -175,8 +175,7 @@ class Row:
         self.pending: Instant = FOREVER
         self.read_at: Instant = NEVER  # latest start of any reader's update
         self.joined: dict[AssetKey, Instant] | None = None  # upstreams added later, and when
-        # outcomes other than updates
-        self.outcome_at: Instant = NEVER  # latest outcome by time, ours or others'
+        self.outcome_at: Instant = NEVER  # latest outcome by time, ours or others', updates and failures
         self.outcome_failed = False
         self.ended_at: Instant = NEVER  # latest failure or end without a run id
         self.others: dict[str, Instant] | None = None  # runs of others in flight: run id -> start
