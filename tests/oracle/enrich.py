@@ -189,3 +189,18 @@ def _blind(rng: Random, span: int) -> list[Document]:
         lines.append({"at": f"{at}s", "blind": topic})
         lines.append({"at": f"{min(span, at + rng.randint(30, 1500))}s", "sighted": topic})
     return lines
+
+
+def edited(document: Document, rng: Random) -> Document:
+    """The same scenario after somebody edited a policy: other limits, another alert, or the policy is gone."""
+    policies = [dict(entry) for entry in document["policies"]]
+    expecting = [entry for entry in policies if "expect" in entry]
+    chosen = rng.choice(expecting)
+    kind = rng.choice(["limits", "alert", "gone"] if len(expecting) > 1 else ["limits", "alert"])
+    if kind == "gone" and not any("just_in_time" in str(entry.get("react")) for entry in policies):
+        policies.remove(chosen)
+    elif kind == "alert":
+        chosen["alert"] = {"severity": "info", "at": rng.choice([["stale"], ["warn", "stale"]])}
+    else:
+        chosen["expect"] = {**chosen["expect"], "lag": {"stale": f"{rng.choice([200, 900, 3000])}s"}}
+    return {**document, "policies": policies}

@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 
 from tests.oracle.engine_world import charter_of
-from tests.oracle.enrich import Spice, enriched
+from tests.oracle.enrich import Spice, edited, enriched
 from tests.oracle.generate import Flavour, rewired, scenario_document
 from tests.oracle.laws import Laws
 from tests.oracle.reading import LAUNCHER, Scenario, read_scenario
@@ -47,6 +47,9 @@ WAVE_SHARE = 0.25
 
 REPLACED_SHARE = 0.35
 """Of the worlds whose graph is replaced."""
+
+EDITED_SHARE = 0.5
+"""Of those worlds in which a policy is edited at the same time."""
 
 SPICED_SHARE = 0.5
 """Of the worlds with calendars, checks, learned limits, windows and just-in-time."""
@@ -124,14 +127,17 @@ class Simulation:
         rng = Random(f"replacement {seed}")
         if rng.random() > REPLACED_SHARE:
             return 0, None
-        scenario = read_scenario(rewired(dict(self.scenario.document), rng))
+        document = rewired(dict(self.scenario.document), rng)
+        if rng.random() < EDITED_SHARE:
+            document = edited(document, rng)
+        scenario = read_scenario(document)
         later = self._settings(charter_of(scenario.document))
         self._laws.append((later, self._settings(scenario.charter)))
         return self.scenario.start + rng.randint(0, SMALL.span_s) * SECOND, later
 
     def _laws_of(self, charter: Charter) -> Laws:
         """What the oracle knows of a charter by its own reading."""
-        return next(laws for known, laws in self._laws if known is charter)
+        return next(laws for known, laws in self._laws if known.policies is charter.policies)
 
     def run(self) -> Summary:
         """Faults first, then quiet; raises Violation as soon as an invariant does not hold."""
