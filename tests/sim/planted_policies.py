@@ -114,15 +114,18 @@ PLANTED_POLICIES = (
         "the median is learned",
         "every second sync is late",
         _is(learned, "percentile", lambda gaps, share: gaps[len(gaps) // 2]),
-        30,
+        25,
     ),
     Planted("windows are always open", "models run at noon", _is(Window, "opened", lambda self, at, floor=0: at), 9),
     Planted(
-        "just in time is at once", "runs are spent for nothing", _is(holding, "launch_at", lambda state, row: NEVER), 25
+        "just in time is at once", "runs are spent for nothing", _is(holding, "launch_at", lambda state, row: NEVER), 9
     ),
-    Planted("runs take no time", "just in time is too late", _is(just_in_time, "duration_of", lambda row: 0), 9),
+    Planted("runs take no time", "just in time is too late", _is(just_in_time, "duration_of", lambda row: 0), 26),
     Planted(
-        "mutes are told", "people turn the alerts off", _is(notices, "_loud", lambda state, i: [*i.members.values()])
+        "mutes are told",
+        "people turn the alerts off",
+        _is(notices, "_loud", lambda state, i: [*i.members.values()]),
+        35,
     ),
     Planted("maintenance is ignored", "planned work opens incidents", _without(DeclarationKind.MAINTENANCE), 1),
     Planted(
