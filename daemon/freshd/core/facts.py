@@ -27,12 +27,12 @@ def apply(state: State, record: Record) -> None:
     match record:
         case records.EventTaken(event=event):
             _event(state, event)
-        case records.EventRepeated() | records.DeadLettered() | records.UnmatchedSeen() | records.QuietSteps():
-            pass
         case records.RunRequested():
             runs.begin(state, record)
         case records.RunReported(report=report):
             runs.report(state, report)
+        case records.EventRepeated() | records.DeadLettered() | records.UnmatchedSeen() | records.QuietSteps():
+            pass
         case records.RunQueued() | records.StopEnded() | records.RunOfOthersLost() | records.CheckWaitEnded():
             _of_row(state, record)
         case records.VerdictChanged() | records.Violated() | records.ObjectiveCounted():
@@ -116,21 +116,27 @@ def _event(state: State, event: Event) -> None:
         limits = state.charter.limits
         if not state.seen.remember(event.source, event.id, state.now, limits.remembered_ids, limits.remember_ids):
             return
-    if event.kind is EventKind.RUN_STARTED and event.whole_run and event.run_id:
-        at = min(event.at, state.now) if event.started_at is None else event.started_at
-        runs.note_begun(state, event.run_id, at)
+    if event.whole_run and event.run_id:
+        _of_whole_run(state, event)
         return
-    running = state.others.get(event.run_id, set()) if event.whole_run and event.run_id else ()
-    also = [state.rows[key] for key in sorted(running)]
     for asset in event.assets:
         row = state.rows.get(asset)
         if row is not None and row.parts is not None:
             row = row.parts.get(event.partition)
         if row is not None:
             _event_of(state, row, event)
-            if row in also:
-                also.remove(row)
-    for row in also:
+
+
+def _of_whole_run(state: State, event: Event) -> None:
+    """It is about every row in flight under its run id as well."""
+    if event.kind is EventKind.RUN_STARTED:
+        at = min(event.at, state.now) if event.started_at is None else event.started_at
+        runs.note_begun(state, event.run_id, at)
+        return
+    rows = [state.row_of(asset, event.partition) for asset in event.assets]
+    named = [row for row in rows if row is not None and row.parts is None]
+    running = sorted(state.others.get(event.run_id, set()) - {row.key for row in named})
+    for row in (*named, *(state.rows[key] for key in running)):
         _event_of(state, row, event)
 
 
