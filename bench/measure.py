@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from freshd.runtime.recovery import COLLECT_AFTER
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -72,9 +74,10 @@ def cost_us(work: Callable[[], object], times: int) -> float:
 
 
 def settle_memory() -> None:
-    """What the daemon does once its graph is built: nothing of it is garbage any more."""
+    """What the daemon does once its graph is built: nothing of it is garbage any more, and little comes to be."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def rss_mb() -> float:

@@ -65,7 +65,7 @@ class EventRepeated:
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RunRequested:
     """A run is to be started; `observed`: only decided, never started."""
 
@@ -75,7 +75,7 @@ class RunRequested:
     wishes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RunReported:
     """A launcher's report counts."""
 
@@ -83,7 +83,7 @@ class RunReported:
     report: RunReport
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RunQueued:
     """An asset is ready to be launched, but its launcher is full."""
 
@@ -310,7 +310,7 @@ class DaemonCaughtUp:
     now: Instant
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WindowsBegan:
     """The windows that have begun by now are in use: new partitions, and others that are no longer the newest."""
 
