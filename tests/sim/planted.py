@@ -25,9 +25,10 @@ from freshd.core import (
     judging,
     notices,
     planner,
+    remembered,
     runs,
-    state,
     updates,
+    waves,
 )
 from freshd.core.engine import Engine
 from freshd.core.step import Step
@@ -52,7 +53,7 @@ class Planted:
 def _perform_first() -> AbstractContextManager[Any]:
     turn = loop._Loop.turn
 
-    def eager(self: Any, batch: Batch) -> None:
+    def eager(self: Any, batch: Batch, wake: int | None = None) -> None:
         performer, journal = self._world.performer, self._world.journal
         step = self._engine.step
 
@@ -62,7 +63,7 @@ def _perform_first() -> AbstractContextManager[Any]:
             return replace(made, effects=())
 
         with patch.object(self._engine, "step", hasty):
-            turn(self, batch)
+            turn(self, batch, wake)
         assert journal is self._world.journal
 
     return patch.object(loop._Loop, "turn", eager)
@@ -294,7 +295,7 @@ PLANTED = (
     Planted(
         "ids are forgotten",
         "repeated events count after a while",
-        lambda: patch.object(state.State, "knows", lambda *_: False),
+        lambda: patch.object(remembered.Remembered, "knows", lambda *_: False),
     ),
     Planted(
         "a launcher's limit is forgotten",
@@ -305,7 +306,7 @@ PLANTED = (
     Planted(
         "a wave takes all below it",
         "a model is built before its other input is there",
-        lambda: patch.object(planner, "_joins", _joins_always),
+        lambda: patch.object(waves, "_joins", _joins_always),
     ),
     Planted(
         "an added upstream counts as read",
