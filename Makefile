@@ -58,6 +58,9 @@ lock: setup ## resolve the dependencies anew
 	@$(PYTHON_IN) -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet uv
 	@.venv-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --group dev --extra postgres --custom-compile-command "make lock" -o requirements.lock
+	@.venv-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --group image --extra postgres -c requirements.lock --custom-compile-command "make lock" \
+	    -o requirements-image.lock
 
 clean: ## remove what was made here
 	@rm -rf $(VENV) .venv-dbt .venv-lock .demo build dist daemon/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
