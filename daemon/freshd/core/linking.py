@@ -51,8 +51,7 @@ def link(
     take_up(state, added)
     rewired = _wire(state, wanted, old, now)
     _gather(rows)
-    limits = [traits.limit for traits in charter.launchers.values()]
-    state.limited = bool(charter.places.runs or charter.places.tags or any(limits))
+    state.limited = _is_limited(charter)
     state.partitioned = len(rows) > len(graph.assets) or any(row.parts is not None for row in rows.values())
     state.windows_next = partitions.next_begin(graph, state.windows_at)
     for row in rows.values():
@@ -77,6 +76,7 @@ def _same_graph(state: State, charter: Charter) -> bool:
 def _follow(state: State, charter: Charter) -> tuple[list[str], list[str], list[str]]:
     """Go by other policies over the graph that is linked already."""
     state.charter = replace(charter, graph=state.charter.graph)
+    state.limited = _is_limited(charter)
     for row in state.rows.values():
         reaction = charter.reactions.get(row.asset.key, MANUAL)
         if reaction is not row.reaction:
@@ -85,6 +85,12 @@ def _follow(state: State, charter: Charter) -> tuple[list[str], list[str], list[
     _pair_up(state, charter)
     state.relinked = False
     return [], [], []
+
+
+def _is_limited(charter: Charter) -> bool:
+    """Whether some limit is set on how many runs go on at one time."""
+    places = charter.places
+    return bool(places.runs or places.tags or any(traits.limit for traits in charter.launchers.values()))
 
 
 def _forget(state: State, row: Row) -> None:

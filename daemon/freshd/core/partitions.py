@@ -3,7 +3,7 @@
 An asset with partitions has a row for each partition in use, and one for the asset as a whole that gathers them
 (it shows them, as a virtual asset shows its upstreams). In use are: all fixed partitions; of windows the newest
 `latest`, those that anything ever happened to, and those that a reader's partition is made from. This module finds
-that out from the charter, the rows that stand and the windows that have begun; state.py links what it finds. It must
+that out from the charter, the rows that stand and the windows that have begun; linking.py links what it finds. It must
 not know of events and policies. It keeps true: the same rows for the same facts, whatever came first.
 """
 
@@ -17,7 +17,7 @@ from freshd.core.work import row_key
 from freshd.model.asset import Asset, AssetKey, PartitionScheme
 from freshd.model.graph import AssetGraph
 from freshd.model.mapping import Slice, reads
-from freshd.model.partitions import Window, is_timed, newest, window_at, window_of
+from freshd.model.partitions import Window, is_timed, newest, window_at, window_of, windows_of
 from freshd.model.time import FOREVER, NEVER, Instant
 
 PARTITIONS_KEPT = 1_000
@@ -82,13 +82,10 @@ def in_use_already(rows: Mapping[str, Row]) -> Used:
 
 def next_begin(graph: AssetGraph, at: Instant) -> Instant:
     """When the next window of any asset begins."""
-    soonest = FOREVER
-    for scheme in _schemes(graph):
-        if at == NEVER:
-            return NEVER  # nobody has looked yet
-        window = window_at(scheme, max(at, scheme.start or NEVER))
-        soonest = min(soonest, window.begin if window.begin > at else window.end)
-    return soonest
+    schemes = _schemes(graph)
+    if schemes and at == NEVER:
+        return NEVER  # nobody has looked yet
+    return min((windows_of(scheme).next_begin(at) for scheme in schemes), default=FOREVER)
 
 
 def _schemes(graph: AssetGraph) -> set[PartitionScheme]:

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.core.play import Play, charter_of, event, update
 
 from freshd.model.graph import AssetGraph
-from freshd.model.inputs import EventKind
+from freshd.model.inputs import CharterReplaced, EventKind
 from freshd.model.policy import LauncherTraits, Limit, Measure, Places, Policy
 from freshd.model.records import RunQueued
 from freshd.model.time import MINUTE
@@ -154,3 +154,11 @@ def test_runs_of_others_take_no_place() -> None:
     play = play_of(Places(runs=1), graph="r; q; m0 < r; m1 < q", eager="m0 m1")
     play.at(1, event(EventKind.RUN_STARTED, "m1", 1, run_id="theirs"))
     assert play.update(2, "r").runs == [(2, "m0")]
+
+
+def test_a_limit_that_a_reload_brings_holds_from_then_on() -> None:
+    """The same graph, other limits: nothing is linked anew, and still the limit counts."""
+    play = play_of(Places())
+    play.at(0.8, CharterReplaced(replace(play.engine.charter, places=Places(runs=2))))
+    play.at(1, update("r", 1))
+    assert keys(play) == "m0 m1"
