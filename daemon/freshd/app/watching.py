@@ -8,7 +8,6 @@ what the files say.
 
 from __future__ import annotations
 
-import glob
 import threading
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -20,6 +19,7 @@ import structlog
 from freshd.adapters.catalog import DbtEntry, PythonEntry, digest_of_url
 from freshd.model.errors import FreshdError
 from freshd.model.time import SECOND, Duration, Instant
+from freshd.policies import policy_files
 from freshd.ports import Clock
 from freshd.settings import Settings
 
@@ -65,7 +65,7 @@ def named_files(path: Path, settings: Settings) -> dict[str, Path]:
     found = [path]
     patterns = (settings.policies,) if isinstance(settings.policies, str) else settings.policies
     for pattern in (*patterns, *(entry for entry in settings.catalog if isinstance(entry, str))):
-        found += _globbed(str(base / pattern))
+        found += [Path(name) for name in policy_files(str(base / pattern))]
     for entry in settings.catalog:
         if isinstance(entry, PythonEntry):
             found += _modules(base / entry.path, entry.python)
@@ -174,12 +174,6 @@ class Watcher:
                     self._changed(names)
             except Exception:
                 log.exception("watch.failed")
-
-
-def _globbed(pattern: str) -> list[Path]:
-    if not glob.has_magic(pattern):
-        return [Path(pattern)]
-    return [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  as policies read them
 
 
 def _modules(folder: Path, module: str) -> list[Path]:

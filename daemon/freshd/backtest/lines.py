@@ -126,7 +126,7 @@ class ExpectIncident(Closed):
 class Expect(Closed):
     """What is to hold at an instant."""
 
-    assets: dict[str, ExpectAsset] = {}  # noqa: RUF012  frozen
+    assets: dict[str, ExpectAsset] = Field(default_factory=dict)
     launched: tuple[str, ...] | None = None
     incidents: tuple[ExpectIncident, ...] | None = None
     announced: int | None = Field(default=None, ge=0)

@@ -195,7 +195,7 @@ def load_policies(patterns: str | Sequence[str], base: Path) -> list[WrittenPoli
     problems: list[Problem] = []
     for pattern in (patterns,) if isinstance(patterns, str) else patterns:
         full = str(base / pattern)
-        for name in _files(full):
+        for name in policy_files(full):
             path = Path(name)
             shown = str(path.relative_to(base)) if path.is_relative_to(base) else name
             try:
@@ -208,7 +208,7 @@ def load_policies(patterns: str | Sequence[str], base: Path) -> list[WrittenPoli
     return found
 
 
-def _files(pattern: str) -> list[str]:
+def policy_files(pattern: str) -> list[str]:
     """The files that an absolute pattern names, sorted; one without wildcards names itself, there or not."""
     if not glob.has_magic(pattern):
         return [pattern]
