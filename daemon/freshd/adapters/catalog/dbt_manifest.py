@@ -117,7 +117,7 @@ class _Reading:
             self._said[unique_id] = said
             if said.key:
                 return said.key
-        package, name = str(node.get("package_name") or unique_id.split(".")[1]), str(node.get("name") or "")
+        package, name = str(node.get("package_name") or _package_of(unique_id)), str(node.get("name") or "")
         if kind == "source":
             key = f"{package}/{node.get('source_name')}/{name}"
         elif kind == "exposure":
@@ -232,6 +232,10 @@ class _Reading:
 def _resource_type(unique_id: str, node: Node) -> str:
     kind = node.get("resource_type")
     return kind if isinstance(kind, str) and kind else unique_id.partition(".")[0]
+
+
+def _package_of(unique_id: str) -> str:
+    return unique_id.split(".")[1] if "." in unique_id else ""
 
 
 def _tested(node: Node, known: Iterable[str]) -> str:

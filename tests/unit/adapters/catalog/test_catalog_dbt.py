@@ -189,6 +189,7 @@ def test_meta_freshd_says_what_yaml_may_say(tmp_path: Path) -> None:
             "model.p.b has the key x, as model.p.a has",
         ),
         ([node("model.p.a", name="a b")], "'p/a b' cannot be an asset's key"),
+        ([{**node("model.p.a"), "unique_id": "a", "package_name": None}], "'/a' cannot be an asset's key"),
     ],
 )
 def test_problems_of_nodes(tmp_path: Path, nodes: list[dict[str, Any]], told: str) -> None:
