@@ -17,17 +17,17 @@ help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  \1\t/' | expand -t 18
 
 setup: ## make .venv from requirements.lock and install freshd into it (nothing to do if it stands)
-	@tools/venv $(VENV) requirements.lock
+	@.ci/venv $(VENV) requirements.lock
 	@if ! cmp -s pyproject.toml $(VENV)/.pyproject; then \
 	    $(PYTHON_IN) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .; \
 	    cp pyproject.toml $(VENV)/.pyproject; \
 	fi
 
 setup-dbt: ## make .venv-dbt: dbt's pins are tight, so it has an environment of its own
-	@if [ -f requirements-dbt.lock ]; then tools/venv .venv-dbt requirements-dbt.lock; fi
+	@if [ -f requirements-dbt.lock ]; then .ci/venv .venv-dbt requirements-dbt.lock; fi
 
 components: ## install what the tests of real components need (Debian, as root), or say what is missing
-	@tools/components curl java maven openssl postgresql prometheus
+	@.ci/components curl java maven openssl postgresql prometheus
 
 test: setup setup-dbt components ## run every check
 	@$(PYTHON_IN) -m pytest $(PYTEST)
@@ -39,7 +39,7 @@ lint: setup ## format, then check style, types and layers
 	@$(PYTHON_IN) -m pytest tests/tidy
 
 demo: setup ## the daemon over examples/shop; SECONDS=40 ends by itself, KAFKA=1 goes through a real broker
-	@if [ -n "$(KAFKA)" ]; then tools/components java maven openssl; fi
+	@if [ -n "$(KAFKA)" ]; then .ci/components java maven openssl; fi
 	@$(VENV)/bin/freshd demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(filter-out 0,$(KAFKA)),--kafka)
 
 sim: setup ## simulate SEEDS seeds with crashes and faults; prints a failing seed, which replays
@@ -51,7 +51,7 @@ soak: setup components ## run the daemon under load for SECONDS (600) and watch 
 bench: $(BENCHES:%=bench-%) ## every bench; each ends with a line of JSON
 
 $(BENCHES:%=bench-%): bench-%: setup
-	@case $* in live|ingest) tools/components java maven openssl postgresql;; esac
+	@case $* in live|ingest) .ci/components java maven openssl postgresql;; esac
 	@$(PYTHON_IN) -m bench.$*
 
 lock: setup ## resolve the dependencies anew
