@@ -55,12 +55,12 @@ def _without(kind: DeclarationKind) -> Plant:
 
 
 def _only_passed(rule: Any, row: Any) -> bool | None:
-    known = row.checks.get(rule.name) if row.checks else None
+    known = row.rare.checks.get(rule.name) if row.rare.checks else None
     return None if known is None else known[1].passed
 
 
 def _first_told(row: Any, metadata: Any) -> Any:
-    return [check for check in _results_in(row, metadata) if check.name not in (row.checks or {})]
+    return [check for check in _results_in(row, metadata) if check.name not in (row.rare.checks or {})]
 
 
 _results_in = checks.results_in

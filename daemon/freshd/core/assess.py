@@ -122,7 +122,7 @@ def _runs(row: Row) -> tuple[RunView, ...]:
     work = row.work
     if work is not None and work.run is not None:
         runs.append(RunView(work.run.run_id, True, work.run_start, work.run.attempt))
-    runs += [RunView(name, False, start, 1) for name, start in (row.others or {}).items()]
+    runs += [RunView(name, False, start, 1) for name, start in (row.rare.others or {}).items()]
     return tuple(runs)
 
 

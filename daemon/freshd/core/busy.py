@@ -22,13 +22,13 @@ def is_blocked(row: Row) -> bool:
 
 def is_busy(row: Row) -> bool:
     """In flight, about to be launched by the daemon itself, or not yet checked. Nobody waits for a source's run."""
-    return row.checked_by != NEVER or _moves(row)
+    return row.rare.checked_by != NEVER or _moves(row)
 
 
 def _moves(row: Row) -> bool:
     if row.source or row.parts is not None:
         return False
-    timing = row.timing
+    timing = row.rare.timing
     if row.automatic and row.due and (timing is None or not timing.held) and (row.work is None or not row.work.stopped):
         if not row.stuck_ups or row.reaction.go_on:
             return True
@@ -37,7 +37,7 @@ def _moves(row: Row) -> bool:
 
 def is_held(row: Row) -> bool:
     """Held back by its own window, or because just in time it is too early."""
-    return row.timing is not None and row.timing.held
+    return row.rare.timing is not None and row.rare.timing.held
 
 
 def window_is_open(row: Row, now: Instant) -> bool:
@@ -54,7 +54,7 @@ def is_root_stuck(row: Row) -> bool:
     """Stuck by itself: stopped while due, or a blocking check failed."""
     if row.due and row.work is not None and row.work.stopped:
         return True
-    return row.checks is not None and (row.check_failed(blocking_only=True) or blocked_by_rule(row))
+    return row.rare.checks is not None and (row.check_failed(blocking_only=True) or blocked_by_rule(row))
 
 
 def settle(state: State, row: Row) -> None:
@@ -107,7 +107,7 @@ def launchable_from(state: State, row: Row) -> Instant:
 
 def _on_its_way_since(state: State, row: Row) -> Instant:
     """Since when something at a busy row is on its way: data pending, a run, results of checks."""
-    checked = row.checked_by - state.charter.limits.check_wait if row.checked_by != NEVER else FOREVER
+    checked = row.rare.checked_by - state.charter.limits.check_wait if row.rare.checked_by != NEVER else FOREVER
     if not _moves(row):
         return checked
     own = launchable_from(state, row) if row.due else FOREVER

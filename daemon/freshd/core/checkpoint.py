@@ -106,19 +106,20 @@ def _asset(row: Row) -> dict[str, Any]:
         "start": row.start,
         "changed": row.last_changed,
         "first": row.first if row.source else None,
-        "joined": row.joined,
+        "joined": row.rare.joined,
         "outcome": [row.outcome_at, row.outcome_failed],
-        "ended": row.ended_at,
+        "ended": row.rare.ended_at,
         "due": [row.due, row.due_at],
-        "others": row.others,
+        "others": row.rare.others,
         "ended_runs": list(row.ended_runs or ()),
-        "starts": row.starts,
-        "unstarted": row.unstarted,
+        "starts": row.rare.starts,
+        "unstarted": row.rare.unstarted,
         "checks": {
-            name: [at, check.passed, check.value, check.blocking] for name, (at, check) in (row.checks or {}).items()
+            name: [at, check.passed, check.value, check.blocking]
+            for name, (at, check) in (row.rare.checks or {}).items()
         },
-        "checked_by": row.checked_by,
-        **({"recall": row.recall.rows()} if row.recall is not None else {}),
+        "checked_by": row.rare.checked_by,
+        **({"recall": row.rare.recall.rows()} if row.rare.recall is not None else {}),
         "topic": row.topic,
         "work": None if work is None else [getattr(work, field) for field in WORK_FIELDS],
         "durations": list(work.durations or ()) if work is not None else [],
@@ -265,26 +266,15 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
     row.updated_at, row.start, row.last_changed = value["updated"], value["start"], value["changed"]
     if value["first"] is not None and row.source:
         row.first = value["first"]
-    row.joined = value["joined"]
+    _restore_rare(row, value)
     before = {up.partition("[")[0] for up in value["ups"]}
     gained = [up.key for up in row.ups if up.asset.key not in before] if row.parts is None else []
     if gained:
-        row.joined = {**(row.joined or {}), **dict.fromkeys(gained, FOREVER)}  # until the daemon's next start says when
+        # until the daemon's next start says when
+        row.own_rare.joined = {**(row.rare.joined or {}), **dict.fromkeys(gained, FOREVER)}
     row.outcome_at, row.outcome_failed = value["outcome"]
-    row.ended_at = value["ended"]
     row.due, row.due_at = value["due"]
-    row.others = value["others"]
     row.ended_runs = array("I", value["ended_runs"]) if value["ended_runs"] else None
-    row.starts = value["starts"]
-    row.unstarted = value["unstarted"]
-    row.checks = {
-        name: (at, Check(name, passed, known, blocking))
-        for name, (at, passed, known, blocking) in value["checks"].items()
-    } or None
-    row.checked_by = value["checked_by"]
-    if row.recall is not None:
-        row.recall.restore(value.get("recall", {}))
-        seed(row)
     row.topic = value.get("topic", "")
     if value["work"] is not None:
         row.work = Work()
@@ -298,6 +288,23 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
             verdict, pair.measure, pair.since, pair.warn_since, pair.stale_since = verdicts[pair.policy.name]
             pair.verdict = Verdict(verdict)
             pair.follow(pair.policy)
+
+
+def _restore_rare(row: Row, value: dict[str, Any]) -> None:
+    """What few rows have; whatever its policies remember is there already, made when the row was linked."""
+    there = {name: value[name] for name in ("joined", "others", "starts", "unstarted") if value[name]}
+    if there or value["checks"] or value["ended"] != NEVER or value["checked_by"] != NEVER:
+        rare = row.own_rare
+        for name, known in there.items():
+            setattr(rare, name, known)
+        rare.ended_at, rare.checked_by = value["ended"], value["checked_by"]
+        rare.checks = {
+            name: (at, Check(name, passed, known, blocking))
+            for name, (at, passed, known, blocking) in value["checks"].items()
+        } or None
+    if row.rare.recall is not None:
+        row.rare.recall.restore(value.get("recall", {}))
+        seed(row)
 
 
 def _restore_declarations(state: State, value: list[Any]) -> None:
@@ -325,7 +332,7 @@ def _restore_wish(state: State, name: str, value: Any) -> None:
     for key in planned:
         row = state.rows.get(key)
         if row is not None:
-            row.wishes = [*(row.wishes or []), name]
+            row.own_rare.wishes = [*(row.rare.wishes or []), name]
 
 
 def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ def judge_checks(policy: Policy, row: Row) -> Judgement:
 
 def follows(rule: CheckRule, row: Row) -> bool | None:
     """Whether the latest result is as the rule asks; None: there is none, or nothing to compare it with."""
-    known = row.checks.get(rule.name) if row.checks else None
+    known = row.rare.checks.get(rule.name) if row.rare.checks else None
     if known is None:
         return None
     at, check = known
@@ -45,7 +45,7 @@ def follows(rule: CheckRule, row: Row) -> bool | None:
         return None
     scale = 1.0
     if rule.last:
-        before = row.recall.before(rule.name, at, rule.last) if row.recall is not None else []
+        before = row.rare.recall.before(rule.name, at, rule.last) if row.rare.recall is not None else []
         if len(before) < rule.last:
             return None
         scale = sum(before) / len(before)
@@ -63,7 +63,7 @@ def _complaint(rule: CheckRule, row: Row) -> str:
     follows_rule = follows(rule, row)
     if follows_rule:
         return ""
-    known = row.checks.get(rule.name) if row.checks else None
+    known = row.rare.checks.get(rule.name) if row.rare.checks else None
     if known is None:
         return f"{rule.name}: no result yet"
     at, check = known
@@ -73,7 +73,7 @@ def _complaint(rule: CheckRule, row: Row) -> str:
         return f"{rule.name}: a result without a number to compare"
     if rule.equals is not None:
         return f"{rule.name} is {check.value}, not {rule.equals}"
-    before = row.recall.before(rule.name, at, rule.last) if row.recall is not None and rule.last else []
+    before = row.rare.recall.before(rule.name, at, rule.last) if row.rare.recall is not None and rule.last else []
     if follows_rule is None:
         return f"{rule.name}: only {len(before)} of {rule.last} earlier values to compare with"
     value = number(check.value) or 0.0
@@ -99,10 +99,10 @@ def same(value: object, wanted: object) -> bool:
 
 def results_in(row: Row, metadata: Mapping[str, Any] | None) -> list[Check]:
     """What an update's metadata says under the names that the row's policies ask for."""
-    if not metadata or row.recall is None:
+    if not metadata or row.rare.recall is None:
         return []
     found: list[Check] = []
-    for name in dict.fromkeys(rule.name for rule in row.recall.rules):
+    for name in dict.fromkeys(rule.name for rule in row.rare.recall.rules):
         value = metadata.get(name)
         if isinstance(value, bool):
             found.append(Check(name, passed=value))
@@ -113,7 +113,7 @@ def results_in(row: Row, metadata: Mapping[str, Any] | None) -> list[Check]:
 
 def blocked_by_rule(row: Row) -> bool:
     """Whether a rule that blocks is violated."""
-    recall = row.recall
+    recall = row.rare.recall
     if recall is None or not recall.blocking:
         return False
     return any(rule.blocking and follows(rule, row) is False for rule in recall.rules)
@@ -121,18 +121,18 @@ def blocked_by_rule(row: Row) -> bool:
 
 def violates(row: Row) -> bool:
     """Whether any rule of the row's policies is violated."""
-    return row.recall is not None and any(follows(rule, row) is False for rule in row.recall.rules)
+    return row.rare.recall is not None and any(follows(rule, row) is False for rule in row.rare.recall.rules)
 
 
 def awaits_checks(row: Row) -> bool:
     """Whether there are results that readers of the row may have to wait for."""
-    return row.checks is not None or (row.recall is not None and bool(row.recall.blocking))
+    return row.rare.checks is not None or (row.rare.recall is not None and bool(row.rare.recall.blocking))
 
 
 def checked_up_to(row: Row) -> Instant:
     """Updates that ended by then have results of all blocking checks; FOREVER without such checks."""
-    checks = row.checks or {}
+    checks = row.rare.checks or {}
     up_to = min((at for at, check in checks.values() if check.blocking), default=FOREVER)
-    for name in row.recall.blocking if row.recall is not None else ():
+    for name in row.rare.recall.blocking if row.rare.recall is not None else ():
         up_to = min(up_to, checks[name][0] if name in checks else NEVER)
     return up_to

@@ -21,7 +21,7 @@ from freshd.core.just_in_time import known_duration
 from freshd.core.linking import link
 from freshd.core.rebuild import rebuild
 from freshd.core.retelling import AS_THEY_ARE
-from freshd.core.rows import Row
+from freshd.core.rows import Row, make_row
 from freshd.core.state import State
 from freshd.core.step import Step
 from freshd.core.wishes import plan_wish
@@ -180,7 +180,7 @@ class Engine:
         """The row of an asset partition; one that nothing happened to yet has a row only to be looked at."""
         state = self._state
         if partitions.missing(state.rows, [(key, partition)]):
-            return Row(state.rows[key].asset, partition)
+            return make_row(state.rows[key].asset, partition)
         return state.rows[row_key(key, partition)]
 
     def incidents(self) -> tuple[IncidentView, ...]:

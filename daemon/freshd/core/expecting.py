@@ -32,14 +32,15 @@ def remember(rows: Collection[Row]) -> list[Row]:
     for row in sorted(rows, key=lambda row: bool(row.partition)):  # whole ones first
         wanted = asking.get(row, [])
         if not wanted and row not in learning and row not in checked:
-            if row.recall is not None:
-                row.recall = None
+            if row.rare.recall is not None:
+                row.own_rare.recall = None
                 changed.append(row)
             continue
-        if row.recall is None:
-            row.recall = Recall()
+        recall = row.rare.recall
+        if recall is None:
+            recall = row.own_rare.recall = Recall()
             changed.append(row)
-        row.recall.follow(wanted, row in learning, checked[row].recall if row in checked else None)
+        recall.follow(wanted, row in learning, checked[row].rare.recall if row in checked else None)
         seed(row)
     return changed
 
@@ -73,7 +74,7 @@ def _asks(policy: Policy) -> bool:
 
 def seed(row: Row) -> None:
     """What is new to learn from begins with the history that the row keeps."""
-    recall = row.recall
+    recall = row.rare.recall
     if recall is not None and recall.learns and not recall.ends:
         for end in row.cells[::WIDTH]:
             recall.note_end(end)

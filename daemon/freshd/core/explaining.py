@@ -33,7 +33,7 @@ def launching_of(state: State, row: Row) -> Launching:
     can = _cannot(state, row)
     if can is not None:
         return can
-    if row.wishes and not state.wishes.ready(row):
+    if row.rare.wishes and not state.wishes.ready(row):
         return Launching(Hold.WISHED)
     if not row.automatic:
         paused = state.declarations.holding(DeclarationKind.PAUSE, row.asset.key)
@@ -69,9 +69,9 @@ def _cannot(state: State, row: Row) -> Launching | None:
 def _held(state: State, row: Row) -> Launching:
     """What holds back a row that is due and free."""
     now, reaction, work = state.now, row.reaction, row.work
-    if row.timing is not None and row.timing.held:
+    if row.rare.timing is not None and row.rare.timing.held:
         shut = reaction.window is not None and reaction.window.opened(now) == NEVER
-        return Launching(Hold.WINDOW if shut else Hold.EARLY, _known(row.timing.look_at))
+        return Launching(Hold.WINDOW if shut else Hold.EARLY, _known(row.rare.timing.look_at))
     if state.charter.observe and work is not None and work.withheld == newest_word(row):
         return Launching(Hold.OBSERVED)
     retrying = work is not None and work.retry_at != NEVER

@@ -170,10 +170,10 @@ def _update(state: State, row: Row, event: Event, at: int) -> None:
     if declared is not None and declared < 1.0 and declared < completeness_wanted(row):
         runs.others_ended(state, row, event.run_id, at, failed=True)
         return
-    for check in results_in(row, event.metadata) if row.recall is not None else ():
+    for check in results_in(row, event.metadata) if row.rare.recall is not None else ():
         runs.take_check(state, row, at, check)
     start = event.started_at
-    if row.others is not None or event.run_id:
+    if row.rare.others is not None or event.run_id:
         if start is None and event.run_id:
             start = runs.start_of_others(row, event.run_id)
             if start is None:
@@ -264,15 +264,17 @@ def _wished(state: State, row: Row | None) -> None:
 def _joined_now(state: State, rows: list[Row]) -> None:
     """Upstreams that rows gained at a time not known from the checkpoint have been gained by now."""
     for row in rows:
-        if row.joined is not None:
-            row.joined = {up: min(at, state.now) for up, at in row.joined.items()}
+        if row.rare.joined is not None:
+            row.own_rare.joined = {up: min(at, state.now) for up, at in row.rare.joined.items()}
             state.mark(row)
 
 
 def _started(state: State, catching_up: bool) -> None:
     state.started_at = state.now
     state.catching_up_until = state.now + state.charter.limits.catch_up if catching_up else NEVER
-    rewired = [row for row in state.rows.values() if row.joined is not None and FOREVER in row.joined.values()]
+    rewired = [
+        row for row in state.rows.values() if row.rare.joined is not None and FOREVER in row.rare.joined.values()
+    ]
     _joined_now(state, rewired)
     if rewired:
         rebuild(state)
@@ -289,5 +291,5 @@ def _caught_up(state: State) -> None:
         state.judge(row)
     state.deferred.clear()
     for row in state.rows.values():
-        if row.due or row.wishes:
+        if row.due or row.rare.wishes:
             state.plan(row)

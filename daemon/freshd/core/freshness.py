@@ -21,8 +21,8 @@ Memo = dict[tuple[Row, Instant], Instant]
 
 def start_for(row: Row, up: Row, start: Instant) -> Instant:
     """The start that counts for one upstream: an update counts only for the upstreams its asset had then."""
-    if row.joined is not None:
-        joined = row.joined.get(up.key)
+    if row.rare.joined is not None:
+        joined = row.rare.joined.get(up.key)
         if joined is not None and start < joined:
             return NEVER
     return start
@@ -208,7 +208,7 @@ def last_changed(row: Row) -> Instant:
 
 def has_news(row: Row, up: Row) -> bool:
     """Whether `up` has a changed update that `row`'s latest update by start did not read."""
-    if row.joined is None and not up.virtual:
+    if row.rare.joined is None and not up.virtual:
         return up.last_changed > row.start
     return last_changed(up) > start_for(row, up, row.start)
 

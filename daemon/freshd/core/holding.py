@@ -19,11 +19,11 @@ def find(state: State, row: Row) -> bool:
     """Find out whether the row is held back; whether that is news."""
     reaction = row.reaction
     if reaction.window is None and reaction.kind is not ReactionKind.JUST_IN_TIME:
-        was = row.timing is not None and row.timing.held
-        if row.timing is not None:
-            row.timing.held, row.timing.look_at = False, FOREVER
+        was = row.rare.timing is not None and row.rare.timing.held
+        if row.rare.timing is not None:
+            row.rare.timing.held, row.rare.timing.look_at = False, FOREVER
         return was
-    timing = row.timing = row.timing or Timing()
+    timing = row.own_rare.timing = row.rare.timing or Timing()
     was, timing.held, timing.look_at = timing.held, False, FOREVER
     if row.automatic and row.due and state.now != NEVER:
         timing.held, timing.look_at = _held(state, row)

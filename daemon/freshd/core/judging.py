@@ -59,7 +59,7 @@ class Judging:
         for pair in row.pairs:
             until = self._judge_pair(pair, emit)
             row.judge_at = min(row.judge_at, until)
-        if row.timing is not None:
+        if row.rare.timing is not None:
             just_in_time.notice(state, row)
         state.arm(row)
 
@@ -88,7 +88,7 @@ class Judging:
                     )
                 )
             pair.measure = "" if measure is None else measure.value
-            if row.recall is not None and row.recall.totals:
+            if row.rare.recall is not None and row.rare.recall.totals:
                 self._count(pair, emit)
         self._view(pair, measure)
         return until

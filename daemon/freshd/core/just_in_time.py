@@ -47,7 +47,7 @@ def took(state: State, row: Row, duration: Duration) -> None:
     state.mark(owner)
     if duration_of(row) > before:
         alike = owner.parts.values() if owner.parts is not None else (row,)
-        state.hurried += [one for one in alike if one.timing is not None]
+        state.hurried += [one for one in alike if one.rare.timing is not None]
 
 
 def needed_by(state: State, row: Row, factor: float, known: dict[Row, Instant] | None = None) -> Instant:
@@ -87,8 +87,8 @@ def _found(state: State, row: Row, factor: float, until: Instant, known: dict[Ro
             known[here] = bound
             continue
         _bounds(here)[factor] = bound
-        if here.timing is not None:
-            here.timing.promised = own
+        if here.rare.timing is not None:
+            here.rare.timing.promised = own
         if bound <= by:
             exact.add((here, factor))
     return bound
@@ -103,9 +103,9 @@ def _settled(
 
 
 def _bounds(row: Row) -> dict[float, Instant]:
-    timing = row.timing
+    timing = row.rare.timing
     if timing is None:
-        timing = row.timing = Timing()
+        timing = row.own_rare.timing = Timing()
     return timing.bounds
 
 
@@ -116,7 +116,7 @@ def stale_at(state: State, row: Row) -> Instant:
 
 def launch_at(state: State, row: Row) -> Instant:
     """From when a just-in-time row is to be launched; as long as that lies ahead, a lower bound of it."""
-    timing = row.timing = row.timing or Timing()
+    timing = row.own_rare.timing = row.rare.timing or Timing()
     if state.now < timing.at:
         return timing.at
     timing.at = _found(state, row, 1 + row.reaction.margin, state.now)
@@ -129,7 +129,7 @@ def launch_at(state: State, row: Row) -> Instant:
 
 def notice(state: State, row: Row) -> None:
     """The row was judged: whoever asked asks again if it turns stale earlier than it did then."""
-    if row.timing is not None and stale_at(state, row) < row.timing.promised:
+    if row.rare.timing is not None and stale_at(state, row) < row.rare.timing.promised:
         state.hurried.append(row)
 
 
@@ -143,7 +143,7 @@ def hurry(state: State) -> None:
         if row in seen:
             continue
         seen.add(row)
-        timing = row.timing
+        timing = row.rare.timing
         if timing is not None:
             timing.bounds.clear()
             timing.at = NEVER

@@ -25,8 +25,8 @@ def demote_observations(row: Row) -> bool:
         if cells[offset] > end:
             known, end = newest, cells[offset]
         if cells[offset + FLAGS] & OBSERVED and cells[offset + TIME] <= known:
-            if row.recall is not None and cells[offset] not in cells[:offset:WIDTH]:
-                row.recall.forget_end(cells[offset])
+            if row.rare.recall is not None and cells[offset] not in cells[:offset:WIDTH]:
+                row.rare.recall.forget_end(cells[offset])
             del cells[offset : offset + WIDTH]
             demoted = True
             continue

@@ -46,21 +46,21 @@ def learned_turns(policy: Policy, learned: Learned, row: Row) -> tuple[Instant, 
 
 def learned_instants(policy: Policy, learned: Learned, row: Row) -> tuple[Instant, Instant] | None:
     """When the present wait reaches warn and stale; None: there are too few gaps to learn from."""
-    if row.recall is not None and not row.virtual:
-        known = row.recall.limits.get((policy.name, learned))
+    if row.rare.recall is not None and not row.virtual:
+        known = row.rare.recall.limits.get((policy.name, learned))
         if known is not None:
             return None if known is NO_LIMITS else known
     found = _learn(learned, policy.calendar, _ends_of(row))
-    if row.recall is not None and not row.virtual:
-        row.recall.limits[(policy.name, learned)] = found or NO_LIMITS
+    if row.rare.recall is not None and not row.virtual:
+        row.rare.recall.limits[(policy.name, learned)] = found or NO_LIMITS
     return found
 
 
 def _ends_of(row: Row) -> Sequence[Instant]:
     """The distinct ends of updates; of a virtual row those of what it shows."""
     if not row.virtual:
-        return row.recall.ends if row.recall is not None else ()
-    shown = [up.recall.ends for up in through_virtual(row) if up.recall is not None]
+        return row.rare.recall.ends if row.rare.recall is not None else ()
+    shown = [up.rare.recall.ends for up in through_virtual(row) if up.rare.recall is not None]
     ends = sorted({end for some in shown for end in some})
     return [end for end in ends if end >= ends[-1] - GAPS_SPAN][-GAPS_KEPT - 1 :]
 

@@ -13,7 +13,7 @@ from freshd.core import partitions
 from freshd.core.expecting import part_of, remember
 from freshd.core.lineage import readers, views
 from freshd.core.partitions import Place
-from freshd.core.rows import MANUAL, Pair, Row, is_automatic
+from freshd.core.rows import MANUAL, Pair, PartitionRow, Row, is_automatic, make_row
 from freshd.core.slo import settle as settle_total
 from freshd.core.state import State, retire, take_up
 from freshd.core.work import row_key
@@ -42,7 +42,7 @@ def link(
     rows: dict[str, Row] = {}
     for place in wanted:
         key = row_key(place.asset.key, place.partition)
-        rows[key] = old.get(key) or Row(place.asset, place.partition)
+        rows[key] = old.get(key) or make_row(place.asset, place.partition)
     removed = sorted(key for key in old if key not in rows)
     for key in removed:
         _forget(state, old[key])
@@ -55,8 +55,9 @@ def link(
     state.partitioned = len(rows) > len(graph.assets) or any(row.parts is not None for row in rows.values())
     state.windows_next = partitions.next_begin(graph, state.windows_at)
     for row in rows.values():
-        row.fresh = not row.partition or partitions.is_fresh(row, state.windows_at)
-        row.window_end = partitions.window_end(row)
+        if isinstance(row, PartitionRow):
+            row.fresh = partitions.is_fresh(row, state.windows_at)
+            row.window_end = partitions.window_end(row)
         row.reaction = charter.reactions.get(row.asset.key, MANUAL)
         row.automatic = is_automatic(row)
         row.views = views(row)
@@ -136,13 +137,13 @@ def _made_from_others(row: Row, place: Place, rows: dict[str, Row]) -> bool:
 def _join(row: Row, place: Place, rows: dict[str, Row], now: Instant) -> None:
     before = {up.asset.key for up in row.ups}
     gained = {up: now for up in place.ups if rows[up].asset.key not in before}
-    kept = {up: at for up, at in (row.joined or {}).items() if up in place.ups}
-    row.joined = (kept | gained) or None
+    kept = {up: at for up, at in (row.rare.joined or {}).items() if up in place.ups}
+    row.own_rare.joined = (kept | gained) or None
 
 
 def _gather(rows: dict[str, Row]) -> None:
     for row in rows.values():
-        if row.partition:
+        if isinstance(row, PartitionRow):
             whole = rows[row.asset.key]
             if whole.parts is not None:
                 whole.parts[row.partition] = row

@@ -75,7 +75,9 @@ def in_use_already(rows: Mapping[str, Row]) -> Used:
     """The partitions that something happened to."""
     used: Used = {}
     for row in rows.values():
-        if row.partition and (row.cells or row.work is not None or row.others or row.wishes or row.checks):
+        if row.partition and (
+            row.cells or row.work is not None or row.rare.others or row.rare.wishes or row.rare.checks
+        ):
             used.setdefault(row.asset.key, set()).add(row.partition)
     return used
 

@@ -43,7 +43,7 @@ def consider(state: State, emit: Emit) -> None:
             work = row.work
             if work is not None and work.stopped and work.stop_release <= state.now:
                 emit(StopEnded(state.now, row.key))
-            if row.timing is not None or row.reaction.window is not None or row.reaction.kind is JUST_IN_TIME:
+            if row.rare.timing is not None or row.reaction.window is not None or row.reaction.kind is JUST_IN_TIME:
                 holding.look(state, row)
         for row in batch:
             if _consider(state, row, emit):
@@ -61,17 +61,17 @@ def _consider(state: State, row: Row, emit: Emit, contest: bool = True) -> bool:
     """Launch the row, or see to it that it is looked at again; whether it is ready and has yet to contend."""
     row.plan_at = FOREVER
     contends = False
-    if row.others is not None:
+    if row.rare.others is not None:
         _look_after_others(state, row, emit)
-    if row.checked_by != NEVER:
-        if row.checked_by <= state.now:
+    if row.rare.checked_by != NEVER:
+        if row.rare.checked_by <= state.now:
             emit(CheckWaitEnded(state.now, row.key))
         else:
-            row.plan_at = min(row.plan_at, row.checked_by)
+            row.plan_at = min(row.plan_at, row.rare.checked_by)
     if row.work is not None and row.work.stopped:
         row.plan_at = min(row.plan_at, row.work.stop_release)
     if row.asset.launcher and not state.catching_up and not row.in_flight and not is_blocked(row):
-        wishes = state.wishes.ready(row) if row.wishes else ()
+        wishes = state.wishes.ready(row) if row.rare.wishes else ()
         reason: Reason | None = None
         if wishes:
             reason = _wished_for(state, row)
@@ -86,7 +86,7 @@ def _consider(state: State, row: Row, emit: Emit, contest: bool = True) -> bool:
 
 
 def _look_after_others(state: State, row: Row, emit: Emit) -> None:
-    for run, start in list((row.others or {}).items()):
+    for run, start in list((row.rare.others or {}).items()):
         lost_at = start + state.charter.limits.lost_after
         if lost_at <= state.now:
             emit(RunOfOthersLost(state.now, row.key, run))
@@ -106,9 +106,9 @@ def _wished_for(state: State, row: Row) -> Reason | None:
 def _ready(state: State, row: Row) -> Reason | None:
     """Why an automatic, due row is to be launched now; None: not yet, and it will be looked at again in time."""
     reaction = row.reaction
-    if row.timing is not None:
-        row.plan_at = min(row.plan_at, row.timing.look_at)
-        if row.timing.held:
+    if row.rare.timing is not None:
+        row.plan_at = min(row.plan_at, row.rare.timing.look_at)
+        if row.rare.timing.held:
             return None
     work = row.moving_work
     if state.charter.observe and work.withheld == newest_word(row):

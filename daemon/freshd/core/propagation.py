@@ -131,7 +131,7 @@ def refresh_due(state: State, row: Row) -> None:
             row.work.retry_at = NEVER
         state.touch(row)
     settle(state, row)
-    if row.automatic or row.wishes:
+    if row.automatic or row.rare.wishes:
         state.plan(row)
 
 

@@ -57,13 +57,14 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
         state.note_due(row)
         if row.work is not None and row.work.queued:
             state.queued.setdefault(row.asset.launcher, set()).add(row)
-        for name in row.others or ():
+        for name in row.rare.others or ():
             if name:
                 state.others.setdefault(name, set()).add(row.key)
     state.hurried = []
     state.needs.clear()
     for row in rows:
-        row.timing = None
+        if row.rare.timing is not None:
+            row.own_rare.timing = None
     for row in rows:
         holding.find(state, row)
     for row in rows:
@@ -128,9 +129,9 @@ def _look_again(state: State, rows: list[Row], review: tuple[Instant, str] | Non
         state.judge(row)
         if (
             row.due
-            or row.wishes
-            or row.others
-            or row.checked_by != NEVER
+            or row.rare.wishes
+            or row.rare.others
+            or row.rare.checked_by != NEVER
             or (row.work is not None and row.work.stopped)
         ):
             state.plan(row)

@@ -11,10 +11,9 @@ from array import array
 
 from freshd.core import history
 from freshd.core.history import Cells
-from freshd.core.recall import Recall
-from freshd.core.work import Timing, Work, row_key
-from freshd.model.asset import Asset, AssetKey
-from freshd.model.inputs import Check
+from freshd.core.rare import NOTHING_RARE, Rare
+from freshd.core.work import Work, row_key
+from freshd.model.asset import WHOLE, Asset, AssetKey
 from freshd.model.policy import Measure, Policy, Reaction, ReactionKind, Verdict
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -91,18 +90,13 @@ class Row:
         "base",
         "busy_ups",
         "cells",
-        "checked_by",
-        "checks",
         "considered",
         "dirty",
         "due",
         "due_at",
-        "ended_at",
         "ended_runs",
         "first",
         "floor",
-        "fresh",
-        "joined",
         "judge_at",
         "judged",
         "key",
@@ -110,48 +104,42 @@ class Row:
         "known_since",
         "last_changed",
         "order",
-        "others",
         "outcome_at",
         "outcome_failed",
         "pairs",
-        "partition",
         "parts",
         "pending",
         "plan_at",
         "rank",
+        "rare",
         "reaction",
         "read_at",
         "readers",
-        "recall",
         "source",
         "start",
-        "starts",
         "stuck",
         "stuck_ups",
         "timer",
-        "timing",
         "topic",
-        "unstarted",
         "updated_at",
         "ups",
         "views",
         "virtual",
         "waiters",
         "watchers",
-        "whole",
-        "window_end",
-        "wishes",
         "work",
     )
 
+    partition = ""
+    whole: Row | None = None
+    fresh = True
+    window_end: Instant = FOREVER
+
     def __init__(self, asset: Asset, partition: str = "") -> None:
         self.asset = asset
-        self.partition = partition
-        self.whole: Row | None = None  # of one partition: its asset as a whole
+        self.rare: Rare = NOTHING_RARE  # for reading; written through `own_rare`
         self.parts: dict[str, Row] | None = None  # of an asset with partitions: theirs, which the row gathers
         self.key = row_key(asset.key, partition)
-        self.fresh = True  # it counts though it was never materialised: no partition, or one of the newest
-        self.window_end: Instant = FOREVER  # its data reaches no further
         self.virtual = asset.virtual  # shows its upstreams as they are; so does a row that gathers partitions
         self.rank = self.order = 0  # by key: the order of decisions at one instant; topological
         self.ups: tuple[Row, ...] = ()
@@ -174,29 +162,19 @@ class Row:
         self.first: Instant = FOREVER  # end of the first changed update of any source above (or of this source)
         self.pending: Instant = FOREVER
         self.read_at: Instant = NEVER  # latest start of any reader's update
-        self.joined: dict[AssetKey, Instant] | None = None  # upstreams added later, and when
         self.outcome_at: Instant = NEVER  # latest outcome by time, ours or others', updates and failures
         self.outcome_failed = False
-        self.ended_at: Instant = NEVER  # latest failure or end without a run id
-        self.others: dict[str, Instant] | None = None  # runs of others in flight: run id -> start
         self.ended_runs: array[int] | None = None  # short forms of the ids of others' last ended runs
-        self.starts: dict[str, Instant] | None = None  # of runs that are over, but whose update may yet come
-        self.unstarted: dict[str, list[Instant]] | None = None  # updates whose run's start is not known: their ends
-        self.checks: dict[str, tuple[Instant, Check]] | None = None
-        self.recall: Recall | None = None  # what its policies remember; None: they ask for nothing
-        self.checked_by: Instant = NEVER  # until when readers wait for blocking checks of the last update
         # reacting
         self.due = False
         self.due_at: Instant = NEVER
         self.work: Work | None = None
-        self.wishes: list[str] | None = None
         self.busy_ups = 0
         self.above = False  # counts in its readers' busy_ups
         self.stuck_ups = 0
         self.stuck = False
-        self.waiters: dict[Row, None] | None = None
-        self.watchers: dict[Pair, None] | None = None
-        self.timing: Timing | None = None
+        self.waiters: dict[Row, None] | None = None  # due rows that wait for this one
+        self.watchers: dict[Pair, None] | None = None  # pairs whose cause rests on this one
         self.topic = ""  # the Kafka topic of its last event
         self.judge_at: Instant = FOREVER  # when to look again; so are the next two
         self.plan_at: Instant = FOREVER
@@ -206,6 +184,14 @@ class Row:
 
     def __lt__(self, other: Row) -> bool:
         return self.rank < other.rank
+
+    @property
+    def own_rare(self) -> Rare:
+        """Its rare part, made on first use; whatever is written there is written through this."""
+        rare = self.rare
+        if rare is NOTHING_RARE:
+            rare = self.rare = Rare()
+        return rare
 
     @property
     def moving_work(self) -> Work:
@@ -229,15 +215,15 @@ class Row:
             return any(part.in_flight for part in self.parts.values())
         if self.work is not None and self.work.run is not None:
             return True
-        return self.others is not None
+        return self.rare.others is not None
 
     def flight_start(self) -> Instant:
         """The earliest start of its runs in flight, or FOREVER."""
         start = FOREVER
         if self.work is not None and self.work.run is not None:
             start = self.work.run_start
-        if self.others:
-            start = min(start, *self.others.values())
+        if self.rare.others:
+            start = min(start, *self.rare.others.values())
         return start
 
     @property
@@ -257,9 +243,27 @@ class Row:
         """Whether the latest result of any of its (blocking) checks is a failure; gathered: of any partition's."""
         if self.parts is not None:
             return any(part.check_failed(blocking_only) for part in self.parts.values())
-        if self.checks is None:
+        if self.rare.checks is None:
             return False
-        return any(not check.passed and (check.blocking or not blocking_only) for _, check in self.checks.values())
+        return any(not check.passed and (check.blocking or not blocking_only) for _, check in self.rare.checks.values())
+
+
+class PartitionRow(Row):
+    """One partition of an asset that has several."""
+
+    __slots__ = ("fresh", "partition", "whole", "window_end")
+
+    def __init__(self, asset: Asset, partition: str) -> None:
+        super().__init__(asset, partition)
+        self.partition = partition
+        self.whole: Row | None = None  # the row that gathers it with the others of its asset
+        self.fresh = True  # it counts though it was never materialised: it is one of the newest
+        self.window_end: Instant = FOREVER  # its data reaches no further
+
+
+def make_row(asset: Asset, partition: str = WHOLE) -> Row:
+    """A row to which nothing has happened yet."""
+    return PartitionRow(asset, partition) if partition else Row(asset)
 
 
 EMPTY: Cells = history.empty()

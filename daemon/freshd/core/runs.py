@@ -239,20 +239,20 @@ def end_stop(state: State, row: Row) -> None:
 def others_started(state: State, row: Row, run: str, start: Instant) -> None:
     """Somebody else's run began; if it is over already, only its start is news."""
     if run and row.ended_runs is not None and _short(run) in row.ended_runs:
-        if row.unstarted is not None and run in row.unstarted:
-            for end in row.unstarted.pop(run):
+        if row.rare.unstarted is not None and run in row.rare.unstarted:
+            for end in row.rare.unstarted.pop(run):
                 later_start(state, row, end, start)
         _keep_start(row, run, start)
         return
-    others = row.others or {}
+    others = row.rare.others or {}
     if run in others:
         others[run] = min(others[run], start)
-    elif row.ended_at > start or _updated_without_id_after(row, start):
+    elif row.rare.ended_at > start or _updated_without_id_after(row, start):
         _keep_start(row, run, start)
         state.mark(row)
         return
     else:
-        row.others = {**others, run: start}
+        row.own_rare.others = {**others, run: start}
         if run:
             state.others.setdefault(run, set()).add(row.key)
     settle(state, row)
@@ -263,8 +263,8 @@ def others_started(state: State, row: Row, run: str, start: Instant) -> None:
 
 def start_of_others(row: Row, run: str) -> Instant | None:
     """When somebody else's run began, if that is known."""
-    start = row.others.get(run) if row.others else None
-    return start if start is not None or row.starts is None else row.starts.get(run)
+    start = row.rare.others.get(run) if row.rare.others else None
+    return start if start is not None or row.rare.starts is None else row.rare.starts.get(run)
 
 
 def note_begun(state: State, run: str, at: Instant) -> None:
@@ -276,19 +276,19 @@ def note_begun(state: State, run: str, at: Instant) -> None:
 
 def end_unstarted(row: Row, run: str, end: Instant) -> None:
     """An update came whose run's start is not known: remember it, in case the start is told later."""
-    row.unstarted = row.unstarted or {}
-    ends = row.unstarted.setdefault(run, [])
+    unstarted = row.own_rare.unstarted = row.rare.unstarted or {}
+    ends = unstarted.setdefault(run, [])
     ends.append(end)
     del ends[:-STARTS_KEPT]
-    _forget_oldest(row.unstarted)
+    _forget_oldest(unstarted)
 
 
 def _keep_start(row: Row, run: str, start: Instant) -> None:
     """A run is over for us, but an update with its id may yet come: that began then."""
     if run:
-        row.starts = row.starts or {}
-        row.starts[run] = start
-        _forget_oldest(row.starts)
+        starts = row.own_rare.starts = row.rare.starts or {}
+        starts[run] = start
+        _forget_oldest(starts)
 
 
 def _forget_oldest(known: dict[str, Any]) -> None:
@@ -301,7 +301,7 @@ def others_ended(state: State, row: Row, run: str, at: Instant, failed: bool) ->
     row.note_outcome(at, failed)
     close_others(state, row, run, at)
     if not run:
-        row.ended_at = max(row.ended_at, at)
+        row.own_rare.ended_at = max(row.rare.ended_at, at)
     state.plan(row)
     state.judge(row)
     state.touch(row)
@@ -315,14 +315,14 @@ def close_others(state: State, row: Row, run: str, at: Instant) -> None:
         row.ended_runs.append(_short(run))
         if len(row.ended_runs) > ENDED_RUNS_KEPT:
             del row.ended_runs[0]
-    if row.others is None:
+    if row.rare.others is None:
         return
-    over = [run] if run in row.others and run else []
+    over = [run] if run in row.rare.others and run else []
     if not run:
-        over = [name for name, start in row.others.items() if start < at]
+        over = [name for name, start in row.rare.others.items() if start < at]
     for name in over:
-        if row.others is not None:
-            _keep_start(row, name, row.others[name])
+        if row.rare.others is not None:
+            _keep_start(row, name, row.rare.others[name])
         _leave_run(state, row, name)
     if over:
         settle(state, row)
@@ -332,8 +332,8 @@ def close_others(state: State, row: Row, run: str, at: Instant) -> None:
 
 def others_lost(state: State, row: Row, run: str) -> None:
     """No news of a run of others for too long: it counts as not run."""
-    if row.others is not None and run in row.others:
-        _keep_start(row, run, row.others[run])
+    if row.rare.others is not None and run in row.rare.others:
+        _keep_start(row, run, row.rare.others[run])
         _leave_run(state, row, run)
     settle(state, row)
     state.plan(row)
@@ -341,9 +341,9 @@ def others_lost(state: State, row: Row, run: str) -> None:
 
 
 def _leave_run(state: State, row: Row, run: str) -> None:
-    others = row.others or {}
+    others = row.rare.others or {}
     others.pop(run, None)
-    row.others = others or None
+    row.own_rare.others = others or None
     rows = state.others.get(run)
     if rows is not None:
         rows.discard(row.key)
@@ -368,24 +368,26 @@ def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
     """A check's result counts until a later one; one of a partition for the asset as a whole too, if that is asked."""
     _take_check(state, row, at, check)
     whole = state.rows.get(row.asset.key) if row.partition else None
-    if whole is not None and whole.recall is not None and any(check.name == rule.name for rule in whole.recall.rules):
+    recall = whole.rare.recall if whole is not None else None
+    if whole is not None and recall is not None and any(check.name == rule.name for rule in recall.rules):
         _take_check(state, whole, at, check)
 
 
 def _take_check(state: State, row: Row, at: Instant, check: Check) -> None:
-    if row.checks is None:
-        row.checks = {}
+    rare = row.own_rare
+    if rare.checks is None:
+        rare.checks = {}
     value = number(check.value)
-    if row.recall is not None and value is not None:
-        row.recall.note_value(check.name, at, value)
-    known = row.checks.get(check.name)
+    if rare.recall is not None and value is not None:
+        rare.recall.note_value(check.name, at, value)
+    known = rare.checks.get(check.name)
     if known is not None and known[0] > at:
-        if row.recall is not None and check.name in row.recall.longest:  # the latest is compared with it
+        if rare.recall is not None and check.name in rare.recall.longest:  # the latest is compared with it
             settle(state, row)
             state.judge(row)
             state.touch(row)
         return
-    row.checks[check.name] = (at, check)
+    rare.checks[check.name] = (at, check)
     await_checks(state, row)
     state.judge(row)
     state.touch(row)

@@ -29,7 +29,7 @@ def by_ticks(policy: Policy) -> bool:
 
 def total_of(pair: Pair) -> Total | None:
     """The pair's totals, if its policy has an objective."""
-    recall = pair.row.recall
+    recall = pair.row.rare.recall
     return recall.totals.get(pair.policy.name) if recall is not None else None
 
 

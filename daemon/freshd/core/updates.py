@@ -48,7 +48,7 @@ def take_update(
     """Let one update of `row` count, with all that follows from it for the rows below."""
     if start > end:
         start = end
-    if row.recall is not None and row.recall.note_end(end):
+    if row.rare.recall is not None and row.rare.recall.note_end(end):
         learn_anew(state, row)
     time = FOREVER if not row.source else NEVER if row.asset.watermark_only else start
     if data_time is not None:
@@ -146,14 +146,15 @@ def _move_pending(state: State, row: Row, changed_end: Instant, late: bool, demo
 
 def await_checks(state: State, row: Row) -> None:
     """Readers wait for the results of blocking checks of an update, for a while; the earliest such update counts."""
-    row.checked_by = NEVER
+    if row.rare.checked_by != NEVER:
+        row.own_rare.checked_by = NEVER
     wait = state.charter.limits.check_wait
     bound = checked_up_to(row)
     for offset in range(0, len(row.cells), WIDTH):
         end = row.cells[offset]
         if end > bound and end + wait > state.now:
-            row.checked_by = end + wait
-            row.plan_at = min(row.plan_at, row.checked_by)
+            row.own_rare.checked_by = end + wait
+            row.plan_at = min(row.plan_at, row.rare.checked_by)
             state.arm(row)
             break
     settle(state, row)

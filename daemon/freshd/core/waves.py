@@ -39,7 +39,7 @@ def wave_of(state: State, row: Row) -> list[Row]:
 
 def _is_ready(state: State, row: Row) -> bool:
     """Whether an automatic row could be launched at this very moment, and has a place."""
-    if not (row.automatic and row.due) or row.in_flight or row.stopped or is_blocked(row) or row.wishes:
+    if not (row.automatic and row.due) or row.in_flight or row.stopped or is_blocked(row) or row.rare.wishes:
         return False
     if is_held(row) or not tags_have_place(state, row):
         return False

@@ -82,7 +82,7 @@ class WishBook:
         self.open[wish.id].link(rows)
         self.dirty.add(wish.id)
         for key in planned:
-            rows[key].wishes = [*(rows[key].wishes or []), wish.id]
+            rows[key].own_rare.wishes = [*(rows[key].rare.wishes or []), wish.id]
         if not planned:
             self.ended.append((wish.id, Reason.DONE, ""))
 
@@ -156,7 +156,7 @@ class WishBook:
         """The wishes that `row` can be launched for now."""
         return tuple(
             name
-            for name in row.wishes or ()
+            for name in row.rare.wishes or ()
             if self.open[name].planned.get(row.key) is Stage.WAITING
             and not self.open[name].full
             and self._upstreams_done(self.open[name], row)
@@ -185,7 +185,7 @@ class WishBook:
 
 
 def _forget(row: Row, wish: str) -> None:
-    row.wishes = [name for name in row.wishes or () if name != wish] or None
+    row.own_rare.wishes = [name for name in row.rare.wishes or () if name != wish] or None
 
 
 def wish_upstreams(planned: dict[AssetKey, Stage], row: Row) -> list[AssetKey]:

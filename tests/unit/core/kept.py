@@ -49,7 +49,7 @@ def _held(state: State, row: Row) -> Iterator[str]:
         at = needed_by(state, row, 1 + reaction.margin)
         again = row.source and row.work is not None and at <= row.work.last_start
         held = held or (max(at, row.work.last_end + reaction.retry.max_delay) if again and row.work else at) > now
-    yield from _differs("held", row.timing is not None and row.timing.held, held)
+    yield from _differs("held", row.rare.timing is not None and row.rare.timing.held, held)
 
 
 def _differs(what: str, kept: object, true: object) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _books(state: State) -> Iterator[str]:
             queued.setdefault(row.asset.launcher, set()).add(key)
         if row.work is not None and row.work.run is not None and row.work.run.run_id not in state.runs:
             yield f"{key} is in a run that is over"
-        for name in row.others or ():
+        for name in row.rare.others or ():
             if name:
                 others.setdefault(name, set()).add(key)
     yield from _differs("due by launcher", _names(state.due), due)
@@ -177,7 +177,7 @@ def _books(state: State) -> Iterator[str]:
                 yield f"{run.run_id} is open for {key}, which is not in it"
     wished = {key: [name for name, wish in state.wishes.open.items() if key in wish.planned] for key in rows}
     for key, row in rows.items():
-        yield from _differs(f"{key} wishes", sorted(row.wishes or []), sorted(wished[key]))
+        yield from _differs(f"{key} wishes", sorted(row.rare.wishes or []), sorted(wished[key]))
 
 
 def _names(kept: dict[str, set[Row]]) -> dict[str, set[str]]:

@@ -14,7 +14,7 @@ from tests.unit.core.walks import Every
 
 from freshd.adapters.calendar import weekhours_in
 from freshd.core.expecting import part_of
-from freshd.core.rows import Row
+from freshd.core.rows import Row, make_row
 from freshd.core.verdicts import judge
 from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.graph import build_graph
@@ -295,12 +295,12 @@ def test_what_is_remembered_survives_a_checkpoint_and_is_bounded() -> None:
     play = Play(charter)
     for minute in range(0, 700):
         play.at(minute, said(minute, rows=minute + 1))
-    recall = play.engine._state.rows["a"].recall
+    recall = play.engine._state.rows["a"].rare.recall
     assert recall is not None
     assert len(recall.ends) == 501 and len(recall.values["rows"]) == 3
     again = Play(charter)
     again.engine.restore(list(play.engine.changed_state()))
-    other = again.engine._state.rows["a"].recall
+    other = again.engine._state.rows["a"].rare.recall
     assert other is not None and other.rows() == recall.rows() and list(other.ends) == list(recall.ends)
     assert again.engine.assess("a", play.now).policies == play.see("a").policies
 
@@ -312,7 +312,7 @@ def test_a_policy_that_comes_later_learns_from_what_the_history_still_has() -> N
     play.at(56, CharterReplaced(charter_of("r; a < r", {"p": (learned(), "a")})))
     assert play.see("a").policies[0].stale_at == 65 * M
     play.at(57, CharterReplaced(charter_of("r; a < r")))
-    assert play.engine._state.rows["a"].recall is None
+    assert play.engine._state.rows["a"].rare.recall is None
 
 
 def test_a_deadline_warns_of_every_tick_that_is_near_enough() -> None:
@@ -328,7 +328,7 @@ def daily(*ended: tuple[str, int]) -> Row:
     asset = Asset("d", partitions=PartitionScheme("day"))
     whole, parts = Row(asset), []
     for name, minute in ended:
-        part = Row(asset, name)
+        part = make_row(asset, name)
         part.cells = array("q", (minute * M, minute * M, 1, minute * M, 1 << 62))
         part.updated_at = minute * M
         parts.append(part)
@@ -369,9 +369,11 @@ def test_of_a_policy_each_fixed_partition_is_asked_what_says_so_and_the_whole_th
     each, whole = Limit(Measure.LAG, None, M, each=True), Limit(Measure.AGE, None, M)
     policy = Policy("p", (each, whole), checks=(ROWS,))
     assert part_of(policy, Row(asset)).limits == (whole,) and part_of(policy, Row(asset)).checks == (ROWS,)
-    assert part_of(policy, Row(asset, "eu")).limits == (each,) and part_of(policy, Row(asset, "eu")).checks == ()
+    assert (
+        part_of(policy, make_row(asset, "eu")).limits == (each,) and part_of(policy, make_row(asset, "eu")).checks == ()
+    )
     assert part_of(policy, Row(Asset("b"))) is policy
-    assert not part_of(replace(policy, limits=(whole,)), Row(asset, "eu")).has_expectations
+    assert not part_of(replace(policy, limits=(whole,)), make_row(asset, "eu")).has_expectations
 
 
 REGIONS = PartitionScheme(names=("eu", "us"))

@@ -83,7 +83,7 @@ def test_wish(line: Line) -> None:
     carried_out(play.wish(50, line.wish, "w"), 90, line.failing).until(100)
     assert " ".join(key for _, assets in play.runs for key in assets.split()) == line.runs
     assert ends(play) == [("w", *line.end)]
-    assert all(row.wishes is None for row in play.engine._state.rows.values())
+    assert all(row.rare.wishes is None for row in play.engine._state.rows.values())
 
 
 def test_a_wish_with_an_id_again_is_the_same_wish() -> None:

@@ -1,0 +1,63 @@
+"""What few rows have: runs of others, results of checks, what people wish for, what their policies remember.
+
+Most rows of a large graph have none of it, so that they share one empty part. It is read through `row.rare` and
+written through `row.own_rare`, which makes the row a part of its own first. Facts and links only; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from freshd.core.recall import Recall
+from freshd.core.work import Timing
+from freshd.model.asset import AssetKey
+from freshd.model.inputs import Check
+from freshd.model.time import NEVER, Instant
+
+
+class Rare:
+    """The rare part of one row."""
+
+    __slots__ = (
+        "checked_by",
+        "checks",
+        "ended_at",
+        "joined",
+        "others",
+        "recall",
+        "starts",
+        "timing",
+        "unstarted",
+        "wishes",
+    )
+
+    def __init__(self) -> None:
+        self.joined: dict[AssetKey, Instant] | None = None  # upstreams added later, and when
+        self.ended_at: Instant = NEVER  # latest failure or end without a run id
+        self.others: dict[str, Instant] | None = None  # runs of others in flight: run id -> start
+        self.starts: dict[str, Instant] | None = None  # of runs that are over, but whose update may yet come
+        self.unstarted: dict[str, list[Instant]] | None = None  # updates whose run's start is not known: their ends
+        self.checks: dict[str, tuple[Instant, Check]] | None = None
+        self.checked_by: Instant = NEVER  # until when readers wait for blocking checks of the last update
+        self.recall: Recall | None = None  # what its policies remember; None: they ask for nothing
+        self.wishes: list[str] | None = None
+        self.timing: Timing | None = None
+
+
+class _Untouched(Rare):
+    """The one that rows share; a write to it would be a write to all of them."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "_made", True)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, "_made"):
+            raise AttributeError(f"{name} of the shared part; write through row.own_rare")
+        object.__setattr__(self, name, value)
+
+
+NOTHING_RARE: Final[Rare] = _Untouched()
+"""Of every row that has none of it."""
