@@ -20,7 +20,7 @@ from dataclasses import replace
 from bench.measure import Goal, conclude, cost_us, median, rounded, rss_mb
 from bench.world import START, charter, payload, source
 from freshd.app.arrivals import from_lines
-from freshd.app.backtesting import BEAT, prepare
+from freshd.app.backtesting import BEAT
 from freshd.app.beside import both
 from freshd.backtest.past_runs import PastRun, PastRuns
 from freshd.backtest.trial import Trial, run_trial
@@ -28,6 +28,7 @@ from freshd.model.identify import Matcher
 from freshd.model.policy import Alert, Charter, Limit, Measure, Policy, Severity
 from freshd.model.select import Selector
 from freshd.model.time import HOUR, MINUTE, SECOND, format_instant
+from freshd.runtime import memory
 
 SOURCES = 1_000
 GOAL = 30.0
@@ -97,7 +98,7 @@ def main() -> int:
     sample = list(lines(1))[:2_000]
     loads = [loads_us(sample) for _ in range(10)]
     began = time.perf_counter()
-    prepare()
+    memory.settle()
     (current, one), (candidate, other) = both(
         side(policies(2 * HOUR, 3 * HOUR), given.days), side(policies(75 * MINUTE, 90 * MINUTE), given.days)
     )

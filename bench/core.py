@@ -11,12 +11,13 @@ import json
 import random
 from collections.abc import Callable, Sequence
 
-from bench.measure import Goal, conclude, cost_us, in_own_process, in_turn, median, rounded, settle_memory
+from bench.measure import Goal, conclude, cost_us, in_own_process, in_turn, median, rounded
 from bench.world import START, charter, event, event_bytes, payload, source
 from freshd.core.engine import Engine
 from freshd.model.effects import LaunchRun
 from freshd.model.inputs import Event, RunPhase, RunReport
 from freshd.model.time import SECOND, Instant
+from freshd.runtime import memory
 
 BATCH = 500
 SMALL = 1_000
@@ -122,7 +123,7 @@ def main() -> int:
     manual = Subject(SMALL, first_500, eager=False)
     large = Subject(LARGE, first_500)
     spread = Subject(LARGE, anywhere(LARGE))
-    settle_memory()
+    memory.settle()
     costs = in_turn(
         given.rounds, loads_us, small.batch_us, small.alone_us, manual.batch_us, large.batch_us, spread.batch_us
     )

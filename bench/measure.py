@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import resource
 import subprocess
@@ -13,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-from freshd.runtime.recovery import COLLECT_AFTER
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,13 +70,6 @@ def cost_us(work: Callable[[], object], times: int) -> float:
     return (time.thread_time_ns() - start) / 1_000 / times
 
 
-def settle_memory() -> None:
-    """What the daemon does once its graph is built: nothing of it is garbage any more, and little comes to be."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
-
-
 def rss_mb() -> float:
     """Megabytes of memory that this process holds now."""
     for line in Path("/proc/self/status").read_text().splitlines():
@@ -109,5 +99,4 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 __all__ = [
     "ROOT", "Goal", "conclude", "cost_us", "in_own_process", "in_turn", "median", "percentile", "rounded", "rss_mb",
-    "settle_memory",
 ]  # fmt: skip

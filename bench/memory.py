@@ -6,11 +6,12 @@ import gc
 import json
 import sys
 
-from bench.measure import rss_mb, settle_memory
+from bench.measure import rss_mb
 from bench.world import START, charter, downstream, event, source
 from freshd.core.engine import Engine
 from freshd.model.inputs import Event, EventKind
 from freshd.model.time import MINUTE
+from freshd.runtime import memory
 
 BATCH = 2_000
 
@@ -21,8 +22,8 @@ def main() -> int:
     pairs = assets // 2
     base = rss_mb()
     gc.disable()
-    engine = Engine(charter(pairs, eager=False))
-    settle_memory()
+    engine = Engine(charter(pairs, eager=False, policy_on_downstream=False))
+    memory.settle()
     gc.enable()
     built = rss_mb()
     now = START

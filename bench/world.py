@@ -30,8 +30,9 @@ def charter(pairs: int, eager: bool = True, policy_on_downstream: bool = True) -
     """`pairs` sources with one downstream each, all under one lag policy."""
     assets = []
     for number in range(pairs):
-        assets.append(Asset(source(number), kind="source", group="bench"))
-        assets.append(Asset(downstream(number), (source(number),), launcher="null", kind="model", group="bench"))
+        key = source(number)
+        assets.append(Asset(key, kind="source", group="bench"))
+        assets.append(Asset(downstream(number), (key,), launcher="null", kind="model", group="bench"))
     graph = build_graph(assets)
     selected = graph.assets if policy_on_downstream else [key for key in graph.assets if "raw_" in key]
     reaction = Reaction(kind=ReactionKind.EAGER if eager else ReactionKind.MANUAL, policy="p")
@@ -39,7 +40,7 @@ def charter(pairs: int, eager: bool = True, policy_on_downstream: bool = True) -
         graph,
         policies={"p": Policy("p", limits=(Limit(Measure.LAG, 45 * MINUTE, HOUR),))},
         selected={"p": tuple(sorted(selected))},
-        reactions={downstream(number): reaction for number in range(pairs)},
+        reactions={key: reaction for key, asset in graph.assets.items() if asset.upstreams},
         launchers={"null": LauncherTraits("null")},
     )
 

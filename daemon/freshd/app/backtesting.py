@@ -6,7 +6,6 @@ same, and their runs are drawn from the same past. Nothing is written; a daemon 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from freshd.model.inputs import Unmatched
 from freshd.model.policy import Charter
 from freshd.model.time import MINUTE, Duration, Instant
 from freshd.policies import build_charter, load_policies
-from freshd.runtime.recovery import COLLECT_AFTER
+from freshd.runtime import memory
 
 BEAT: Final[Duration] = MINUTE
 """How often the daemon of a backtest looks up, if nothing else is said."""
@@ -66,7 +65,7 @@ def backtest(path: Path, question: Question, progress: Progress = lambda done, o
         finally:
             source.close()
 
-    prepare()
+    memory.settle()
     mine, other = both(lambda: side(current, progress, unmatched), lambda: side(candidate, lambda done, of: None, []))
     told = [f"{note.where}: {note.message}" for note in notes]
     if unmatched:
@@ -75,13 +74,6 @@ def backtest(path: Path, question: Question, progress: Progress = lambda done, o
     if known < launched:
         told.append(f"{launched - known} of {launched} assets with a launcher have no run in the store to draw from")
     return {**comparison({CURRENT: mine, CANDIDATE: other}), "notes": told}
-
-
-def prepare() -> None:
-    """What is loaded lives as long as the process, also in one that is forked; what is made for events dies young."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _candidate(project: Project, patterns: Sequence[str], notes: list[Problem]) -> Charter:

@@ -56,6 +56,7 @@ class Engine:
         state = State()
         link(state, charter, NEVER)
         rebuild(state)
+        state.described_anew = set()  # no checkpoint says anything else of the rows
         self._state = state
         self._judging = Judging(state)
         self._records: list[Record] = []
@@ -89,6 +90,7 @@ class Engine:
         produced: list[Record] = []
         self._records = produced
         state.now = now = max(now, state.now)
+        state.forget_ceased()
         if not facts_told:
             self._open_partitions(told)
         for given in told:
@@ -290,6 +292,8 @@ class Engine:
                 state.mark(row)
             state.judge(row)
             state.plan(row)
+        if not state.described_anew:
+            state.described_anew = set()  # one that was full once keeps its size
 
     def _decide(self) -> None:
         state = self._state

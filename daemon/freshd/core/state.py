@@ -197,10 +197,14 @@ class State:
 
     def cease(self, row: Row) -> None:
         """The row is due no longer; at this instant that may yet turn out to be wrong."""
-        if self.ceased_at != self.now:
-            self.ceased.clear()
-            self.ceased_at = self.now
+        self.forget_ceased()
+        self.ceased_at = self.now
         self.ceased.add(row)
+
+    def forget_ceased(self) -> None:
+        """What ceased to be due at another instant is of no use any more."""
+        if self.ceased and self.ceased_at != self.now:
+            self.ceased = set()
 
     def ceased_now(self, row: Row) -> bool:
         """Whether the row was due just before this instant, and ceased to be only at it."""

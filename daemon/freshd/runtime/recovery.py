@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
-from typing import Final
 
 from freshd.core.engine import Engine
 from freshd.model.policy import Charter
 from freshd.ports import Journal
-
-COLLECT_AFTER: Final = (50_000, 20, 50)
-"""Objects made before the collector looks at the young ones: most die by their counts, and a pause is latency."""
+from freshd.runtime import memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +28,7 @@ class Recovered:
 def recover(charter: Charter, journal: Journal) -> Recovered:
     """Make the engine for this charter and bring it to where the journal ends.
 
-    The garbage collector is off meanwhile, what was built is frozen, since it lives as long as the process, and
-    from then on the collector looks more seldom.
+    The garbage collector is off meanwhile, and leaves what was built alone from then on.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -42,9 +38,7 @@ def recover(charter: Charter, journal: Journal) -> Recovered:
     finally:
         if collecting:
             gc.enable()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    memory.settle()
     return Recovered(engine, count)
 
 
