@@ -124,11 +124,16 @@ def _asset(row: Row) -> dict[str, Any]:
         "work": None if work is None else [getattr(work, field) for field in WORK_FIELDS],
         "durations": list(work.durations or ()) if work is not None else [],
         "run_of": work.run.run_id if work is not None and work.run is not None else "",
-        "pairs": [
-            [pair.policy.name, pair.verdict.value, pair.measure, pair.since, pair.warn_since, pair.stale_since]
-            for pair in row.pairs
-        ],
+        "pairs": [_pair(pair) for pair in row.pairs],
     }
+
+
+def _pair(pair: Pair) -> list[Any]:
+    """A policy's view, and its place in an incident if it has one: so a member costs a row, not the whole incident."""
+    shown = [pair.policy.name, pair.verdict.value, pair.measure, pair.since, pair.warn_since, pair.stale_since]
+    if pair.incident:
+        shown += [pair.incident, pair.state, pair.cause, pair.reason, pair.joined_at, pair.joined]
+    return shown
 
 
 def _declaration(known: Declaration, begun: bool) -> list[Any]:
@@ -167,10 +172,6 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "merged_into": incident.merged_into,
         "announced": incident.announced,
         "acknowledged": _acknowledgement(incident.acknowledged),
-        "members": [
-            [*key, pair.state, pair.cause, pair.reason, pair.joined_at, pair.joined]
-            for key, pair in incident.members.items()
-        ],
         "channels": {
             name: [
                 channel.generation,
@@ -194,13 +195,14 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> tuple[Instant, str] 
     run_of: list[tuple[Row, str]] = []
     gone: dict[str, int] = {}
     seen: list[tuple[str, Any]] = []
+    members: list[tuple[Pair, list[Any]]] = []
     rows, parts = _with_partitions(state, rows)
     for kind, key, value in chain(rows, parts):
         if value is None:
             continue
         if kind == "asset" and key in state.rows:
             row = state.rows[key]
-            _restore_asset(state, row, value)
+            members += _restore_asset(row, value)
             if value["run_of"]:
                 run_of.append((row, value["run_of"]))
         elif kind == "asset":
@@ -229,6 +231,8 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> tuple[Instant, str] 
     state.seen.restore(seen)
     for name, value in sorted(incidents, key=lambda item: item[1]["closed_at"] or 0):
         _restore_incident(state, name, value)
+    for pair, place in sorted(members, key=lambda member: member[1][-1]):
+        _restore_member(state, pair, *place)
     state.book.look_again()
     return review
 
@@ -259,7 +263,8 @@ def _restore_engine(state: State, value: dict[str, Any]) -> None:
     state.book.announced = value["announced"]
 
 
-def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
+def _restore_asset(row: Row, value: dict[str, Any]) -> list[tuple[Pair, list[Any]]]:
+    """Take over what the row was; the places of its pairs in incidents, which are restored later."""
     row.known_since = value["known"]
     row.cells = array("q", value["cells"]) if value["cells"] else row.cells
     row.base, row.floor = value["base"], value["floor"]
@@ -283,11 +288,15 @@ def _restore_asset(state: State, row: Row, value: dict[str, Any]) -> None:
         durations = value.get("durations")
         row.work.durations = array("q", durations) if durations else None
     verdicts = {name: rest for name, *rest in value["pairs"]}
+    members: list[tuple[Pair, list[Any]]] = []
     for pair in row.pairs:
         if pair.policy.name in verdicts:
-            verdict, pair.measure, pair.since, pair.warn_since, pair.stale_since = verdicts[pair.policy.name]
+            verdict, pair.measure, pair.since, pair.warn_since, pair.stale_since, *place = verdicts[pair.policy.name]
             pair.verdict = Verdict(verdict)
             pair.follow(pair.policy)
+            if place:
+                members.append((pair, place))
+    return members
 
 
 def _restore_rare(row: Row, value: dict[str, Any]) -> None:
@@ -347,11 +356,6 @@ def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:
     if value.get("acknowledged") is not None:
         incident.acknowledged = Acknowledgement(*value["acknowledged"])
         book.acknowledged.add(name)
-    for policy, asset, partition, bad, cause, reason, joined_at, joined in value["members"]:
-        row = state.row_of(asset, partition)
-        for pair in row.pairs if row is not None else ():
-            if pair.policy.name == policy:
-                _restore_member(state, incident, pair, bad, cause, reason, joined_at, joined)
     for channel, (generation, in_flight, handle, asked) in value["channels"].items():
         notice = None if asked is None else _notice(asked)
         incident.channels[channel] = ChannelState(generation, notice, in_flight, handle)
@@ -361,16 +365,22 @@ def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:
         book.incidents[name] = incident
         book.main.setdefault(incident.cause, incident)
     else:
-        book.closed[name] = incident
+        book.close(incident)
+    for policy, asset, partition, *place in value.get("members", ()):  # as they were kept before rows had them
+        pair = state.pair_of(asset, partition, policy)
+        if pair is not None:
+            _restore_member(state, pair, name, *place)
+            state.mark(pair.row)
 
 
 def _restore_member(
-    state: State, incident: Incident, pair: Pair, bad: str, cause: str, reason: str, joined_at: int, joined: int
+    state: State, pair: Pair, name: str, bad: str, cause: str, reason: str, joined_at: int, joined: int
 ) -> None:
-    pair.incident, pair.state, pair.cause, pair.reason = incident.id, bad, cause, reason
-    pair.joined_at, pair.joined = joined_at, joined
-    incident.members[pair.key] = pair
-    state.book.count(incident, pair)
+    incident = state.book.incidents.get(name)
+    if incident is not None:
+        pair.incident, pair.state, pair.cause, pair.reason = name, bad, cause, reason
+        pair.joined_at, pair.joined = joined_at, joined
+        state.book.put(incident, pair.key, pair)
 
 
 def _notice(values: list[Any]) -> Notice:

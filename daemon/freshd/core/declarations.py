@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from freshd.model.asset import AssetKey
@@ -50,6 +51,10 @@ class Declarations:
     def any_of(self, kind: DeclarationKind) -> bool:
         """Whether any declaration of this kind holds now."""
         return kind in self._by_asset or kind in self._everywhere
+
+    def assets(self, kind: DeclarationKind) -> Collection[AssetKey] | None:
+        """The assets for which something of this kind holds now; None: for all."""
+        return None if kind in self._everywhere else self._by_asset.get(kind, {})
 
     def of(self, key: AssetKey) -> tuple[Declaration, ...]:
         """All that hold for an asset now, one of a kind."""

@@ -10,7 +10,7 @@ from freshd.core.checks import results_in
 from freshd.core.freshness import data_time
 from freshd.core.linking import link
 from freshd.core.rebuild import rebuild
-from freshd.core.rows import Pair, Row
+from freshd.core.rows import Row
 from freshd.core.state import State, completeness_wanted
 from freshd.core.updates import take_update
 from freshd.model import records
@@ -38,7 +38,8 @@ def apply(state: State, record: Record) -> None:
         case records.VerdictChanged() | records.Violated() | records.ObjectiveCounted():
             _of_pair(state, record)
         case records.IncidentChanged():
-            state.book.record(record, _pairs_named(state, record))
+            for pair in state.book.record(record, state.pair_of):
+                state.mark(pair.row)
         case records.NoticeRequested():
             notices.asked(state, record)
         case records.NoticeReported(report=report):
@@ -200,19 +201,11 @@ def _observation(state: State, row: Row, event: Event, at: int) -> None:
         take_update(state, row, at, at, data_time=seen, observed=True)
 
 
-def _pair(state: State, asset: AssetKey, partition: str, policy: str) -> Pair | None:
-    row = state.row_of(asset, partition)
-    for pair in row.pairs if row is not None else ():
-        if pair.policy.name == policy:
-            state.mark(pair.row)
-            return pair
-    return None
-
-
 def _of_pair(state: State, record: records.VerdictChanged | records.Violated | records.ObjectiveCounted) -> None:
-    pair = _pair(state, record.asset, record.partition, record.policy)
+    pair = state.pair_of(record.asset, record.partition, record.policy)
     if pair is None:
         return
+    state.mark(pair.row)
     match record:
         case records.VerdictChanged():
             pair.verdict, pair.measure, pair.since = record.new, record.measure, record.now
@@ -237,16 +230,6 @@ def _of_row(
             runs.others_lost(state, row, record.run_id)
         case _:
             runs.end_check_wait(state, row)
-
-
-def _pairs_named(state: State, record: records.IncidentChanged) -> dict[tuple[str, str, str], Pair]:
-    found: dict[tuple[str, str, str], Pair] = {}
-    for member in record.put:
-        row = state.row_of(member.asset, member.partition)
-        for pair in row.pairs if row is not None else ():
-            if pair.policy.name == member.policy:
-                found[pair.key] = pair
-    return found
 
 
 def _wished(state: State, row: Row | None) -> None:

@@ -6,9 +6,10 @@ pair's membership what the last record that names it says.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from freshd.core.least import Least, PairKey, by_asset, by_policy
 from freshd.core.rows import Pair
 from freshd.model.declarations import Acknowledgement
 from freshd.model.effects import Notice
@@ -17,6 +18,9 @@ from freshd.model.records import IncidentChanged
 from freshd.model.time import FOREVER, Instant
 
 SEVERITIES = list(Severity)
+
+PairOf = Callable[[str, str, str], Pair | None]
+"""The pair of an asset, a partition and a policy; None: there is none."""
 
 
 @dataclass(slots=True)
@@ -36,13 +40,14 @@ class Incident:
     __slots__ = (
         "acknowledged",
         "announced",
+        "by_asset",
         "by_policy",
         "cause",
         "causes",
         "channels",
         "closed_at",
-        "first",
         "id",
+        "leading",
         "members",
         "merged_into",
         "opened_at",
@@ -60,11 +65,15 @@ class Incident:
         self.opened_at = opened_at
         self.closed_at: Instant | None = None
         self.reopened = 0
-        self.members: dict[tuple[str, str, str], Pair] = {}
-        self.causes: Counter[str] = Counter()
-        self.by_policy: Counter[str] = Counter()
-        self.first: tuple[str, str, str, str] | None = None
-        """(policy, asset, partition, reason) of the first member with the main cause, while that is known."""
+        self.members: dict[PairKey, Pair] = {}
+        self.causes: dict[str, int] = {}
+        """How many members have each cause."""
+        self.by_policy: dict[str, int] = {}
+        """How many members each policy has."""
+        self.leading = Least(by_policy)
+        """The members with the main cause."""
+        self.by_asset = Least(by_asset)
+        """All members."""
         self.merged_into = ""
         self.acknowledged: Acknowledgement | None = None
         self.announced = False
@@ -84,6 +93,7 @@ class IncidentBook:
         "announced",
         "by_cause",
         "closed",
+        "closed_by_cause",
         "dirty",
         "feeds",
         "incidents",
@@ -100,6 +110,8 @@ class IncidentBook:
         """Open ones."""
         self.closed: dict[str, Incident] = {}
         """Closed ones, in the order of closing, while they may reopen or owe a notice."""
+        self.closed_by_cause: dict[str, dict[str, None]] = {}
+        """Of those, by main cause, the ones that may reopen, in the order of closing."""
         self.main: dict[str, Incident] = {}
         """Open incidents by main cause."""
         self.by_cause: dict[str, set[str]] = {}
@@ -119,25 +131,26 @@ class IncidentBook:
         self.stale: set[str] = set()
         """Incidents whose channels may have to be told something new."""
 
-    def record(self, told: IncidentChanged, pair_of: dict[tuple[str, str, str], Pair]) -> Incident:
-        """Make the incident what the record says."""
+    def record(self, told: IncidentChanged, pair_of: PairOf) -> list[Pair]:
+        """Make the incident what the record says; the pairs that are in another incident now, or in one otherwise."""
         incident = self.incidents.get(told.incident)
         if incident is None:
-            incident = self.closed.pop(told.incident, None) or Incident(told.incident, told.cause, told.opened_at)
+            incident = self.reopen(told.incident) or Incident(told.incident, told.cause, told.opened_at)
             self.incidents[told.incident] = incident
         self.opened = max(self.opened, int(told.incident.rpartition("-")[2]))
         if self.main.get(incident.cause) is incident:
             del self.main[incident.cause]
+        if told.cause != incident.cause:
+            incident.leading.forget()
         incident.cause, incident.reason, incident.severity = told.cause, told.reason, told.severity
         incident.opened_at, incident.closed_at = told.opened_at, told.closed_at
         incident.reopened, incident.merged_into = told.reopened, told.merged_into
-        for key in told.left:
-            self._take_out(incident, key)
+        moved = [pair for key in told.left if (pair := self._take_out(incident, key)) is not None]
         for member in told.put:
-            key = (member.policy, member.asset, member.partition)
-            pair = pair_of.get(key)
+            pair = pair_of(member.asset, member.partition, member.policy)
             if pair is None:
                 continue
+            key = (member.policy, member.asset, member.partition)
             if pair.incident == incident.id and key in incident.members:
                 self._uncount(incident, pair)
             elif pair.incident and pair.incident in self.incidents:
@@ -145,19 +158,39 @@ class IncidentBook:
             pair.incident, pair.cause, pair.reason, pair.state = incident.id, member.cause, member.reason, member.state
             pair.joined_at, pair.joined = member.joined_at, member.joined
             self.joined = max(self.joined, member.joined)
-            incident.members[key] = pair
-            self.count(incident, pair)
+            self.put(incident, key, pair)
+            moved.append(pair)
         self.dirty.add(incident.id)
         self.stale.add(incident.id)
         self.unsettled.add(incident.id)
         if told.closed_at is None:
             self.main.setdefault(incident.cause, incident)
         else:
-            for key in list(incident.members):
-                self._take_out(incident, key)
+            moved += [pair for key in list(incident.members) if (pair := self._take_out(incident, key)) is not None]
             del self.incidents[incident.id]
-            self.closed[incident.id] = incident
+            self.close(incident)
+        return moved
+
+    def close(self, incident: Incident) -> None:
+        """The incident is over; it may reopen, unless it went into another one."""
+        self.closed[incident.id] = incident
+        if not incident.merged_into:
+            self.closed_by_cause.setdefault(incident.cause, {})[incident.id] = None
+
+    def reopen(self, name: str) -> Incident | None:
+        """Take an incident out of the closed ones, if it is one of them."""
+        incident = self.closed.pop(name, None)
+        if incident is not None and incident.cause in self.closed_by_cause:
+            same = self.closed_by_cause[incident.cause]
+            same.pop(name, None)
+            if not same:
+                del self.closed_by_cause[incident.cause]
         return incident
+
+    def closed_last(self, cause: str) -> Incident | None:
+        """The incident of this main cause that closed last and may reopen."""
+        same = self.closed_by_cause.get(cause)
+        return self.closed[next(reversed(same))] if same else None
 
     def acknowledge(self, name: str, acknowledgement: Acknowledgement | None) -> None:
         """Somebody knows of an open incident, or (None) the time for that is over."""
@@ -188,7 +221,7 @@ class IncidentBook:
         self.stale.update(self.incidents)
         self.stale.update(self.closed)
 
-    def _take_out(self, incident: Incident, key: tuple[str, str, str]) -> None:
+    def _take_out(self, incident: Incident, key: PairKey) -> Pair | None:
         pair = incident.members.pop(key, None)
         if pair is not None:
             self.unsettled.add(incident.id)
@@ -196,20 +229,26 @@ class IncidentBook:
             self._uncount(incident, pair)
             if pair.incident == incident.id:
                 pair.incident = ""
+        return pair
 
-    def count(self, incident: Incident, pair: Pair) -> None:
+    def put(self, incident: Incident, key: PairKey, pair: Pair) -> None:
         """The pair is a member with its present cause."""
-        incident.causes[pair.cause] += 1
-        incident.by_policy[pair.policy.name] += 1
-        self.by_cause.setdefault(pair.cause, set()).add(incident.id)
+        incident.members[key] = pair
+        incident.by_asset.put(key)
+        if pair.cause == incident.cause:
+            incident.leading.put(key)
+        incident.causes[pair.cause] = incident.causes.get(pair.cause, 0) + 1
+        incident.by_policy[key[0]] = incident.by_policy.get(key[0], 0) + 1
+        holders = self.by_cause.get(pair.cause)
+        if holders is None:
+            self.by_cause[pair.cause] = {incident.id}
+        else:
+            holders.add(incident.id)
 
     def _uncount(self, incident: Incident, pair: Pair) -> None:
-        if incident.first is not None and incident.first[:3] == pair.key:
-            incident.first = None
-        incident.by_policy[pair.policy.name] -= 1
-        incident.causes[pair.cause] -= 1
-        if incident.causes[pair.cause] <= 0:
-            del incident.causes[pair.cause]
+        _one_less(incident.by_policy, pair.policy.name)
+        _one_less(incident.causes, pair.cause)
+        if pair.cause not in incident.causes:
             holders = self.by_cause.get(pair.cause, set())
             holders.discard(incident.id)
             if not holders:
@@ -217,8 +256,18 @@ class IncidentBook:
 
     def holding(self, cause: str) -> list[Incident]:
         """The open incidents with a member of this cause, in the order of opening."""
-        found = [self.incidents[name] for name in self.by_cause.get(cause, ()) if name in self.incidents]
-        return sorted(found, key=Incident.sort_key)
+        holders = self.by_cause.get(cause)
+        if not holders:
+            return []
+        return sorted([self.incidents[name] for name in holders if name in self.incidents], key=Incident.sort_key)
+
+
+def _one_less(counts: dict[str, int], name: str) -> None:
+    left = counts.get(name, 0) - 1
+    if left > 0:
+        counts[name] = left
+    else:
+        counts.pop(name, None)
 
 
 def is_worse(severity: Severity | None, than: Severity | None) -> bool:

@@ -9,11 +9,11 @@ Only records change anything; nothing here tells anybody (notices.py does).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from freshd.core.incident_book import SEVERITIES, Incident, IncidentBook, is_worse
+from freshd.core.incident_book import Incident, IncidentBook, is_worse
+from freshd.core.least import PairKey
 from freshd.core.rows import Pair
 from freshd.core.state import State
 from freshd.model.policy import Severity
@@ -98,7 +98,7 @@ def _settle(state: State, emit: Emit) -> None:
             else:
                 _emit(state, incident, emit, closed_at=state.now)
         for cause in sorted({incident.cause for incident in settled}):
-            same = sorted((one for one in book.incidents.values() if one.cause == cause), key=Incident.sort_key)
+            same = [one for one in book.holding(cause) if one.cause == cause]
             for other in same[1:]:
                 _merge(state, same[0], other, emit)
             _draw_in(state, same[0], emit)
@@ -113,15 +113,15 @@ def _grade(state: State, emit: Emit) -> None:
             _emit(state, incident, emit)
 
 
-def worst_severity(state: State, members: Mapping[str, int]) -> Severity | None:
-    """The worst of the policies with members that alert; None: none does."""
+def worst_severity(state: State, policies: Iterable[str]) -> Severity | None:
+    """The worst of those of these policies that alert; None: none does."""
     known = state.charter.policies
-    severities = [
-        policy.alert.severity
-        for name, count in members.items()
-        if count > 0 and (policy := known.get(name)) is not None and policy.alert is not None
-    ]
-    return max(severities, key=SEVERITIES.index, default=None)
+    worst: Severity | None = None
+    for name in policies:
+        policy = known.get(name)
+        if policy is not None and policy.alert is not None and is_worse(policy.alert.severity, worst):
+            worst = policy.alert.severity
+    return worst
 
 
 def _heaviest(incident: Incident) -> str:
@@ -177,13 +177,10 @@ def _home(state: State, cause: str) -> Incident:
     holding = book.holding(cause)
     if holding:
         return holding[0]
-    for incident in reversed(list(book.closed.values())):
-        closed_at = incident.closed_at
-        if incident.cause == cause and not incident.merged_into and closed_at is not None:
-            if state.now - closed_at < state.charter.limits.reopen:
-                incident.reopened += 1
-                return incident
-            break
+    last = book.closed_last(cause)
+    if last is not None and last.closed_at is not None and state.now - last.closed_at < state.charter.limits.reopen:
+        last.reopened += 1
+        return last
     book.opened += 1
     return Incident(f"inc-{book.opened}", cause, state.now)
 
@@ -216,13 +213,9 @@ def _emit(
     main = cause or incident.cause
     gone = [pair.key for pair in left or ()]
     came = put or []
-    policies = Counter(incident.by_policy)
-    policies.subtract(policy for policy, _, _ in gone)
-    policies.update(m.policy for m in came if (m.policy, m.asset, m.partition) not in incident.members)
-    count = len(incident.members) - len(gone)
-    count += sum((m.policy, m.asset, m.partition) not in incident.members for m in came)
-    first = _first(incident, main, gone, came)
-    severity = worst_severity(state, policies) if count else incident.severity
+    news = [m for m in came if (m.policy, m.asset, m.partition) not in incident.members]
+    count = len(incident.members) - len(gone) + len(news)
+    severity = worst_severity(state, _policies(incident, gone, news)) if count else incident.severity
     if incident.acknowledged is not None and (not count or is_worse(severity, incident.severity)):
         emit(IncidentAcknowledged(state.now, incident.id, None))
     emit(
@@ -230,7 +223,7 @@ def _emit(
             now=state.now,
             incident=incident.id,
             cause=main,
-            reason=first[3] if first is not None else incident.reason,
+            reason=_reason(incident, main, gone, came),
             severity=severity,
             opened_at=incident.opened_at,
             closed_at=None if count else closed_at or state.now,
@@ -241,34 +234,38 @@ def _emit(
             merged_into=merged_into,
         )
     )
-    standing = state.book.incidents.get(incident.id)
-    if standing is not None:
-        standing.first = first
 
 
-def _first(
-    incident: Incident, main: str, gone: list[tuple[str, str, str]], came: list[Member]
-) -> tuple[str, str, str, str] | None:
-    """The first member with the main cause, by policy, then asset key; its reason is the incident's."""
-    touched = {*gone, *((m.policy, m.asset, m.partition) for m in came)}
-    known = incident.first
-    if known is not None and main == incident.cause and known[:3] not in touched:
-        candidates = [known]
-    else:
-        candidates = [
-            (*key, pair.reason) for key, pair in incident.members.items() if key not in touched and pair.cause == main
-        ]
-    candidates += [(m.policy, m.asset, m.partition, m.reason) for m in came if m.cause == main]
-    return min(candidates, default=None)
+def _policies(incident: Incident, gone: list[PairKey], news: list[Member]) -> Iterable[str]:
+    """The policies that have members once these have gone and come."""
+    if not gone:
+        return {**incident.by_policy, **dict.fromkeys([m.policy for m in news])}
+    counts = dict(incident.by_policy)
+    for policy, _, _ in gone:
+        counts[policy] -= 1
+    for member in news:
+        counts[member.policy] = counts.get(member.policy, 0) + 1
+    return [policy for policy, count in counts.items() if count]
+
+
+def _reason(incident: Incident, main: str, gone: list[PairKey], came: list[Member]) -> str:
+    """That of the first member with the main cause, by policy, then asset key; the old one if there is none."""
+    found = [((m.policy, m.asset, m.partition), m.reason) for m in came if m.cause == main]
+    touched = {*gone, *((m.policy, m.asset, m.partition) for m in came)} if incident.members else ()
+    if main != incident.cause:
+        incident.leading.forget()
+    for key in incident.leading.first(incident.members, main, touched) if incident.members else ():
+        found.append((key, incident.members[key].reason))
+    return min(found)[1] if found else incident.reason
 
 
 def forget_closed(book: IncidentBook, now: Instant, reopen: Instant, most: int) -> None:
     """Drop closed incidents that can no longer reopen and owe nobody a notice."""
-    for name in list(book.closed):
-        incident = book.closed[name]
+    while book.closed:
+        name, incident = next(iter(book.closed.items()))
         settled = not any(channel.in_flight for channel in incident.channels.values()) and name not in book.stale
         old = now - (incident.closed_at if incident.closed_at is not None else NEVER) >= reopen
         if not (settled and (old or len(book.closed) > most)):
             break
-        del book.closed[name]
+        book.reopen(name)
         book.dirty.add(name)

@@ -9,14 +9,13 @@ knows of only the message is kept up to date, and nothing is told in its thread.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from hashlib import sha256
 
 from freshd.core.incident_book import ChannelState, Incident
 from freshd.core.incidents import worst_severity
-from freshd.core.rows import Pair
+from freshd.core.least import PairKey
 from freshd.core.state import State
 from freshd.model.declarations import DeclarationKind
 from freshd.model.effects import AFFECTED_SHOWN, Notice
@@ -29,6 +28,9 @@ Emit = Callable[[NoticeRequested], None]
 OWNERS_MENTIONED = 20
 """How many owners a policy mentions in one notice; a storm does not call everybody."""
 
+OWNERS_LOOKED_AT = 500
+"""Among how many members of an incident, the first by asset key, owners to mention are looked for."""
+
 
 def tell(state: State, emit: Emit) -> None:
     """Ask for every notice that is due now."""
@@ -37,44 +39,70 @@ def tell(state: State, emit: Emit) -> None:
         incident = book.incidents.get(name) or book.closed.get(name)
         if incident is None:
             continue
-        loud = _loud(state, incident)
-        for channel, mentions in _channels(state, incident, loud).items():
+        quiet = _quiet(state, incident)
+        for channel in _channels(state, incident, quiet):
             standing = incident.channels.get(channel)
             if standing is not None and standing.in_flight:
                 continue
-            notice = _notice(state, incident, channel, mentions, standing or ChannelState(), loud)
+            notice = _notice(state, incident, channel, standing or ChannelState(), quiet)
             if notice is not None:
                 emit(NoticeRequested(state.now, notice))
     book.stale.clear()
 
 
-def _loud(state: State, incident: Incident) -> list[Pair]:
-    """The members that may be told of."""
-    members = list(incident.members.values())
-    if not state.declarations.any_of(DeclarationKind.MUTE):
+def _quiet(state: State, incident: Incident) -> Collection[PairKey]:
+    """The members that are not told of, since they are muted: found by way of the fewer, members or muted assets."""
+    declarations = state.declarations
+    if not declarations.any_of(DeclarationKind.MUTE):
+        return ()
+    muted = declarations.assets(DeclarationKind.MUTE)
+    members = incident.members
+    if muted is None:
         return members
-    holding = state.declarations.holding
-    return [pair for pair in members if holding(DeclarationKind.MUTE, pair.row.asset.key) is None]
+    if len(members) <= len(muted):
+        return {key for key in members if key[1] in muted}
+    rows = [row for asset in muted if (row := state.rows.get(asset)) is not None]
+    rows += [part for row in rows for part in (row.parts or {}).values()]
+    return {pair.key for row in rows for pair in row.pairs if pair.incident == incident.id}
 
 
-def _channels(state: State, incident: Incident, loud: list[Pair]) -> dict[str, tuple[str, ...]]:
-    """Every channel that is to be told, with whom to mention there."""
-    found: dict[str, tuple[str, ...]] = dict.fromkeys(sorted(incident.channels), ())
-    for name in sorted({pair.policy.name for pair in loud}):
+def _policies(incident: Incident, quiet: Collection[PairKey]) -> list[str]:
+    """The policies that have a member that may be told of, by name."""
+    if not quiet:
+        return sorted(incident.by_policy)
+    if len(quiet) == len(incident.members):
+        return []
+    counts = dict(incident.by_policy)
+    for policy, _, _ in quiet:
+        counts[policy] -= 1
+    return sorted(name for name, count in counts.items() if count)
+
+
+def _channels(state: State, incident: Incident, quiet: Collection[PairKey]) -> list[str]:
+    """Every channel that is to be told: those that know of it, then those of its policies."""
+    known = state.charter.policies
+    alerts = [known[name].alert for name in _policies(incident, quiet) if name in known]
+    return list(dict.fromkeys((*sorted(incident.channels), *(alert.channel for alert in alerts if alert is not None))))
+
+
+def _mentions(state: State, incident: Incident, channel: str, quiet: Collection[PairKey]) -> tuple[str, ...]:
+    """Whom the policies of a channel want to be mentioned there."""
+    found: dict[str, None] = {}
+    for name in _policies(incident, quiet):
         policy = state.charter.policies.get(name)
-        if policy is not None and policy.alert is not None:
-            known = found.get(policy.alert.channel, ())
-            found[policy.alert.channel] = tuple(dict.fromkeys((*known, *_mentioned(policy, loud))))
-    return found
+        if policy is not None and policy.alert is not None and policy.alert.channel == channel:
+            found.update(dict.fromkeys(_mentioned(policy, incident, quiet)))
+    return tuple(found)
 
 
-def _mentioned(policy: Policy, loud: list[Pair]) -> tuple[str, ...]:
+def _mentioned(policy: Policy, incident: Incident, quiet: Collection[PairKey]) -> tuple[str, ...]:
     """Whom a policy wants to be mentioned; `owners` are those of its assets in the incident, by key."""
     names = policy.alert.mention if policy.alert is not None else ()
     if OWNERS not in names:
         return names
-    rows = {pair.row.asset.key: pair.row for pair in loud if pair.policy.name == policy.name}
-    owners = dict.fromkeys(owner for key in sorted(rows) for owner in rows[key].asset.owners)
+    some = incident.by_asset.first(incident.members, without=quiet, most=OWNERS_LOOKED_AT)
+    rows = [incident.members[key].row for key in some if key[0] == policy.name]
+    owners = dict.fromkeys(owner for row in rows for owner in row.asset.owners)
     listed = list(owners)[:OWNERS_MENTIONED]
     return tuple(dict.fromkeys(each for name in names for each in (listed if name == OWNERS else (name,))))
 
@@ -83,20 +111,20 @@ def _notice(
     state: State,
     incident: Incident,
     channel: str,
-    mentions: tuple[str, ...],
     told: ChannelState,
-    loud: list[Pair],
+    quiet: Collection[PairKey],
 ) -> Notice | None:
     """What the channel should show, or None if it shows that already."""
     severity = incident.severity
-    muted = len(incident.members) - len(loud)
+    members, muted = incident.members, len(quiet)
     if muted:
-        severity = worst_severity(state, Counter(pair.policy.name for pair in loud))
+        severity = worst_severity(state, _policies(incident, quiet))
         if severity is None and told.asked is not None:
             severity = told.asked.severity
     if told.asked is None and (incident.closed_at is not None or severity is None):
         return None
-    shown = sorted((pair.row.asset.key, pair.policy.name, pair.state) for pair in loud)
+    some = incident.by_asset.first(members, without=quiet, most=AFFECTED_SHOWN) if muted < len(members) else ()
+    shown = sorted((key[1], key[0], members[key].state) for key in some)
     severity = severity or Severity.INFO
     known = incident.acknowledged
     generation = told.generation + 1
@@ -110,10 +138,12 @@ def _notice(
         opened_at=incident.opened_at,
         closed_at=incident.closed_at,
         at=state.now,
-        affected=tuple(shown[:AFFECTED_SHOWN]),
-        affected_count=len(shown),
-        mentions=mentions,
-        thread=() if known is not None or (muted and not loud) else _thread(incident, severity, told.asked),
+        affected=tuple(shown),
+        affected_count=len(members) - muted,
+        mentions=(),
+        thread=()
+        if known is not None or (muted and muted == len(members))
+        else _thread(incident, severity, told.asked),
         handle=told.handle,
         merged_into=incident.merged_into,
         muted=muted,
@@ -123,7 +153,7 @@ def _notice(
     )
     if told.asked is not None and _content(notice) == _content(told.asked):
         return None
-    return notice
+    return replace(notice, mentions=_mentions(state, incident, channel, quiet))
 
 
 def _content(notice: Notice) -> Notice:

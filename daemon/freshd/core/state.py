@@ -122,6 +122,15 @@ class State:
             return row
         return row.parts.get(partition)
 
+    def pair_of(self, asset: AssetKey, partition: str, policy: str) -> Pair | None:
+        """The policy's view of an asset partition."""
+        row = self.row_of(asset, partition)
+        if row is not None:
+            for pair in row.pairs:
+                if pair.policy.name == policy:
+                    return pair
+        return None
+
     # what to look at again
 
     def mark(self, row: Row) -> None:
