@@ -142,7 +142,7 @@ PLANTED_POLICIES = (
     Planted(
         "places go by key",
         "what is needed first runs last",
-        _is(places, "least_slack_first", lambda state, rows: sorted(rows, key=lambda row: row.rank)),
+        _is(places, "least_slack_first", lambda state, rows: sorted(rows, key=lambda row: row.key)),
         32,
     ),
 )

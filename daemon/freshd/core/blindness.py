@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from freshd.core.rows import Row
+from freshd.core.rows import Row, by_key, upstreams_first
 from freshd.core.state import State
 from freshd.model.inputs import Blind
 from freshd.model.records import Blinded, Record, SightRegained
@@ -84,7 +84,7 @@ def spread(state: State) -> None:
     state.blinded = now
     moved = [row for row in before if row not in now]
     moved += [row for row, topic in now.items() if before.get(row) != topic]
-    state.later.extend(sorted(moved, key=lambda row: row.rank))
+    state.later.extend(sorted(moved, key=by_key))
 
 
 def _blind_by(state: State, topic: str) -> str | None:
@@ -99,14 +99,14 @@ def _resting(state: State) -> dict[Row, str]:
         return {}
     own = {row: by for row in state.rows.values() if row.topic and (by := _blind_by(state, row.topic)) is not None}
     found: dict[Row, str] = {}
-    coming = sorted(own, key=lambda row: row.order)
+    coming = sorted(own, key=upstreams_first)
     reached = set(coming)
     for row in coming:
         for kid in row.kids:
             if kid not in reached:
                 reached.add(kid)
                 coming.append(kid)
-    for row in sorted(reached, key=lambda row: row.order):
+    for row in sorted(reached, key=upstreams_first):
         names = [found[up] for up in row.ups if up in found]
         if row in own:
             names.append(own[row])

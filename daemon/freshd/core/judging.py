@@ -13,7 +13,7 @@ from freshd.core import just_in_time, slo
 from freshd.core.blindness import BLIND, cause_of
 from freshd.core.causes import Cause, failed_cause, root_cause
 from freshd.core.incidents import View
-from freshd.core.rows import Pair, Row
+from freshd.core.rows import Pair, Row, by_key
 from freshd.core.state import State
 from freshd.core.verdicts import RANK, Judgement, judge, sustained
 from freshd.model.declarations import DeclarationKind
@@ -46,7 +46,7 @@ class Judging:
         """Judge every queued row, in order of key."""
         state = self._state
         while state.to_judge:
-            batch = sorted(state.to_judge, key=lambda row: row.rank)
+            batch = sorted(state.to_judge, key=by_key)
             state.to_judge = []
             for row in batch:
                 row.judged = False

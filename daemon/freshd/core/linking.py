@@ -104,12 +104,8 @@ def _wire(state: State, wanted: list[Place], old: dict[str, Row], now: Instant) 
     rows = state.rows
     rewired: list[str] = []
     kids: dict[str, list[Row]] = {}
-    numbers = list(range(len(rows)))  # one int object per row, for both orders
-    for rank, key in zip(numbers, sorted(rows), strict=True):
-        rows[key].rank = rank
-    for order, (key, place) in zip(numbers, zip(rows, wanted, strict=True), strict=True):
+    for key, place in zip(rows, wanted, strict=True):
         row = rows[key]
-        row.order = order
         if key in old and not place.gathers and _made_from_others(row, place, rows):
             rewired.append(key)
             _join(row, place, rows, now)
@@ -120,6 +116,7 @@ def _wire(state: State, wanted: list[Place], old: dict[str, Row], now: Instant) 
         row.parts = {} if place.gathers else None
         row.ups = tuple([rows[up] for up in place.ups])
         row.all_ups = row.ups if place.all_ups == place.ups else tuple([rows[up] for up in place.all_ups])
+        row.level = 1 + max([up.level for up in row.all_ups], default=-1)
         for up in place.ups:
             kids.setdefault(up, []).append(row)
     for key, row in rows.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from freshd.core.just_in_time import needed_by
-from freshd.core.rows import Row
+from freshd.core.rows import Row, by_key
 from freshd.core.state import State
 from freshd.core.work import OwnRun
 from freshd.model.time import Instant
@@ -45,7 +45,7 @@ def tags_have_place(state: State, row: Row) -> bool:
 def least_slack_first(state: State, rows: Iterable[Row]) -> list[Row]:
     """The order in which rows get the places there are: by when a run must begin so that what is expected holds."""
     known: dict[Row, Instant] = {}
-    return sorted(rows, key=lambda row: (needed_by(state, row, 1.0, known), row.rank))
+    return sorted(rows, key=lambda row: (needed_by(state, row, 1.0, known), row.key))
 
 
 def leaving(state: State, run: OwnRun) -> list[Row]:
@@ -58,7 +58,7 @@ def leaving(state: State, run: OwnRun) -> list[Row]:
             freed = {row for row in waiting if places.runs or tags.intersection(row.asset.tags)}
             waiting -= freed
             left |= freed
-    return sorted(left, key=lambda row: row.rank)
+    return sorted(left, key=by_key)
 
 
 def _launcher_limit(state: State, row: Row) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from freshd.core import holding, just_in_time, places, runs
 from freshd.core.busy import is_blocked, launchable_from, waits_for
 from freshd.core.freshness import newest_upstream_end, newest_word
-from freshd.core.rows import Row
+from freshd.core.rows import Row, upstreams_first
 from freshd.core.state import State
 from freshd.core.waves import wave_of, wish_wave
 from freshd.model.effects import LaunchRun
@@ -36,7 +36,7 @@ def consider(state: State, emit: Emit) -> None:
             _give_places(state, contenders, emit)
             contenders = {}
             continue
-        batch = sorted(state.to_plan, key=lambda row: row.order)
+        batch = sorted(state.to_plan, key=upstreams_first)
         state.to_plan = []
         for row in batch:
             row.considered = False

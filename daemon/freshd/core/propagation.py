@@ -85,7 +85,7 @@ def reads_what_is_gone(row: Row, start: Instant) -> bool:
 
 def recompute_below(state: State, row: Row) -> None:
     """The late path: make `missed` true again below `row`, in topological order, as far as it changes."""
-    heap = [(kid.order, kid) for kid in row.kids]
+    heap = [(kid.level, kid) for kid in row.kids]
     heap.sort(key=lambda item: item[0])
     queued = {kid for _, kid in heap}
     while heap:
@@ -100,7 +100,7 @@ def recompute_below(state: State, row: Row) -> None:
             for below in kid.kids:
                 if below not in queued:
                     queued.add(below)
-                    heappush(heap, (below.order, below))
+                    heappush(heap, (below.level, below))
 
 
 def shake(state: State, row: Row) -> None:

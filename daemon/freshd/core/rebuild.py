@@ -22,7 +22,7 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
 
     Then every row is looked at again: in this step, or, those from the key of `review` on, as timers of its instant.
     """
-    rows = sorted(state.rows.values(), key=lambda row: row.order)
+    rows = sorted(state.rows.values(), key=lambda row: row.level)
     state.memo.clear()
     state.due.clear()
     state.others.clear()

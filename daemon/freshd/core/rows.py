@@ -8,6 +8,7 @@ need; `Pair` is one policy's view of one row. Nothing here decides anything.
 from __future__ import annotations
 
 from array import array
+from operator import attrgetter
 
 from freshd.core import history
 from freshd.core.history import Cells
@@ -103,14 +104,13 @@ class Row:
         "kids",
         "known_since",
         "last_changed",
-        "order",
+        "level",
         "outcome_at",
         "outcome_failed",
         "pairs",
         "parts",
         "pending",
         "plan_at",
-        "rank",
         "rare",
         "reaction",
         "read_at",
@@ -141,7 +141,7 @@ class Row:
         self.parts: dict[str, Row] | None = None  # of an asset with partitions: theirs, which the row gathers
         self.key = row_key(asset.key, partition)
         self.virtual = asset.virtual  # shows its upstreams as they are; so does a row that gathers partitions
-        self.rank = self.order = 0  # by key: the order of decisions at one instant; topological
+        self.level = 0  # above that of every row that it is made from
         self.ups: tuple[Row, ...] = ()
         self.all_ups: tuple[Row, ...] = ()  # with the static ones
         self.kids: tuple[Row, ...] = ()
@@ -183,7 +183,7 @@ class Row:
         self.dirty = False
 
     def __lt__(self, other: Row) -> bool:
-        return self.rank < other.rank
+        return self.key < other.key
 
     @property
     def own_rare(self) -> Rare:
@@ -259,6 +259,13 @@ class PartitionRow(Row):
         self.whole: Row | None = None  # the row that gathers it with the others of its asset
         self.fresh = True  # it counts though it was never materialised: it is one of the newest
         self.window_end: Instant = FOREVER  # its data reaches no further
+
+
+by_key = attrgetter("key")
+"""The order of decisions at one instant."""
+
+upstreams_first = attrgetter("level", "key")
+"""The same for decisions of which one may rest on another."""
 
 
 def make_row(asset: Asset, partition: str = WHOLE) -> Row:

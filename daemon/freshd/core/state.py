@@ -13,7 +13,7 @@ from freshd.core.declarations import Declarations
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
 from freshd.core.remembered import Remembered
-from freshd.core.rows import Pair, Row
+from freshd.core.rows import Pair, Row, upstreams_first
 from freshd.core.timers import Timers
 from freshd.core.wishes import WishBook
 from freshd.core.work import OwnRun
@@ -25,6 +25,15 @@ from freshd.model.time import FOREVER, NEVER, Instant
 
 RETIRED_KEPT = 10_000
 """How many removed assets the daemon remembers having requested runs for."""
+
+
+class Watch:
+    """Notes which rows moved, for somebody who looks at the assets now and then (watching.py)."""
+
+    __slots__ = ("moved",)
+
+    def __init__(self) -> None:
+        self.moved: dict[Row, None] = {}
 
 
 class State:
@@ -68,6 +77,7 @@ class State:
         "to_judge",
         "to_plan",
         "touched",
+        "watch",
         "windows_at",
         "windows_next",
         "wishes",
@@ -113,6 +123,7 @@ class State:
         self.gone: list[AssetKey] = []
         self.described_anew: set[Row] = set()  # rows under other policies, to be marked when they are looked at
         self.relinked = True  # a new charter came with another graph
+        self.watch: Watch | None = None  # somebody looks at the assets now and then
         self.reviewed_at: Instant = NEVER  # the instant in the timers under which all rows are looked at again
 
     def row_of(self, asset: AssetKey, partition: str) -> Row | None:
@@ -138,6 +149,8 @@ class State:
         if not row.dirty:
             row.dirty = True
             self.dirty.append(row)
+        if self.watch is not None:
+            self.watch.moved[row] = None
 
     def touch(self, row: Row) -> None:
         """Something about this row changed: look again at whoever rests on it."""
@@ -158,6 +171,8 @@ class State:
 
     def judge(self, row: Row) -> None:
         """Look at the row's policies again in this step."""
+        if self.watch is not None:
+            self.watch.moved[row] = None
         if not row.judged and row.pairs:
             row.judged = True
             self.to_judge.append(row)
@@ -171,6 +186,8 @@ class State:
 
     def pending_moved(self, row: Row) -> None:
         """What is pending at the row is another: look again at whoever minds."""
+        if self.watch is not None:
+            self.watch.moved[row] = None
         for pair in row.pairs:
             if pair.minds_pending or pair.path or pair.bad:
                 self.judge(row)
@@ -221,7 +238,7 @@ class State:
 
     def due_of(self, launcher: str) -> list[Row]:
         """The due automatic rows of a launcher, upstreams first."""
-        return sorted(self.due.get(launcher, ()), key=lambda row: row.order)
+        return sorted(self.due.get(launcher, ()), key=upstreams_first)
 
     @property
     def catching_up(self) -> bool:

@@ -8,12 +8,9 @@ is pushed anew and the old entry is passed over. An idle daemon sleeps until `ne
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from operator import attrgetter
 
-from freshd.core.rows import Row
+from freshd.core.rows import Row, by_key
 from freshd.model.time import FOREVER, Instant
-
-_by_rank = attrgetter("rank")
 
 
 class Timers:
@@ -84,7 +81,7 @@ class Timers:
     def _in_order(self, at: Instant, rows: list[Row]) -> bool:
         """Have the first row by key that still wants to be looked at `at` as the last; False: there is none."""
         if rows is not self._sorted:
-            rows.sort(key=_by_rank, reverse=True)
+            rows.sort(key=by_key, reverse=True)
             self._sorted = rows
         while rows and rows[-1].timer != at:
             rows.pop()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
-from freshd.core.rows import Row
+from freshd.core.rows import Row, upstreams_first
 from freshd.core.work import OwnRun, row_key
 from freshd.model.assessment import WishView
 from freshd.model.asset import AssetKey
@@ -99,18 +99,19 @@ class WishBook:
             if all(stage is Stage.DONE for stage in known.planned.values()):
                 self.ended.append((name, Reason.DONE, ""))
 
-    def end(self, record: WishEnded, rows: dict[AssetKey, Row]) -> None:
-        """A wish is over."""
+    def end(self, record: WishEnded, rows: dict[AssetKey, Row]) -> list[Row]:
+        """A wish is over; what it had planned."""
         known = self.open.pop(record.wish_id, None)
         self.dirty.add(record.wish_id)
-        if known is not None:
-            self.over[record.wish_id] = known.view(record.reason.value, record.cause)
-            while len(self.over) > OVER_KEPT:
-                del self.over[next(iter(self.over))]
-        for key in known.planned if known else ():
-            row = rows.get(key)
-            if row is not None:
-                _forget(row, record.wish_id)
+        if known is None:
+            return []
+        self.over[record.wish_id] = known.view(record.reason.value, record.cause)
+        while len(self.over) > OVER_KEPT:
+            del self.over[next(iter(self.over))]
+        planned = [rows[key] for key in known.planned if key in rows]
+        for row in planned:
+            _forget(row, record.wish_id)
+        return planned
 
     def running(self, wish: str, row: Row) -> None:
         """A run that serves the wish was requested for `row`."""
@@ -178,6 +179,10 @@ class WishBook:
         known = self.open.get(name)
         return [key for key, stage in known.planned.items() if stage is Stage.WAITING] if known else []
 
+    def wanted(self, row: Row) -> bool:
+        """Whether any wish plans `row` that has not got it yet."""
+        return any(self.open[name].planned.get(row.key) is not Stage.DONE for name in row.rare.wishes or ())
+
     def joins(self, name: str, row: Row, run: frozenset[AssetKey]) -> bool:
         """Whether `row` can go in one run with `run` for this wish."""
         known = self.open[name]
@@ -231,7 +236,7 @@ def plan_wish(wish: Wish, rows: dict[AssetKey, Row]) -> tuple[AssetKey, ...]:
             # as a whole an asset is what its partitions are that anybody makes by himself
             stack.extend(up for up in row.all_ups if row.parts is None or up.fresh or up.cells)
     planned: dict[AssetKey, Stage] = {}
-    for row in sorted(above, key=lambda member: member.order):
+    for row in sorted(above, key=upstreams_first):
         if row.key in named:
             planned[row.key] = Stage.WAITING
         elif row.asset.launcher and not row.virtual:

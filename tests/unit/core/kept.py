@@ -31,7 +31,7 @@ def kept_values_hold(engine: Engine) -> list[str]:
         found += [*_links(state), *_words_of_people(state)]
     above: dict[str, bool] = {}
     stuck: dict[str, bool] = {}
-    for row in sorted(state.rows.values(), key=lambda row: row.order):
+    for row in sorted(state.rows.values(), key=lambda row: row.level):
         key = row.key
         problems = (*_history(row), *_flags(row, above, stuck), *_waking(state, row), *_held(state, row))
         found += [f"{key}: {problem}" for problem in problems]

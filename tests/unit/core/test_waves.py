@@ -53,8 +53,8 @@ LINES = [
     Line("02 a diamond is one run", "r; a < r; b < r; d < a b", "a b d"),
     Line("03 through a view", "r; a < r; view v< a; b < view", "a b"),
     Line("04 through two views", "r; a < r; v1 v< a; v2 v< v1; b < v2", "a b"),
-    Line("05 several due at one instant: one run", "r; q; a < r; b < q; c < a b", "b a c", news=("r", "q")),
-    Line("06 unrelated ones too", "r; q; a < r; b < q", "b a", news=("r", "q")),
+    Line("05 several due at one instant: one run", "r; q; a < r; b < q; c < a b", "a b c", news=("r", "q")),
+    Line("06 unrelated ones too", "r; q; a < r; b < q", "a b", news=("r", "q")),
     Line("07 not one of another launcher, nor what is below it", "r; a < r; b < a; c < b", "a", by={"b": "other"}),
     Line("08 its diamond half goes, the join waits", "r; a < r; b < r; d < a b", "a | b", by={"b": "other"}),
     Line("09 not a manual one, but what else there is", "r; a < r; b < a; c < a", "a c", {"b": MANUAL}),
@@ -253,5 +253,5 @@ def test_a_full_launcher_is_told_of_once() -> None:
     play = wave_play("r; q; a < r; b < q", limit=1)
     for minute in range(1, 6):
         play.update(minute, "r", "q")
-    assert [run for _, run in play.runs] == ["b a"]
+    assert [run for _, run in play.runs] == ["a b"]
     assert len(play.of(RunQueued)) <= 2
