@@ -111,7 +111,7 @@ def _asset(row: Row) -> dict[str, Any]:
         "ended": row.rare.ended_at,
         "due": [row.due, row.due_at],
         "others": row.rare.others,
-        "ended_runs": list(row.ended_runs or ()),
+        "ended_runs": list(array("I", row.ended_runs)),
         "starts": row.rare.starts,
         "unstarted": row.rare.unstarted,
         "checks": {
@@ -279,7 +279,7 @@ def _restore_asset(row: Row, value: dict[str, Any]) -> list[tuple[Pair, list[Any
         row.own_rare.joined = {**(row.rare.joined or {}), **dict.fromkeys(gained, FOREVER)}
     row.outcome_at, row.outcome_failed = value["outcome"]
     row.due, row.due_at = value["due"]
-    row.ended_runs = array("I", value["ended_runs"]) if value["ended_runs"] else None
+    row.ended_runs = array("I", value["ended_runs"]).tobytes()
     row.topic = value.get("topic", "")
     if value["work"] is not None:
         row.work = Work()

@@ -7,7 +7,6 @@ need; `Pair` is one policy's view of one row. Nothing here decides anything.
 
 from __future__ import annotations
 
-from array import array
 from operator import attrgetter
 
 from freshd.core import history
@@ -164,7 +163,7 @@ class Row:
         self.read_at: Instant = NEVER  # latest start of any reader's update
         self.outcome_at: Instant = NEVER  # latest outcome by time, ours or others', updates and failures
         self.outcome_failed = False
-        self.ended_runs: array[int] | None = None  # short forms of the ids of others' last ended runs
+        self.ended_runs = b""  # short forms of the ids of others' last ended runs, one after the other
         # reacting
         self.due = False
         self.due_at: Instant = NEVER

@@ -17,7 +17,7 @@ attempt is owed a retry until the attempts are used up; then the asset has faile
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 from zlib import crc32
@@ -37,6 +37,9 @@ from freshd.model.inputs import Check, RunPhase, RunReport
 from freshd.model.policy import ReactionKind, Retry
 from freshd.model.records import RunRequested
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
+
+SHORT = 4
+"""Bytes of the short form of a run id."""
 
 ENDED_RUNS_KEPT = 4
 """How many ended runs of others a row remembers, so that what is told late of them changes nothing."""
@@ -181,7 +184,7 @@ def _failed(state: State, run: OwnRun, row: Row, at: Instant, error: str) -> Non
     work.attempts += 1
     row.note_outcome(at, failed=True)
     if work.attempts < allowed_attempts(state, row):
-        if row.due or run.wishes:
+        if row.due or state.wishes.wanted(row):
             work.retry_at = at + retry_delay(row.reaction.retry, work.attempts, run.run_id)
         else:
             work.attempts = 0
@@ -195,6 +198,16 @@ def _failed(state: State, run: OwnRun, row: Row, at: Instant, error: str) -> Non
         for wish in run.wishes:
             state.wishes.failed(wish, row)
     state.judge(row)
+
+
+def drop_retries(state: State, rows: Iterable[Row]) -> None:
+    """A wish is over: what it was tried again for only, and is not due, begins anew the next time."""
+    for row in rows:
+        work = row.work
+        if work is not None and work.retry_at != NEVER and not row.due and not state.wishes.wanted(row):
+            work.attempts = 0
+            work.retry_at = NEVER
+            state.touch(row)
 
 
 def _finish(state: State, run: OwnRun) -> None:
@@ -238,7 +251,7 @@ def end_stop(state: State, row: Row) -> None:
 
 def others_started(state: State, row: Row, run: str, start: Instant) -> None:
     """Somebody else's run began; if it is over already, only its start is news."""
-    if run and row.ended_runs is not None and _short(run) in row.ended_runs:
+    if run and _has_ended(row, run):
         if row.rare.unstarted is not None and run in row.rare.unstarted:
             for end in row.rare.unstarted.pop(run):
                 later_start(state, row, end, start)
@@ -310,11 +323,7 @@ def others_ended(state: State, row: Row, run: str, at: Instant, failed: bool) ->
 def close_others(state: State, row: Row, run: str, at: Instant) -> None:
     """Whatever of others' runs an outcome at `at` ends is no longer in flight."""
     if run:
-        if row.ended_runs is None:
-            row.ended_runs = array("I")
-        row.ended_runs.append(_short(run))
-        if len(row.ended_runs) > ENDED_RUNS_KEPT:
-            del row.ended_runs[0]
+        row.ended_runs = (row.ended_runs + _short(run))[-SHORT * ENDED_RUNS_KEPT :]
     if row.rare.others is None:
         return
     over = [run] if run in row.rare.others and run else []
@@ -359,9 +368,14 @@ def _updated_without_id_after(row: Row, start: Instant) -> bool:
     )
 
 
-def _short(run: str) -> int:
+def _has_ended(row: Row, run: str) -> bool:
+    short, known = _short(run), row.ended_runs
+    return any(known[at : at + SHORT] == short for at in range(0, len(known), SHORT))
+
+
+def _short(run: str) -> bytes:
     """Enough of a run id to tell it from the few that a row remembers."""
-    return crc32(run.encode("utf-8", "surrogatepass"))
+    return crc32(run.encode("utf-8", "surrogatepass")).to_bytes(SHORT, "little")
 
 
 def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
