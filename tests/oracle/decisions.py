@@ -245,7 +245,7 @@ class Decisions:
             else:
                 self.became_due.pop(key, None)
             last = self.last_run(key)
-            held = last is not None and self.wishes.served_by(last) and not was_due
+            held = self.wishes.wanted(key) and not was_due
             if last is not None and self.retry_at(key) is not None and not due and not held:
                 self.dropped_retry.add(last.name)
         for key in self.charter.graph.assets:

@@ -46,6 +46,8 @@ PLAIN = Flavour(wishes=0, checks=0, observations=0, foreign_runs=0, repeats=0)
 RICH = Flavour()
 CROWDED = Flavour(span_s=2400, events=(15, 40), derived=(4, 9), late=0.5, foreign_runs=0.25)
 MEETING = Flavour(span_s=1800, grid_s=20, events=(10, 30), derived=(2, 6))
+BIG = Flavour(span_s=20_000, events=(40, 90), sources=(2, 5), derived=(8, 16))
+"""Twice the assets, and half a day."""
 FLAVOURS = {"plain": PLAIN, "rich": RICH, "crowded": CROWDED, "meeting": MEETING}
 
 

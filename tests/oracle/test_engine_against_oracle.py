@@ -9,7 +9,7 @@ import yaml
 from tests.oracle import shuffles
 from tests.oracle.comparing import disagreements
 from tests.oracle.enrich import SPICES, enriched
-from tests.oracle.generate import FLAVOURS, scenario_document, with_expectations
+from tests.oracle.generate import BIG, FLAVOURS, RICH, Flavour, scenario_document, with_expectations
 from tests.oracle.reading import read_scenario
 from tests.oracle.slicing import SLICED, sliced_document
 
@@ -51,6 +51,26 @@ def test_whole_worlds(flavour: str, chunk: int) -> None:
     for seed in range(chunk * size, (chunk + 1) * size):
         document = scenario_document(seed, FLAVOURS[flavour])
         assert disagreements(read_scenario(document)) == [], f"scenario_document({seed}, {flavour.upper()})"
+
+
+def test_big_worlds() -> None:
+    for seed in range(6):
+        assert disagreements(read_scenario(scenario_document(seed, BIG))) == [], f"scenario_document({seed}, BIG)"
+
+
+NAMED: dict[str, tuple[int, Flavour, str]] = {
+    "what a wish that is over was tried again for begins anew": (100_056, BIG, ""),
+    "a lag that gets its value counts beside a check that failed before": (100_066, RICH, "everything"),
+}
+
+
+@pytest.mark.parametrize("why", NAMED, ids=[why.replace(" ", "_") for why in NAMED])
+def test_named_worlds(why: str) -> None:
+    """Worlds that once showed a bug."""
+    seed, flavour, spice = NAMED[why]
+    document = scenario_document(seed, flavour)
+    document = enriched(document, seed, SPICES[spice]) if spice else document
+    assert disagreements(read_scenario(document)) == []
 
 
 @pytest.mark.parametrize("flavour", sorted(FLAVOURS))

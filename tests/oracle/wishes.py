@@ -90,9 +90,9 @@ class Wishes:
                 above |= self._planned_above(wished, up)
         return above
 
-    def served_by(self, run: OwnRun) -> bool:
-        """Whether a run serves a wish that is still open."""
-        return any(self.all[number].open for number in run.wishes)
+    def wanted(self, key: AssetKey) -> bool:
+        """Whether an open wish plans the asset and has not got it yet."""
+        return any(w.open and key in w.planned and key not in w.done for w in self.all)
 
     def take_outcomes(self, runs: Sequence[OwnRun], attempts: Callable[[OwnRun], int]) -> None:
         """What has ended counts, once."""

@@ -49,7 +49,7 @@ def apply(state: State, record: Record) -> None:
             for key in planned:
                 _wished(state, state.rows.get(key))
         case records.WishEnded():
-            state.wishes.end(record, state.rows)
+            runs.drop_retries(state, state.wishes.end(record, state.rows))
         case (
             records.Declared()
             | records.DeclarationBegan()

@@ -27,6 +27,9 @@ DEFAULT_AT = frozenset({"stale", "failed"})
 """What makes a pair bad, if its policy's alert does not say otherwise."""
 
 
+_FROM_AFAR = (Measure.LAG, Measure.DEADLINE)
+"""Measures whose value comes from assets above without their telling."""
+
 UNSEEN = Judgement(Verdict.UNKNOWN, None, FOREVER)
 """Of a pair that rests on what cannot be seen."""
 
@@ -66,9 +69,10 @@ class Judging:
     def _judge_pair(self, pair: Pair, emit: Emit) -> int:
         state = self._state
         row = pair.row
-        until, measure = FOREVER, None
+        until, measure, missing = FOREVER, None, None
         if pair.policy.has_expectations:
             found = judge(pair.policy, row, state.now, state.memo)
+            missing = found.unknown
             seen = row not in state.blinded or (found.verdict is Verdict.STALE and pair.verdict is Verdict.STALE)
             if not seen:
                 found = UNSEEN
@@ -90,7 +94,7 @@ class Judging:
             pair.measure = "" if measure is None else measure.value
             if row.rare.recall is not None and row.rare.recall.totals:
                 self._count(pair, emit)
-        self._view(pair, measure)
+        self._view(pair, measure, missing)
         return until
 
     def _count(self, pair: Pair, emit: Emit) -> None:
@@ -113,8 +117,8 @@ class Judging:
             emit(Violated(now, pair.policy.name, row.asset.key, row.partition, warn_since, stale_since))
         return sustained(found, warn_since, stale_since, pair.policy.sustain, now)
 
-    def _view(self, pair: Pair, measure: Measure | None) -> None:
-        """What the pair is to the incidents, and on which rows that rests."""
+    def _view(self, pair: Pair, measure: Measure | None, missing: Measure | None) -> None:
+        """What the pair is to the incidents, and on which rows that rests; `missing`: a measure without a value."""
         held = self._state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.asset.key) is not None
         topic = self._unseen(pair)
         state = "" if held else pair_state(pair) if topic is None else pair_failed(pair)
@@ -124,7 +128,11 @@ class Judging:
         resting = self._resting(pair, measure)
         cause = _failure(pair.row, state) or resting
         watched = resting or cause  # both paths begin with the row itself
-        self._watch(pair, watched.path if watched is not None else ())
+        path = watched.path if watched is not None else ()
+        if missing in _FROM_AFAR and missing is not measure and pair.verdict is not Verdict.FRESH:
+            # once it has a value it may be what the verdict rests on
+            path = tuple(dict.fromkeys((*path, *root_cause(pair.row, missing, self._state.now, self._state.memo).path)))
+        self._watch(pair, path)
         was_bad = pair.bad
         pair.bad = bool(state)
         if not (was_bad or pair.bad or pair.incident):
