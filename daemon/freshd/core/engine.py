@@ -13,13 +13,14 @@ from typing import Any, assert_never
 
 from freshd.core import blindness, declared, facts, incidents, notices, partitions, planner
 from freshd.core.assess import assess_row, incident_views
-from freshd.core.checkpoint import all_written, changed_rows, restore_rows
+from freshd.core.checkpoint import all_written, changed_rows
 from freshd.core.explaining import explain_row
 from freshd.core.feasibility import Infeasible, infeasible
 from freshd.core.judging import Judging
 from freshd.core.just_in_time import known_duration
 from freshd.core.linking import link
 from freshd.core.rebuild import rebuild
+from freshd.core.restoring import restore_rows
 from freshd.core.retelling import AS_THEY_ARE
 from freshd.core.rows import Row, make_row
 from freshd.core.state import State
