@@ -40,6 +40,7 @@ def main() -> int:
             for _ in engine.changed_state():
                 pass  # as a checkpoint would
             engine.checkpointed()
+    engine.step(now + MINUTE, [])
     gc.collect()
     print(json.dumps({"rss_mb": rss_mb(), "python_mb": base, "built_mb": built}))
     return 0

@@ -35,12 +35,12 @@ def charter(pairs: int, eager: bool = True, policy_on_downstream: bool = True) -
         assets.append(Asset(downstream(number), (key,), launcher="null", kind="model", group="bench"))
     graph = build_graph(assets)
     selected = graph.assets if policy_on_downstream else [key for key in graph.assets if "raw_" in key]
-    reaction = Reaction(kind=ReactionKind.EAGER if eager else ReactionKind.MANUAL, policy="p")
+    reaction = Reaction(kind=ReactionKind.EAGER, policy="p")
     return Charter(
         graph,
         policies={"p": Policy("p", limits=(Limit(Measure.LAG, 45 * MINUTE, HOUR),))},
         selected={"p": tuple(sorted(selected))},
-        reactions={key: reaction for key, asset in graph.assets.items() if asset.upstreams},
+        reactions={key: reaction for key, asset in graph.assets.items() if eager and asset.upstreams},
         launchers={"null": LauncherTraits("null")},
     )
 

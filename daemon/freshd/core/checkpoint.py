@@ -81,9 +81,7 @@ def _review(state: State) -> tuple[Instant, str] | None:
 def all_written(state: State) -> None:
     """The checkpoint has all that `changed_rows` said."""
     state.declarations.dirty = False
-    for row in state.dirty:
-        row.dirty = False
-    state.dirty = []
+    state.dirty = {}
     state.gone = []
     state.wishes.dirty.clear()
     state.book.dirty.clear()

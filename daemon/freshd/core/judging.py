@@ -50,9 +50,7 @@ class Judging:
         state = self._state
         while state.to_judge:
             batch = sorted(state.to_judge, key=by_key)
-            state.to_judge = []
-            for row in batch:
-                row.judged = False
+            state.to_judge = set()
             for row in batch:
                 self._judge_row(row, emit)
 

@@ -37,9 +37,8 @@ def consider(state: State, emit: Emit) -> None:
             contenders = {}
             continue
         batch = sorted(state.to_plan, key=upstreams_first)
-        state.to_plan = []
         for row in batch:
-            row.considered = False
+            state.to_plan.discard(row)
             work = row.work
             if work is not None and work.stopped and work.stop_release <= state.now:
                 emit(StopEnded(state.now, row.key))

@@ -114,10 +114,9 @@ def _reading(row: Row) -> None:
 
 
 def _look_again(state: State, rows: list[Row], review: tuple[Instant, str] | None) -> None:
-    state.to_judge = []
-    state.to_plan = []
+    state.to_judge = set()
+    state.to_plan = set()
     for row in rows:
-        row.judged = row.considered = False
         row.judge_at = row.plan_at = row.timer = FOREVER
     state.timers.clear()
     state.reviewed_at = NEVER if review is None else review[0]

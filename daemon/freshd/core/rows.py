@@ -90,15 +90,12 @@ class Row:
         "base",
         "busy_ups",
         "cells",
-        "considered",
-        "dirty",
         "due",
         "due_at",
         "ended_runs",
         "first",
         "floor",
         "judge_at",
-        "judged",
         "key",
         "kids",
         "known_since",
@@ -178,8 +175,6 @@ class Row:
         self.judge_at: Instant = FOREVER  # when to look again; so are the next two
         self.plan_at: Instant = FOREVER
         self.timer: Instant = FOREVER
-        self.judged = self.considered = False  # queued for judging, for planning in this step
-        self.dirty = False
 
     def __lt__(self, other: Row) -> bool:
         return self.key < other.key

@@ -114,12 +114,12 @@ class State:
         self.started_at: Instant = NEVER
         self.catching_up_until: Instant = NEVER
         self.seen = Remembered()
-        self.to_judge: list[Row] = []
+        self.to_judge: set[Row] = set()
         self.later: deque[Row] = deque()  # rows to judge in the coming steps, some at a time
-        self.to_plan: list[Row] = []
+        self.to_plan: set[Row] = set()
         self.touched: list[Pair] = []
         self.deferred: set[Row] = set()
-        self.dirty: list[Row] = []
+        self.dirty: dict[Row, None] = {}
         self.gone: list[AssetKey] = []
         self.described_anew: set[Row] = set()  # rows under other policies, to be marked when they are looked at
         self.relinked = True  # a new charter came with another graph
@@ -146,9 +146,7 @@ class State:
 
     def mark(self, row: Row) -> None:
         """The row's facts changed: the next checkpoint writes it."""
-        if not row.dirty:
-            row.dirty = True
-            self.dirty.append(row)
+        self.dirty[row] = None
         if self.watch is not None:
             self.watch.moved[row] = None
 
@@ -173,9 +171,8 @@ class State:
         """Look at the row's policies again in this step."""
         if self.watch is not None:
             self.watch.moved[row] = None
-        if not row.judged and row.pairs:
-            row.judged = True
-            self.to_judge.append(row)
+        if row.pairs:
+            self.to_judge.add(row)
 
     def judge_some(self, most: int) -> None:
         """Judge the next of the rows that can wait for a later step, so that no step is long for them."""
@@ -197,9 +194,7 @@ class State:
 
     def plan(self, row: Row) -> None:
         """Look again in this step at whether to launch the row."""
-        if not row.considered:
-            row.considered = True
-            self.to_plan.append(row)
+        self.to_plan.add(row)
 
     def arm(self, row: Row) -> None:
         """Have the row looked at when its earliest instant comes."""

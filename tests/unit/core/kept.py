@@ -146,8 +146,6 @@ def _waking(state: State, row: Row) -> Iterator[str]:
     earliest = min(row.judge_at, row.plan_at)
     if row.timer > earliest:
         yield f"is to be looked at at {earliest}, and is in the queue for {row.timer}"
-    if row.judged != (row in state.to_judge) or row.considered != (row in state.to_plan):
-        yield "is queued without its flag, or the other way round"
 
 
 def _books(state: State) -> Iterator[str]:
