@@ -14,7 +14,7 @@ from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.effects import LaunchRun, Notice
 from freshd.model.inputs import Event, EventKind, NoticeReport, RunPhase, RunReport
 from freshd.model.objective import Totals
-from freshd.model.policy import Severity, Verdict
+from freshd.model.policy import Severity, Slo, Verdict
 from freshd.model.records import EventTaken, NoticeReported, NoticeRequested, Record, RunReported, RunRequested
 from freshd.model.time import Instant
 
@@ -42,8 +42,9 @@ def table() -> str:
 
 def _scrape() -> str:
     metrics = DaemonMetrics(
-        "1", kafka_lag=lambda: {("syncs", 0): 1}, loop_last=lambda: _T, last_reload=lambda: (True, _T)
-    )
+        "1", kafka_lag=lambda: {("syncs", 0): 1}, loop_last=lambda: _T, last_reload=lambda: (True, _T),
+        up=lambda: {"store": True},
+    )  # fmt: skip
     metrics.requests = lambda: {("fivetran", 202): 1}
     metrics.observe(_T, _records())
     asset = Asset("shop/orders", owners=("sales@shop.example",), group="sales", feed="shop/loader")
@@ -56,7 +57,7 @@ def _scrape() -> str:
         cause_reason="", path=(), own_lag=0, declared=(Declaration("m", DeclarationKind.MUTE, (), _T),),
     )  # fmt: skip
     incident = IncidentView("inc-1", asset.key, "no_update", Severity.CRITICAL, _T, True, ())
-    return metrics.render([(asset, state)], [incident]).decode()
+    return metrics.render([(asset, state)], [incident], {"hourly": Slo(0.99, _T)}).decode()
 
 
 def _records() -> list[Record]:

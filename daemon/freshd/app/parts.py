@@ -161,7 +161,7 @@ def http_servers(
         say=lambda told: inbox.put_and_wait([told]),
         reload=reload,
         select=lambda select, exclude: project().select(select, exclude),
-        metrics=metrics.render,
+        scrape=metrics.scrape,
         live=health.live,
         ready=health.ready,
         describe=health.describe,

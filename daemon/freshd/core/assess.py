@@ -6,7 +6,7 @@ from freshd.core.blindness import cause_of
 from freshd.core.busy import is_blocked, waits_for
 from freshd.core.causes import root_cause
 from freshd.core.checks import complaints
-from freshd.core.freshness import data_time, pending_since, updated_at
+from freshd.core.freshness import Memo, data_time, pending_since, updated_at
 from freshd.core.judging import pair_state
 from freshd.core.rows import Pair, Row
 from freshd.core.slo import totals_at
@@ -19,19 +19,20 @@ from freshd.model.policy import Measure, Verdict
 from freshd.model.time import FOREVER, NEVER, Instant
 
 
-def assess_row(state: State, row: Row, at: Instant) -> Assessment:
-    """Everything there is to say of one row."""
-    memo = state.memo if at == state.now else {}
+def assess_row(state: State, row: Row, at: Instant, memo: Memo | None = None, brief: bool = False) -> Assessment:
+    """Everything there is to say of one row; `brief`: without causes and what it waits for."""
+    if memo is None:
+        memo = state.memo if at == state.now else {}
     updated, reached, pending = updated_at(row), data_time(row, at, memo), pending_since(row)
-    policies = tuple(_policy_view(state, pair, at) for pair in row.pairs if pair.policy.has_expectations)
+    policies = tuple(_policy_view(state, pair, at, memo) for pair in row.pairs if pair.policy.has_expectations)
     verdict = max((view.verdict for view in policies), key=RANK.__getitem__, default=None)
-    cause, reason, path = _cause(state, row, at)
+    cause, reason, path = ("", "", ()) if brief else _cause(state, row, at)
     has_value = updated != NEVER
     behind = None if not has_value else 0 if pending == FOREVER else at - pending
-    inherited = _inherited(row, at, reached, memo)
+    inherited = None if brief else _inherited(row, at, reached, memo)
     own = None if reached == NEVER or inherited is None else max(0, at - reached - inherited)
     parts = (row,) if row.parts is None else row.ups
-    waiting = waits_for(state, row) if row.due and row.automatic and not row.in_flight else ()
+    waiting = waits_for(state, row) if not brief and row.due and row.automatic and not row.in_flight else ()
     return Assessment(
         asset=row.asset.key,
         partition=row.partition,
@@ -69,8 +70,8 @@ def _next_launch(state: State, row: Row) -> Instant | None:
     return row.plan_at if held and row.plan_at < FOREVER else None
 
 
-def _policy_view(state: State, pair: Pair, at: Instant) -> PolicyView:
-    warn_at, stale_at = turning_points(pair.policy, pair.row, at, state.memo if at == state.now else {})
+def _policy_view(state: State, pair: Pair, at: Instant, memo: Memo) -> PolicyView:
+    warn_at, stale_at = turning_points(pair.policy, pair.row, at, memo)
     if pair.row in state.blinded and pair.verdict is not Verdict.STALE:
         warn_at = stale_at = None  # nobody can tell
     alert = pair.policy.alert

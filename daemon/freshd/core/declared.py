@@ -96,6 +96,8 @@ def end(state: State, name: str) -> None:
 def _look_again(state: State, declaration: Declaration) -> None:
     """Whoever minds what is declared of these assets."""
     for row in _rows(state, declaration.assets):
+        if state.watch is not None:
+            state.watch.moved[row] = None
         match declaration.kind:
             case DeclarationKind.MUTE:
                 state.book.stale.update(pair.incident for pair in row.pairs if pair.incident)

@@ -25,11 +25,12 @@ from freshd.core.retelling import AS_THEY_ARE
 from freshd.core.rows import Row, make_row
 from freshd.core.state import State
 from freshd.core.step import Step
+from freshd.core.watching import take_moved
 from freshd.core.wishes import plan_wish
 from freshd.core.work import row_key
 from freshd.model import inputs as said
 from freshd.model import records
-from freshd.model.assessment import Assessment, IncidentView, WishView
+from freshd.model.assessment import Assessment, IncidentView, Moved, WishView
 from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.declarations import Declaration
 from freshd.model.effects import Effect, LaunchRun, SendNotice
@@ -162,6 +163,13 @@ class Engine:
     def assess(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Assessment:
         """Everything there is to say of one asset partition at `now`. Raises KeyError for one that there is not."""
         return assess_row(self._state, self._row(key, partition), max(now, self._state.now))
+
+    def moved(self, now: Instant, most: int, anew: bool = False) -> Moved:
+        """How the assets stand that look different since this was last asked, at about `most` rows at a time.
+
+        `anew`: an answer was lost; all assets are told again.
+        """
+        return take_moved(self._state, max(now, self._state.now), most, anew)
 
     def explain(self, key: AssetKey, now: Instant, partition: str = WHOLE) -> Explanation:
         """Why it is or is not launched, what limits its data, what comes next. Raises KeyError for an unknown asset."""

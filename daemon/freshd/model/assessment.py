@@ -6,12 +6,13 @@ measure or instant has no value.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from freshd.model.asset import AssetKey
+from freshd.model.asset import Asset, AssetKey
 from freshd.model.declarations import Acknowledgement, Declaration, DeclarationKind
 from freshd.model.objective import Totals
-from freshd.model.policy import Severity, Verdict
+from freshd.model.policy import Severity, Slo, Verdict
 from freshd.model.time import Duration, Instant
 
 
@@ -142,6 +143,22 @@ class IncidentView:
     def acknowledged(self) -> bool:
         """Whether somebody has said to know of it."""
         return self.acknowledgement is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Assets that look different since somebody last asked, without their causes."""
+
+    at: Instant
+    told: tuple[tuple[int, Asset, Assessment], ...]
+    """With a number each, from 0, that an asset keeps until everything is told anew."""
+    more: bool
+    """Not all have been told yet."""
+    passed: Mapping[str, Duration]
+    """By policy with an objective: the time that went by since the last answer, closed time left out."""
+    objectives: Mapping[str, Slo]
+    anew: int | None = None
+    """How many assets there are, if everything is told anew from here on; nothing that was told before counts then."""
 
 
 @dataclass(frozen=True, slots=True)

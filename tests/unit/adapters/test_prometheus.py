@@ -21,7 +21,7 @@ from freshd.model.effects import LaunchRun, Notice
 from freshd.model.graph import build_graph
 from freshd.model.inputs import DeadLetter, Event, EventKind, NoticeReport, RunPhase, RunReport, Unmatched
 from freshd.model.objective import Totals
-from freshd.model.policy import Severity, Verdict
+from freshd.model.policy import Severity, Slo, Verdict
 from freshd.model.records import (
     DaemonCaughtUp,
     DaemonStarted,
@@ -289,8 +289,9 @@ def test_no_name_breaks_the_format(key: str, group: str, owner: str, policy: str
 def full_body() -> bytes:
     """A scrape in which every family has a sample."""
     metrics = DaemonMetrics(
-        "1.0", kafka_lag=lambda: {("orders", 0): 1}, loop_last=lambda: T0, last_reload=lambda: (True, T0)
-    )
+        "1.0", kafka_lag=lambda: {("orders", 0): 1}, loop_last=lambda: T0, last_reload=lambda: (True, T0),
+        up=lambda: {"store": True},
+    )  # fmt: skip
     metrics.requests = lambda: {("fivetran", 401): 2}
     notice = Notice("n1", "inc-1", "#x", "a", "no_update", Severity.INFO, T0, None, T0, (), 0)
     event = Event(EventKind.UPDATE, ("shop/raw",), T0, feed="fivetran/shop")
@@ -306,7 +307,8 @@ def full_body() -> bytes:
                        policies=(view(counted=Totals(T0, "active", 1, 0, 0, 0)),),
                        runs=(RunView("r", True, T0, 1),), declared=(MUTED,))  # fmt: skip
     incident = IncidentView("inc-1", "shop/raw", "no_update", Severity.CRITICAL, T0, True, ())
-    return metrics.render([(ORDERS, state), (RAW, assessment("shop/raw", updated_at=T0))], [incident])
+    told = [(ORDERS, state), (RAW, assessment("shop/raw", updated_at=T0))]
+    return metrics.render(told, [incident], {"hourly": Slo(0.99, HOUR)})
 
 
 def test_promtool_finds_nothing_to_complain_about() -> None:
@@ -336,6 +338,8 @@ def test_every_name_and_label_is_the_documented_one() -> None:
         "freshd_asset_in_flight": asset,
         "freshd_policy_active_seconds_total": {"policy", "asset_group"},
         "freshd_policy_stale_seconds_total": {"policy", "asset_group"},
+        "freshd_policy_objective_ratio": {"policy"},
+        "freshd_policy_objective_window_seconds": {"policy"},
         "freshd_asset_info": asset | {"team", "kind", "feed"},
         "freshd_feed_last_event_timestamp_seconds": {"feed"},
         "freshd_assets": {"asset_group", "policy", "verdict"},
@@ -350,6 +354,8 @@ def test_every_name_and_label_is_the_documented_one() -> None:
         "freshd_kafka_consumer_lag": {"topic", "partition"},
         "freshd_ingress_requests_total": {"ingress", "status"},
         "freshd_catching_up": set(),
+        "freshd_leader": set(),
+        "freshd_up": {"service"},
         "freshd_notifications_total": {"channel", "outcome"},
         "freshd_loop_last_timestamp_seconds": set(),
         "freshd_config_last_reload_successful": set(),

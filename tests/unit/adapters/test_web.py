@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -104,6 +104,29 @@ class StubHistory:
         return [{"reason": "not_json", "payload": b"\xff" * 9_000, "at": T0}]
 
 
+@dataclass(frozen=True)
+class StubScraped:
+    """One line, and what was asked for."""
+
+    line: bytes
+    content_type: str
+
+    @property
+    def members(self) -> list[bytes]:
+        return [gzip.compress(self.line), gzip.compress(b"")]
+
+    def text(self) -> Iterator[bytes]:
+        yield self.line
+
+
+def scrape(ask: Any, openmetrics: bool) -> StubScraped:
+    try:
+        seen = ask(lambda engine, now: len(engine.charter.graph.assets))
+    except TransientError:
+        seen = 0
+    return StubScraped(b"freshd_assets_seen %d\n" % seen, "openmetrics" if openmetrics else "text/plain")
+
+
 class House:
     """A site, its engine, and the wishes that were made."""
 
@@ -126,7 +149,7 @@ class House:
             wish=self.wishes.append,
             say=self.told.append,
             select=select,
-            metrics=lambda assessed, incidents: b"freshd_assets_seen %d\n" % len(assessed) * 100,
+            scrape=scrape,
             live=lambda: True,
             ready=lambda: self.ready,
             describe=lambda: {"trouble": "" if self.ready else "the store cannot be written"},
@@ -216,7 +239,23 @@ def test_probes_and_metrics_can_have_a_port_of_their_own(house: House) -> None:
     refused = client.get("/readyz")
     assert (refused.status_code, refused.json()["trouble"]) == (503, "the store cannot be written")
     assert client.get("/api/status").status_code == 404
-    assert client.get("/metrics").headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert client.get("/metrics").text == "freshd_assets_seen 4\n"
+
+
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("", False), ("*/*", False), ("text/plain", False), ("application/openmetrics-text", True),
+        ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1", True),  # as a Prometheus asks
+        ("application/openmetrics-text;q=0.3,text/plain;q=0.5", False),
+        ("application/openmetrics-text;q=0", False), ("application/openmetrics-text;q=x, */*;q=0.1", False),
+    ],
+)  # fmt: skip
+def test_openmetrics_is_for_those_who_ask_for_it(house: House, accept: str, openmetrics: bool) -> None:
+    answer = house.client.get("/metrics", headers={"Accept": accept})
+    assert (answer.headers["content-type"] == "openmetrics") is openmetrics
+    assert "Accept" in answer.headers["vary"]
 
 
 @pytest.mark.parametrize(

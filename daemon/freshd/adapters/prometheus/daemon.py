@@ -2,29 +2,79 @@
 
 The registry is its own, and its collector builds its families at each scrape from what was counted, so that
 nothing is updated twice. What a part of the daemon knows alone (Kafka's lag, the loop's last turn) is asked
-for through functions.
+for through functions. The assets are asked for some at a time, so that nobody waits long behind a scrape.
 """
 
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics_exposition
 from prometheus_client.registry import Collector
 
-from freshd.adapters.prometheus.exposition import Assessed, AssetExposition
+from freshd.adapters.prometheus.exposition import AssetExposition, Chosen, plain, teams_of
+from freshd.adapters.prometheus.shards import squeeze
 from freshd.adapters.prometheus.tally import DELAY_BUCKETS_S, Counts, Delays, Tally
-from freshd.model.assessment import IncidentView
+from freshd.model.assessment import Assessment, IncidentView, Moved
+from freshd.model.asset import Asset, AssetKey
 from freshd.model.effects import Effect
+from freshd.model.errors import TransientError
 from freshd.model.graph import AssetGraph
+from freshd.model.policy import Charter, Slo
 from freshd.model.records import Record
-from freshd.model.time import SECOND, Instant
+from freshd.model.time import NEVER, SECOND, Instant
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS_TYPE: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+ROWS_AT_ONCE: Final = 200
+"""Rows that one question of a scrape looks at: some milliseconds of the loop's time."""
+LOOKS_PER_ASSET: Final = 3
+"""How often a scrape looks at as many rows as there are assets, before what moves meanwhile waits for the next."""
+
+
+class Watched(Protocol):
+    """What a scrape asks of the engine."""
+
+    @property
+    def charter(self) -> Charter:
+        """What it has been told."""
+        ...
+
+    def moved(self, now: Instant, most: int, anew: bool = False) -> Moved:
+        """The assets that look different since this was last asked."""
+        ...
+
+    def incidents(self) -> tuple[IncidentView, ...]:
+        """The open incidents."""
+        ...
+
+
+class Ask(Protocol):
+    """Asks the engine a question between two steps and waits for the answer."""
+
+    def __call__(self, question: Callable[[Any, Instant], Any]) -> Any:
+        """The answer. Raises TransientError when the loop does not answer in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """What a scrape is answered with."""
+
+    members: Sequence[bytes]
+    """Gzip members: one after the other they are the text compressed."""
+    content_type: str
+
+    def text(self) -> Iterator[bytes]:
+        """The text itself, piece by piece."""
+        return plain(self.members)
 
 
 def _no_lag() -> Mapping[tuple[str, int], int]:
@@ -41,17 +91,33 @@ class DaemonMetrics:
         kafka_lag: Callable[[], Mapping[tuple[str, int], int]] = _no_lag,
         loop_last: Callable[[], Instant | None] = lambda: None,
         last_reload: Callable[[], tuple[bool, Instant] | None] = lambda: None,
+        series: Sequence[str] = ("*",),
+        chosen: Chosen | None = None,
+        up: Callable[[], Mapping[str, bool]] = dict,
     ) -> None:
         """`graph`: the graph in force. `kafka_lag`: messages not read yet, by topic and partition.
         `loop_last`: when the loop last finished a turn. `last_reload`: whether the last reading of the files was
-        taken over, and when one last was."""
+        taken over, and when one last was. `series`: the allow-list, as globs. `chosen`: the assets with series of their
+        own, if not all have some. `up`: whether each of the services that the daemon needs answers."""
         self.requests: Callable[[], Mapping[tuple[str, int], int]] = dict
         """Requests to the ingress so far, by (entry, status of the answer)."""
         self._tally = Tally(graph)
-        self._assets = AssetExposition()
+        self._series, self._chosen = series, chosen
+        self._assets = AssetExposition(series, chosen)
+        self._scraping = threading.Lock()
+        self._lost = False
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(
-            _DaemonCollector(self._tally, version, kafka_lag, loop_last, last_reload, lambda: self.requests())
+            _DaemonCollector(
+                self._tally,
+                version,
+                kafka_lag,
+                loop_last,
+                last_reload,
+                lambda: self.requests(),
+                up,
+                lambda family: self._assets.shows(family),
+            )
         )
 
     def observe(self, now: Instant, records: Sequence[Record]) -> None:
@@ -62,14 +128,64 @@ class DaemonMetrics:
         """Take the runs in flight of an earlier life of the daemon (`engine.unconfirmed()`)."""
         self._tally.resume(effects)
 
-    def render(self, assessed: Assessed, incidents: Sequence[IncidentView]) -> bytes:
-        """The body of an answer to a scrape, in CONTENT_TYPE."""
-        assets = "".join(self._assets.render(assessed, incidents, self._tally.copy().feed_events))
-        return assets.encode() + self.render_daemon()
+    def scrape(self, ask: Ask, openmetrics: bool = False) -> Scraped:
+        """The answer to a scrape: what changed since the last one is asked of the engine, the rest is at hand.
 
-    def render_daemon(self) -> bytes:
+        While the loop does not answer, the daemon's own series are told alone: its last turn tells of it.
+        """
+        members: list[bytes] = []
+        try:
+            with self._scraping:
+                self._refresh(ask)
+                incidents, teams = ask(_open_incidents)
+                members = self._assets.members(incidents, teams, self._tally.feed_events(), openmetrics)
+        except TransientError:
+            pass
+        members.append(squeeze(self.render_daemon(openmetrics)))
+        return Scraped(members, OPENMETRICS_TYPE if openmetrics else CONTENT_TYPE)
+
+    def _refresh(self, ask: Ask) -> None:
+        anew, self._lost = self._lost, True
+        looked = assets = 0
+        while True:
+            moved = ask(_question(anew))
+            self._assets.take(moved)
+            anew = False
+            assets = moved.anew if moved.anew is not None else assets
+            looked += ROWS_AT_ONCE
+            if not moved.more or looked > LOOKS_PER_ASSET * max(assets, 100_000):
+                break
+        self._lost = False
+
+    def render(
+        self,
+        assessed: Sequence[tuple[Asset, Assessment]],
+        incidents: Sequence[IncidentView],
+        objectives: Mapping[str, Slo] | None = None,
+    ) -> bytes:
+        """The text of these assets and incidents, kept nowhere."""
+        assets = AssetExposition(self._series, self._chosen)
+        told = tuple((number, asset, state) for number, (asset, state) in enumerate(assessed))
+        assets.take(Moved(NEVER, told, False, {}, objectives or {}, anew=len(told)))
+        teams = teams_of(incidents, {asset.key: asset for asset, _ in assessed})
+        members = assets.members(incidents, teams, self._tally.feed_events())
+        return b"".join(plain(members)) + self.render_daemon()
+
+    def render_daemon(self, openmetrics: bool = False) -> bytes:
         """The daemon's own series alone: what can be told while the loop does not answer."""
-        return generate_latest(self._registry)
+        render: Callable[[Collector], bytes] = (
+            openmetrics_exposition.generate_latest if openmetrics else generate_latest
+        )
+        return render(self._registry)
+
+
+def _question(anew: bool) -> Callable[[Watched, Instant], Moved]:
+    return lambda engine, now: engine.moved(now, ROWS_AT_ONCE, anew)
+
+
+def _open_incidents(engine: Watched, now: Instant) -> tuple[tuple[IncidentView, ...], dict[AssetKey, str]]:
+    incidents = engine.incidents()
+    return incidents, teams_of(incidents, engine.charter.graph.assets)
 
 
 class _DaemonCollector(Collector):
@@ -83,7 +199,11 @@ class _DaemonCollector(Collector):
         loop_last: Callable[[], Instant | None],
         last_reload: Callable[[], tuple[bool, Instant] | None],
         requests: Callable[[], Mapping[tuple[str, int], int]],
+        up: Callable[[], Mapping[str, bool]],
+        shows: Callable[[str], bool],
     ) -> None:
+        self._up = up
+        self._shows = shows
         self._tally = tally
         self._version = version
         self._kafka_lag = kafka_lag
@@ -92,12 +212,25 @@ class _DaemonCollector(Collector):
         self._requests = requests
 
     def collect(self) -> Iterator[Metric]:
+        """The families that the allow-list names."""
+        for metric in self._all():
+            if self._shows(f"{metric.name}_total" if metric.type == "counter" else metric.name):
+                yield metric
+
+    def _all(self) -> Iterator[Metric]:
         counts = self._tally.copy()
         yield _build_info(self._version)
         yield from _totals(counts)
         yield GaugeMetricFamily(
             "freshd_catching_up", "1 while the daemon reads what was written before it started.", counts.catching_up
         )
+        yield GaugeMetricFamily("freshd_leader", "1 in the daemon that owns the store and decides.", 1)
+        up = GaugeMetricFamily(
+            "freshd_up", "0 while a service that the daemon needs does not answer: store, kafka.", labels=("service",)
+        )
+        for service, answers in sorted(self._up().items()):
+            up.add_metric((service,), int(answers))
+        yield up
         last = self._loop_last()
         if last is not None:
             yield GaugeMetricFamily(

@@ -127,6 +127,11 @@ class Tally:
                 if isinstance(effect, LaunchRun):
                     self._requested(effect)
 
+    def feed_events(self) -> dict[str, Instant]:
+        """When the latest event of each feed happened."""
+        with self._lock:
+            return dict(self._feed_events)
+
     def copy(self) -> Counts:
         """Everything counted so far."""
         with self._lock:

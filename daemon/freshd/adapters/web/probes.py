@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from freshd.adapters.web.answers import answer_json
 from freshd.adapters.web.site import Site
-from freshd.model.errors import TransientError
 
-METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-GZIP_LEVEL: Final = 1
-GZIP_FROM: Final = 1_024
-"""Bytes below which an answer is not worth compressing."""
+PIECE: Final = 1 << 18
+"""Bytes of an answer that are handed over at once."""
 
 
 def healthz(site: Site, request: Request) -> Response:
@@ -31,26 +28,54 @@ def readyz(site: Site, request: Request) -> Response:
 
 
 def metrics(site: Site, request: Request) -> Response:
-    """Everything that Prometheus scrapes, as text format 0.0.4; compressed for those who take that.
+    """Everything that Prometheus scrapes: text format 0.0.4, or OpenMetrics for who would rather have that.
 
-    While the loop does not answer, the daemon's own series are served alone: its last turn tells of it.
+    It is compressed for those who take that: that is what is kept, so it costs least.
     """
+    scraped = site.scrape(site.ask, prefers_openmetrics(request.headers.get("accept", "")))
+    headers = {"Vary": "Accept, Accept-Encoding", "Content-Type": scraped.content_type}
+    if not _takes_gzip(request.headers.get("accept-encoding", "")):
+        return StreamingResponse(in_pieces(scraped.text()), headers=headers)
+    headers |= {"Content-Encoding": "gzip", "Content-Length": str(sum(len(member) for member in scraped.members))}
+    return StreamingResponse(in_pieces(scraped.members), headers=headers)
+
+
+def in_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts, joined to pieces worth sending."""
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def prefers_openmetrics(accepted: str) -> bool:
+    """Whether an Accept header asks for OpenMetrics rather than for plain text."""
+    best: dict[str, float] = {}
+    for part in accepted.lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        kind = {"application/openmetrics-text": "openmetrics", "text/plain": "plain", "text/*": "plain", "*/*": "plain"}
+        if name in kind:
+            best[kind[name]] = max(best.get(kind[name], 0.0), _quality(parameters))
+    return best.get("openmetrics", 0.0) > best.get("plain", 0.0)
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    said = next((piece[2:] for piece in parameters if piece.startswith("q=")), "1")
     try:
-        graph, _ = site.graph()
-        body = site.metrics(site.assess(list(graph.assets)), site.incidents())
-    except TransientError:
-        body = site.metrics((), ())
-    headers = {"Vary": "Accept-Encoding"}
-    if len(body) >= GZIP_FROM and _takes_gzip(request.headers.get("accept-encoding", "")):
-        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, headers={**headers, "Content-Type": METRICS_TYPE})
+        return float(said)
+    except ValueError:
+        return 0.0
 
 
 def _takes_gzip(accepted: str) -> bool:
     for part in accepted.lower().split(","):
         coding, *parameters = (piece.strip() for piece in part.split(";"))
         if coding in ("gzip", "*"):
-            quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-            return quality.strip("0.") != ""
+            return _quality(parameters) > 0
     return False

@@ -6,7 +6,7 @@ a question about many assets is asked in slices, so that no event waits long beh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
@@ -76,10 +76,28 @@ class Select(Protocol):
         ...
 
 
-class RenderMetrics(Protocol):
-    """Renders a scrape's body from the assets as they stand."""
+class Scraped(Protocol):
+    """What a scrape is answered with."""
 
-    def __call__(self, assessed: Sequence[tuple[Asset, Assessment]], incidents: Sequence[IncidentView]) -> bytes: ...
+    @property
+    def members(self) -> Sequence[bytes]:
+        """Gzip members: one after the other they are the text compressed."""
+        ...
+
+    @property
+    def content_type(self) -> str:
+        """What the text is."""
+        ...
+
+    def text(self) -> Iterator[bytes]:
+        """The text itself, piece by piece."""
+        ...
+
+
+class Scrape(Protocol):
+    """Answers a scrape, asking the engine for what changed."""
+
+    def __call__(self, ask: Ask, openmetrics: bool) -> Scraped: ...
 
 
 def _cannot_say(_: Input) -> None:
@@ -109,7 +127,7 @@ class Site:
     wish: Callable[[Wish], None]
     """Returns once the wish is durable. Raises FreshdError."""
     select: Select
-    metrics: RenderMetrics
+    scrape: Scrape
     live: Callable[[], bool]
     ready: Callable[[], bool]
     describe: Callable[[], Mapping[str, Any]]
