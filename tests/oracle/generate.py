@@ -14,7 +14,7 @@ from typing import Any
 from tests.oracle.playing import DECLARED, asset_value, incidents, launched, play
 from tests.oracle.reading import read_scenario
 
-from freshd.model.time import SECOND
+from freshd.model.time import format_duration
 
 START = "2026-03-02T08:00:10Z"
 Document = dict[str, Any]
@@ -119,7 +119,7 @@ def with_expectations(document: Document) -> Document:
 
 
 def _text(word: str, value: Any) -> Any:
-    return f"{value // SECOND}s" if word in ("age", "lag", "behind") and value is not None else value
+    return format_duration(value) if word in ("age", "lag", "behind") and value is not None else value
 
 
 class _Draw:

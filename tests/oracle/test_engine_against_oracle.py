@@ -60,6 +60,7 @@ def test_big_worlds() -> None:
 
 NAMED: dict[str, tuple[int, Flavour, str]] = {
     "what a wish that is over was tried again for begins anew": (100_056, BIG, ""),
+    "the cause by age moves with data times beyond the due asset at which its walk ended": (200_020, BIG, ""),
     "a lag that gets its value counts beside a check that failed before": (100_066, RICH, "everything"),
 }
 

@@ -109,7 +109,8 @@ def _cause(state: State, row: Row, at: Instant) -> tuple[str, str, tuple[AssetKe
     if worst is None:
         return "", "", ()
     if worst.incident:
-        path = worst.path[:1] if worst.state in ("failed", "sync_failed") else worst.path
+        # beyond its root the pair watches more than what it rests on
+        path = worst.path[: worst.path.index(worst.root) + 1] if worst.root in worst.path else worst.path[:1]
         return worst.cause, worst.reason, tuple(step.key for step in path)
     if not worst.measure:
         return "", "", ()

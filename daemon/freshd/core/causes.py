@@ -41,6 +41,14 @@ def root_cause(row: Row, measure: Measure, now: Instant, memo: Memo) -> Cause:
     return Cause(here, source_reason(here), tuple(path))
 
 
+def rests_beyond(cause: Cause, measure: Measure, now: Instant, memo: Memo) -> tuple[Row, ...]:
+    """Rows beyond the end of a walk on which its choices rest: the data time of the due row at which one by age ends."""
+    if measure not in (Measure.AGE, Measure.LEARNED) or len(cause.path) == 1:
+        return ()
+    end = next((step for step in cause.path[1:] if step.due), None)
+    return () if end is None else root_cause(end, Measure.LAG, now, memo).path[1:]
+
+
 def source_reason(row: Row) -> Reason:
     """Why a source is the cause."""
     if row.last_failed:

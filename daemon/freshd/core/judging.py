@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from freshd.core import just_in_time, slo
 from freshd.core.blindness import BLIND, cause_of
-from freshd.core.causes import Cause, failed_cause, root_cause
+from freshd.core.causes import Cause, failed_cause, rests_beyond, root_cause
 from freshd.core.incidents import View
 from freshd.core.rows import Pair, Row, by_key
 from freshd.core.state import State
@@ -127,10 +127,12 @@ class Judging:
         cause = _failure(pair.row, state) or resting
         watched = resting or cause  # both paths begin with the row itself
         path = watched.path if watched is not None else ()
+        if resting is not None and measure is not None:
+            path += rests_beyond(resting, measure, self._state.now, self._state.memo)
         if missing in _FROM_AFAR and missing is not measure and pair.verdict is not Verdict.FRESH:
             # once it has a value it may be what the verdict rests on
-            path = tuple(dict.fromkeys((*path, *root_cause(pair.row, missing, self._state.now, self._state.memo).path)))
-        self._watch(pair, path)
+            path += root_cause(pair.row, missing, self._state.now, self._state.memo).path
+        self._watch(pair, tuple(dict.fromkeys(path)))
         was_bad = pair.bad
         pair.bad = bool(state)
         if not (was_bad or pair.bad or pair.incident):
