@@ -50,9 +50,18 @@ OF_KUBERNETES: Final = re.compile(
 
 
 class MetricsSettings(Closed):
-    """/metrics and health on a port of their own."""
+    """/metrics: where, and which series."""
 
-    listen: str = Field(description="HOST:PORT")
+    listen: str = Field(default="", description="HOST:PORT for /metrics and health alone, besides the common one")
+    series: str | tuple[str, ...] = Field(default="*", description="names of metrics to show, or globs of them")
+    assets: str | Literal[False] = Field(
+        default="**", description="a selector: which assets have series of their own; false: none, only sums"
+    )
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The globs of `series`."""
+        return (self.series,) if isinstance(self.series, str) else self.series
 
 
 class ApiSettings(Closed):
@@ -118,6 +127,10 @@ class Settings(BaseSettings):
 
     mode: Literal["act", "observe"] = Field(default="act", description="observe: decide and show, launch nothing")
     store: StoreSettings = Field(default_factory=StoreSettings)
+    state_dir: Path | None = Field(
+        default=None,
+        description="where launchers keep the folders of runs; else .freshd beside the SQLite file or freshd.yaml",
+    )
     listen: str = Field(default="127.0.0.1:8765", description="ingress, API, page, health, metrics")
     metrics: MetricsSettings | None = None
     api: ApiSettings = ApiSettings()

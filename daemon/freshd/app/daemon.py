@@ -189,7 +189,7 @@ class Daemon:
                 settings.kafka, positions, translator, self.inbox, clock, self._hung, self._caught_up
             )
             self.health.add_part("kafka", lambda: _plain(self._kafka))
-        metrics = metrics_of(engine, self._kafka, self.health, lambda: self._reloader.last)
+        metrics = metrics_of(engine, self._kafka, self.health, lambda: self._reloader.last, lambda: self.project)
         self._http = http_servers(
             lambda: self.project, self.inbox, store, metrics, self.health, translator, clock, self.reload
         )

@@ -19,6 +19,7 @@ from freshd.adapters.formats.dbt import read_artifact
 from freshd.adapters.ingress import Ingress
 from freshd.adapters.ingress.settings import is_loopback
 from freshd.adapters.kafka import KafkaIntake, KafkaSettings
+from freshd.adapters.kafka.figures import KafkaState
 from freshd.adapters.launch import LauncherSettings, ProcessLauncher, make_launcher
 from freshd.adapters.prometheus import DaemonMetrics
 from freshd.adapters.slack import make_notifier
@@ -26,7 +27,7 @@ from freshd.adapters.web import Site, probe_routes, web_routes
 from freshd.app.serving import HttpThread, bind
 from freshd.core.engine import Engine
 from freshd.model.asset import Asset, AssetKey
-from freshd.model.errors import ConfigError, TransientError
+from freshd.model.errors import ConfigError, Problem, TransientError
 from freshd.model.inputs import Input
 from freshd.model.sighting import Message
 from freshd.model.time import Instant
@@ -34,14 +35,14 @@ from freshd.ports import Clock, History, Notifier, Position
 from freshd.runtime.health import Health
 from freshd.runtime.inbox import LiveInbox
 from freshd.runtime.translate import Translator
-from freshd.settings import Settings
+from freshd.settings import MetricsSettings, Settings
 
 if TYPE_CHECKING:
     from freshd.app.project import Project
     from freshd.app.reloading import LastReload
 
 STATE_FOLDER: Final = ".freshd"
-"""Where launchers keep the directories of runs: beside the SQLite file, else beside freshd.yaml."""
+"""Where launchers keep the directories of runs unless `state_dir` says: beside the SQLite file, else freshd.yaml."""
 
 
 def _version() -> str:
@@ -60,6 +61,8 @@ log = structlog.get_logger("freshd.daemon")
 
 def state_folder(settings: Settings) -> Path:
     """The folder for what is not in the store; the same after a restart."""
+    if settings.state_dir is not None:
+        return settings.base / settings.state_dir
     url = make_url(settings.store.url.get_secret_value())
     if url.get_backend_name() == "sqlite" and url.database:
         return (settings.base / url.database).parent / STATE_FOLDER
@@ -72,6 +75,7 @@ class Launchers:
     def __init__(self, project: Project, assets: Callable[[AssetKey], Asset], clock: Clock) -> None:
         self._assets = assets
         self._clock = clock
+        self._folder = state_folder(project.settings)
         self._settings: dict[str, LauncherSettings] = {}
         self._retired: list[ProcessLauncher] = []
         self.by_name: dict[str, ProcessLauncher] = {}
@@ -80,9 +84,8 @@ class Launchers:
     def replace(self, project: Project) -> None:
         """Have the launchers that the settings name. Raises ConfigError; then nothing has changed."""
         wanted = project.settings.launchers
-        folder = state_folder(project.settings)
         made = {
-            name: make_launcher(name, settings, self._assets, folder, self._clock, project.base)
+            name: make_launcher(name, settings, self._assets, self._folder, self._clock, project.base)
             for name, settings in wanted.items()
             if self._settings.get(name) != settings
         }
@@ -127,15 +130,36 @@ def kafka_intake(
 
 
 def metrics_of(
-    engine: Engine, kafka: KafkaIntake | None, health: Health, reload: Callable[[], LastReload]
+    engine: Engine,
+    kafka: KafkaIntake | None,
+    health: Health,
+    reload: Callable[[], LastReload],
+    project: Callable[[], Project],
 ) -> DaemonMetrics:
-    """The metrics, knowing what an earlier life left in flight."""
+    """The metrics, knowing what an earlier life left in flight. Raises ConfigError for a bad selector of assets."""
+    settings = project().settings.metrics or MetricsSettings()
+
+    def chosen() -> frozenset[AssetKey]:
+        return frozenset(project().select([settings.assets], []) if settings.assets else ())
+
+    try:
+        chosen()
+    except ValueError as error:
+        raise ConfigError([Problem(project().settings.where("metrics", "assets"), str(error))]) from None
+
+    def up() -> dict[str, bool]:
+        services = {"store": not health.held_up}
+        return services if kafka is None else {**services, "kafka": kafka.health().state is KafkaState.READING}
+
     metrics = DaemonMetrics(
         VERSION,
         graph=lambda: engine.charter.graph,
         kafka_lag=(lambda: kafka.figures().lag) if kafka is not None else dict,
         loop_last=lambda: health.last_turn,
         last_reload=lambda: (reload().successful, reload().success_at),
+        series=settings.patterns,
+        chosen=None if settings.assets == MetricsSettings().assets else chosen,
+        up=up,
     )
     metrics.resume(engine.unconfirmed())
     return metrics
@@ -181,7 +205,7 @@ def http_servers(
     metrics.requests = lambda: ingress.figures().requests
     everything = Starlette(routes=[*ingress.routes(), *web_routes(site)])
     servers = [HttpThread(everything, bind(settings.listen, settings.where("listen")))]
-    if settings.metrics is not None:
+    if settings.metrics is not None and settings.metrics.listen:
         where = settings.where("metrics", "listen")
         servers.append(
             HttpThread(Starlette(routes=list(probe_routes(site))), bind(settings.metrics.listen, where), "http-metrics")
