@@ -22,7 +22,7 @@ from freshd.model.time import Instant
 from freshd.ports import Clock
 from freshd.settings import Settings, load_settings
 
-AT_START: Final = ("store", "listen", "metrics", "api", "kafka", "ingress", "slack", "log")
+AT_START: Final = ("store", "state_dir", "listen", "metrics", "api", "kafka", "ingress", "slack", "log")
 """Settings that are looked at when the daemon starts, and not by a reload."""
 
 log = structlog.get_logger("freshd.daemon")
