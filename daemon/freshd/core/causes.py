@@ -6,8 +6,6 @@ looked at again when one of them changes. Grouping of sources by feed is the inc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from freshd.core.busy import is_blocked, is_root_stuck
 from freshd.core.checks import violates
 from freshd.core.freshness import Memo, data_time, pending_since, updated_at
@@ -15,9 +13,10 @@ from freshd.core.rows import Row
 from freshd.model.policy import Measure
 from freshd.model.records import Reason
 from freshd.model.time import NEVER, Instant
+from freshd.model.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cause:
     """Where a walk ended, why, and the rows it went through."""
 

@@ -41,7 +41,7 @@ from freshd.model.records import Record
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
 TIMERS_PER_STEP = 250
-"""How many rows a step looks at because their instant has come; the rest waits for the next step."""
+"""How many pairs a step looks at because their instant has come; the rest waits for the next step."""
 
 TIMERS_BESIDE_INPUTS = 100
 """As TIMERS_PER_STEP, of a step in which inputs became facts: whoever sent them waits for it."""
@@ -62,7 +62,6 @@ class Engine:
         self._state = state
         self._judging = Judging(state)
         self._records: list[Record] = []
-        self._more = False
 
     @property
     def charter(self) -> Charter:
@@ -153,7 +152,7 @@ class Engine:
     def next_wake(self) -> Instant | None:
         """The earliest instant at which step(now, []) could decide something."""
         state = self._state
-        if self._more or state.later or state.to_judge or state.to_plan:
+        if state.later or state.to_judge or state.to_plan:
             return state.now
         instants = [state.windows_next, state.timers.next(), state.declarations.next, state.book.acknowledged_until]
         if state.catching_up:
@@ -293,9 +292,7 @@ class Engine:
 
     def _pop_timers(self, most: int) -> None:
         state = self._state
-        rows = state.timers.pop(state.now, most)
-        self._more = len(rows) == most
-        for row in rows:
+        for row in state.timers.pop(state.now, most):
             if row in state.described_anew:
                 state.described_anew.discard(row)
                 state.mark(row)

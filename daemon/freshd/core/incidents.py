@@ -10,7 +10,6 @@ Only records change anything; nothing here tells anybody (notices.py does).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from freshd.core.incident_book import Incident, IncidentBook, is_worse
 from freshd.core.least import PairKey
@@ -19,11 +18,12 @@ from freshd.core.state import State
 from freshd.model.policy import Severity
 from freshd.model.records import IncidentAcknowledged, IncidentChanged, Member
 from freshd.model.time import NEVER, Instant
+from freshd.model.values import value
 
 Emit = Callable[[IncidentChanged | IncidentAcknowledged], None]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class View:
     """What a pair is at this instant: bad or not, and by what cause."""
 

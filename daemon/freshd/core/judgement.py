@@ -6,10 +6,9 @@ row needs no new timer. Nothing here looks at a row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from freshd.model.policy import Measure, Verdict
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
+from freshd.model.values import value
 
 RANK = {Verdict.FRESH: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.STALE: 3}
 """From best to worst."""
@@ -17,7 +16,7 @@ RANK = {Verdict.FRESH: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.STALE: 3}
 MEASURE_ORDER = {measure: place for place, measure in enumerate(Measure)}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Judgement:
     """A verdict, the measure that has it, and the earliest instant at which it may be another by itself."""
 

@@ -2,26 +2,73 @@
 
 A deadline that moves later stays where it is and is judged again when it comes; one that moves earlier
 is pushed anew and the old entry is passed over. An idle daemon sleeps until `next`. Rows of one instant
-(a deadline at 09:00 of a whole warehouse) lie together and are put in order once, when it comes.
+(a deadline at 09:00 of a whole warehouse) lie together, in pieces that are put in order as they fill: so nothing
+is long when it comes.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
+from typing import Final
 
 from freshd.core.rows import Row, by_key
 from freshd.model.time import FOREVER, Instant
+
+PIECE: Final = 1_000
+"""Rows that are put in order at a time."""
+
+
+class _Crowd:
+    """The rows of one instant, to be had in order of key."""
+
+    __slots__ = ("_heads", "_loose", "_pieces")
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._loose = rows
+        self._pieces: list[list[Row]] = []  # each in order, last key first
+        self._heads: list[tuple[str, int]] = []  # a heap: the first key of each piece, and which one it is
+
+    def add(self, row: Row) -> None:
+        self._loose.append(row)
+        if len(self._loose) >= PIECE:
+            self._put_in_order()
+
+    def first(self, at: Instant) -> Row | None:
+        """The first row that still wants to be looked at `at`; those before it are forgotten."""
+        if self._loose:
+            self._put_in_order()
+        while self._heads:
+            row = self._pieces[self._heads[0][1]][-1]
+            if row.timer == at:
+                return row
+            self.drop()
+        return None
+
+    def drop(self) -> None:
+        """Forget the first row."""
+        number = self._heads[0][1]
+        piece = self._pieces[number]
+        piece.pop()
+        if piece:
+            heapreplace(self._heads, (piece[-1].key, number))
+        else:
+            heappop(self._heads)
+
+    def _put_in_order(self) -> None:
+        piece, self._loose = self._loose, []
+        piece.sort(key=by_key, reverse=True)
+        heappush(self._heads, (piece[-1].key, len(self._pieces)))
+        self._pieces.append(piece)
 
 
 class Timers:
     """A heap of instants, and the rows that want to be looked at then."""
 
-    __slots__ = ("_heap", "_rows", "_sorted")
+    __slots__ = ("_heap", "_rows")
 
     def __init__(self) -> None:
         self._heap: list[Instant] = []
-        self._rows: dict[Instant, Row | list[Row]] = {}
-        self._sorted: list[Row] | None = None  # the rows of the earliest instant, last key first
+        self._rows: dict[Instant, Row | _Crowd] = {}
 
     def push(self, at: Instant, row: Row) -> None:
         """Look at `row` at `at`."""
@@ -31,61 +78,51 @@ class Timers:
         if known is None:
             self._rows[at] = row
             heappush(self._heap, at)
-        elif isinstance(known, list):
-            known.append(row)
-            if known is self._sorted:
-                self._sorted = None
+        elif isinstance(known, _Crowd):
+            known.add(row)
         else:
-            self._rows[at] = [known, row]
+            self._rows[at] = _Crowd([known, row])
 
     def next(self) -> Instant | None:
         """The earliest instant at which a row wants to be looked at."""
         while self._heap:
             at = self._heap[0]
-            known = self._rows[at]
-            if not isinstance(known, list):
-                if known.timer == at:
-                    return at
-            elif self._in_order(at, known):
+            if self._first(at) is not None:
                 return at
             self._forget(at)
         return None
 
     def pop(self, now: Instant, most: int) -> list[Row]:
-        """At most `most` rows whose instant has come, in order; their timers are spent."""
+        """Rows whose instant has come, in order, with at most `most` pairs, or one row; their timers are spent."""
         rows: list[Row] = []
-        while self._heap and self._heap[0] <= now and len(rows) < most:
+        weight = 0
+        while self._heap and self._heap[0] <= now:
             at = self._heap[0]
             known = self._rows[at]
-            if not isinstance(known, list):
-                known = [known]
-            while len(rows) < most and self._in_order(at, known):
-                row = known.pop()
+            while (row := self._first(at)) is not None:
+                weight += len(row.pairs) or 1
+                if rows and weight > most:
+                    return rows
                 row.timer = FOREVER
                 rows.append(row)
-            if not known:
-                self._forget(at)
+                if isinstance(known, _Crowd):
+                    known.drop()
+            self._forget(at)
         return rows
 
     def first_of(self, at: Instant) -> Row | None:
         """Of the rows that want to be looked at `at`, if that is the earliest instant, the first by key."""
-        if self.next() != at:
-            return None
-        known = self._rows[at]
-        return known[-1] if isinstance(known, list) else known
+        return self._first(at) if self.next() == at else None
 
     def clear(self) -> None:
-        """Want nothing (ranks may be others from now on)."""
-        self._heap, self._rows, self._sorted = [], {}, None
+        """Want nothing."""
+        self._heap, self._rows = [], {}
 
-    def _in_order(self, at: Instant, rows: list[Row]) -> bool:
-        """Have the first row by key that still wants to be looked at `at` as the last; False: there is none."""
-        if rows is not self._sorted:
-            rows.sort(key=by_key, reverse=True)
-            self._sorted = rows
-        while rows and rows[-1].timer != at:
-            rows.pop()
-        return bool(rows)
+    def _first(self, at: Instant) -> Row | None:
+        known = self._rows[at]
+        if isinstance(known, _Crowd):
+            return known.first(at)
+        return known if known.timer == at else None
 
     def _forget(self, at: Instant) -> None:
         heappop(self._heap)

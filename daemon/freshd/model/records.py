@@ -116,7 +116,7 @@ class CheckWaitEnded:
     asset: AssetKey
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class VerdictChanged:
     """A policy's verdict for an asset partition is another one."""
 
@@ -130,7 +130,7 @@ class VerdictChanged:
     """The measure that has the verdict; empty: none (fresh)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Violated:
     """Under `sustain`: since when a pair has been warn or worse, and stale, whether shown or not (NEVER: it is not)."""
 
@@ -142,7 +142,7 @@ class Violated:
     stale_since: Instant
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ObjectiveCounted:
     """The totals of a pair whose policy has an objective, up to now, and what counts from now on."""
 
@@ -159,7 +159,7 @@ class ObjectiveCounted:
     met: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Member:
     """A pair in an incident."""
 
@@ -175,7 +175,7 @@ class Member:
     """Order of joining, over all incidents."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class IncidentChanged:
     """An incident as it is from now on, with the members that joined, changed or left."""
 

@@ -90,3 +90,32 @@ def test_a_restart_from_a_checkpoint_in_their_midst_goes_on_in_the_same_slices()
     again = Engine(new)
     again.restore((kind, key, value) for (kind, key), value in rows.items())
     assert slices(again, 5 * M) == slices(subject, 5 * M)
+
+
+def test_of_several_instants_the_slices_go_by_instant() -> None:
+    """The daemon slept: what was due first is looked at first; in a slice, which is one instant, by key."""
+    late = KEYS[: TIMERS_PER_STEP + 20]
+    subject = Engine(charter("p", 10 * M))
+    subject.step(0, [Started(False)])
+    subject.step(M, [Event(EventKind.UPDATE, tuple(KEYS), M)])
+    subject.step(2 * M, [Event(EventKind.UPDATE, tuple(late), 2 * M)])
+    early = [key for key in KEYS if key not in late]
+    found = slices(subject, 30 * M)
+    in_order = early + late
+    for some in found:
+        assert some == sorted(some)
+        assert sorted(in_order[: len(some)]) == some
+        in_order = in_order[len(some) :]
+    assert not in_order
+    assert max(map(len, found)) == TIMERS_PER_STEP
+
+
+def test_a_slice_of_rows_with_many_policies_has_fewer_rows() -> None:
+    policies = {name: Policy(name, (Limit(Measure.LAG, None, 10 * M),)) for name in "pqrst"}
+    graph = build_graph([Asset(key) for key in KEYS])
+    subject = Engine(Charter(graph, policies, dict.fromkeys(policies, tuple(KEYS))))
+    subject.step(0, [Started(False)])
+    subject.step(M, [Event(EventKind.UPDATE, tuple(KEYS), M)])
+    found = slices(subject, 11 * M)
+    assert max(map(len, found)) == TIMERS_PER_STEP
+    assert [key for some in found for key in some] == sorted(KEYS * 5)
