@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
+from freshd.core import history
 from freshd.core.incident_book import Incident
 from freshd.core.rare import NOTHING_RARE, Rare
 from freshd.core.rows import Pair, Row
@@ -93,7 +94,7 @@ def _asset(row: Row) -> dict[str, Any]:
     made: dict[str, Any] = {
         "known": row.known_since,
         "ups": [up.key for up in row.ups],
-        "cells": list(row.cells),
+        "cells": history.unpacked(row.cells),
         "updated": row.updated_at,
         "start": row.start,
         "changed": row.last_changed,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from freshd.core import history
-from freshd.core.history import MISSED, START, TIME, WIDTH
+from freshd.core.history import FLAG_BITS, MISSED, START, TIME, WIDTH
 from freshd.core.lineage import through_virtual
 from freshd.core.rows import Row
 from freshd.model.partitions import window_of
@@ -75,7 +75,7 @@ def _derived_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
     best = NEVER
     # From the last update backwards; one that is bounded may be outdone by an earlier one that is not.
     while offset >= 0:
-        start = cells[offset + START]
+        start = cells[offset + START] >> FLAG_BITS
         value = reading_time(row, start, at, memo)
         bound = cells[offset + TIME]
         best = max(best, min(value, bound))

@@ -1,7 +1,8 @@
 """The last updates of one asset partition, as a flat array of ints.
 
-One entry per update, ordered by end: (end, start, flags, time, missed).
+One entry per update, ordered by end: (end, start and flags, time, missed).
 
+* The flags are the lowest bits of the int that holds the start, so that entries are small and still in order.
 * `time` of a source is this update's own data time; of a derived asset, the bound on it: what the update
   declared, and what its reading of upstream entries that are gone came to.
 * `missed` of a derived asset is the end of the first source update above it that a reader with the
@@ -13,25 +14,33 @@ The array is bounded by whoever appends (updates.py). It must not know of rows, 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from freshd.model.time import FOREVER, Instant
 
-WIDTH: Final = 5
-END: Final = 0
+WIDTH: Final = 4
 START: Final = 1
-FLAGS: Final = 2
-TIME: Final = 3
-MISSED: Final = 4
+FLAGS: Final = START
+TIME: Final = 2
+MISSED: Final = 3
 
+FLAG_BITS: Final = 4
 CHANGED: Final = 1
 OBSERVED: Final = 2
 NAMED: Final = 4
 """The update carried a run id."""
 OWN_TIME: Final = 8
 """The update said itself how far its data reaches."""
+ALL_FLAGS: Final = 15
 
 Cells: TypeAlias = "array[int]"
+Entry: TypeAlias = tuple[int, int, int, int]
+
+
+def entry(end: Instant, start: Instant, flags: int, time: Instant, missed: Instant) -> Entry:
+    """An entry as it lies in the array."""
+    return (end, start << FLAG_BITS | flags, time, missed)
 
 
 def empty() -> Cells:
@@ -58,21 +67,31 @@ def first_changed_after(cells: Cells, start: Instant) -> Instant:
     return found
 
 
+def started(cells: Cells, offset: int) -> Instant:
+    """The start of the entry at `offset`."""
+    return cells[offset + START] >> FLAG_BITS
+
+
 def place(cells: Cells, end: Instant, start: Instant, flags: int, time: Instant) -> int:
     """The offset at which an update belongs, or -1 if exactly this one stands already."""
     offset = len(cells) - WIDTH
     while offset >= 0 and cells[offset] >= end:
         if cells[offset] == end:
-            stands = (cells[offset + START], cells[offset + FLAGS], cells[offset + TIME])
-            if stands == (start, flags, time):
+            stands = (cells[offset + START], cells[offset + TIME])
+            if stands == (start << FLAG_BITS | flags, time):
                 return -1
-            if stands < (start, flags, time):
+            if stands < (start << FLAG_BITS | flags, time):
                 break
         offset -= WIDTH
     return offset + WIDTH
 
 
-def insert(cells: Cells, offset: int, entry: tuple[int, int, int, int, int]) -> None:
+def appended(cells: Cells, entry: Entry) -> Cells:
+    """The history with one more entry at its end; another array, without room to spare: most are short, and many."""
+    return cells + array("q", entry)
+
+
+def insert(cells: Cells, offset: int, entry: Entry) -> None:
     """Put an entry at an offset."""
     if offset == len(cells):
         cells.extend(entry)
@@ -82,7 +101,7 @@ def insert(cells: Cells, offset: int, entry: tuple[int, int, int, int, int]) -> 
 
 def latest_start(cells: Cells, offset: int) -> Instant:
     """The latest start of the entry at `offset` and those before it: what a reader there has read up to."""
-    return max(cells[START : offset + WIDTH : WIDTH])
+    return max(cells[START : offset + WIDTH : WIDTH]) >> FLAG_BITS
 
 
 def latest_time(cells: Cells, at: Instant, base: Instant) -> Instant:
@@ -93,3 +112,20 @@ def latest_time(cells: Cells, at: Instant, base: Instant) -> Instant:
             base = cells[offset + TIME]
         offset -= WIDTH
     return base
+
+
+def unpacked(cells: Cells) -> list[int]:
+    """For a checkpoint: (end, start, flags, time, missed) of every entry, one after the other."""
+    said: list[int] = []
+    for offset in range(0, len(cells), WIDTH):
+        end, begun, time, missed = cells[offset : offset + WIDTH]
+        said += (end, begun >> FLAG_BITS, begun & ALL_FLAGS, time, missed)
+    return said
+
+
+def packed(said: Sequence[int]) -> Cells:
+    """The array that `unpacked` told of."""
+    cells = empty()
+    for at in range(0, len(said), 5):
+        cells.extend(entry(*said[at : at + 5]))
+    return cells

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from freshd.core import history
 from freshd.core.freshness import floor_of, reach, start_for
-from freshd.core.history import CHANGED, FLAGS, OBSERVED, START, TIME, WIDTH
+from freshd.core.history import CHANGED, FLAGS, OBSERVED, TIME, WIDTH
 from freshd.core.rows import Row
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
@@ -71,7 +71,7 @@ def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) ->
         return
     cells = kid.cells
     for offset in range(0, len(cells), WIDTH):
-        start = start_for(kid, up, cells[offset + START])
+        start = start_for(kid, up, history.started(cells, offset))
         if floor <= start < boundary:
             read = reach(up, start, boundary, state.memo)
             if read < cells[offset + TIME] and read < up.window_end:  # a complete window limits nobody by itself

@@ -9,7 +9,7 @@ from freshd.core import history, holding
 from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.declared import react
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
-from freshd.core.history import CHANGED, FLAGS, MISSED, START, TIME, WIDTH
+from freshd.core.history import CHANGED, FLAGS, MISSED, TIME, WIDTH
 from freshd.core.lineage import through_virtual
 from freshd.core.propagation import mend, release_stop
 from freshd.core.rows import Row, is_automatic
@@ -99,15 +99,15 @@ def _history_of_source(row: Row) -> None:
         if cells[offset + FLAGS] & CHANGED:
             first = min(first, cells[offset])
         if cells[offset + TIME] == FOREVER:
-            cells[offset + TIME] = NEVER if row.asset.watermark_only else cells[offset + START]
+            cells[offset + TIME] = NEVER if row.asset.watermark_only else history.started(cells, offset)
     row.first = first
 
 
 def _reading(row: Row) -> None:
     cells = row.cells
-    latest = max((cells[offset + START] for offset in range(0, len(cells), WIDTH)), default=NEVER)
-    if latest == NEVER:
+    if not cells:
         return
+    latest = history.latest_start(cells, len(cells) - WIDTH)
     for up in row.ups:
         for read in through_virtual(up):
             read.read_at = max(read.read_at, latest)

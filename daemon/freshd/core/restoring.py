@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
+from freshd.core import history
 from freshd.core.checkpoint import NOTICE_FIELDS, RARE_FIELDS, WORK_FIELDS, StateRow
 from freshd.core.expecting import seed
 from freshd.core.incident_book import ChannelState, Incident
@@ -104,7 +105,7 @@ def _restore_engine(state: State, value: dict[str, Any]) -> None:
 def _restore_asset(row: Row, value: dict[str, Any]) -> list[tuple[Pair, list[Any]]]:
     """Take over what the row was; the places of its pairs in incidents, which are restored later."""
     row.known_since = value["known"]
-    row.cells = array("q", value["cells"]) if value["cells"] else row.cells
+    row.cells = history.packed(value["cells"]) if value["cells"] else row.cells
     row.base, row.floor = value.get("base", NEVER), value.get("floor", NEVER)
     row.updated_at, row.start, row.last_changed = value["updated"], value["start"], value["changed"]
     if value.get("first") is not None and row.source:

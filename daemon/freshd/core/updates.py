@@ -12,7 +12,19 @@ from freshd.core import history
 from freshd.core.busy import settle
 from freshd.core.checks import awaits_checks, checked_up_to
 from freshd.core.freshness import missed_by
-from freshd.core.history import CHANGED, FLAGS, MISSED, NAMED, OBSERVED, OWN_TIME, START, TIME, WIDTH
+from freshd.core.history import (
+    ALL_FLAGS,
+    CHANGED,
+    FLAG_BITS,
+    FLAGS,
+    MISSED,
+    NAMED,
+    OBSERVED,
+    OWN_TIME,
+    START,
+    TIME,
+    WIDTH,
+)
 from freshd.core.keeping import demote_observations, trim
 from freshd.core.lineage import through_virtual
 from freshd.core.propagation import (
@@ -26,7 +38,7 @@ from freshd.core.propagation import (
     shake,
     spread_missed,
 )
-from freshd.core.rows import EMPTY, Row, is_automatic
+from freshd.core.rows import Row, is_automatic
 from freshd.core.state import State
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -56,8 +68,6 @@ def take_update(
     flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
     flags |= OWN_TIME if data_time is not None else 0
     cells = row.cells
-    if cells is EMPTY:
-        cells = row.cells = history.empty()
     offset = len(cells)
     if offset and end <= cells[offset - WIDTH]:
         if row.floor != NEVER and end < cells[0]:
@@ -68,7 +78,7 @@ def take_update(
             return
     late = offset < len(cells) or end <= row.read_at
     first_update = row.updated_at == NEVER
-    _enter(row, offset, (end, start, flags, time, FOREVER))
+    _enter(row, offset, end, start, flags, time)
     if end > row.updated_at:
         row.updated_at = end
     if changed and end > row.last_changed:
@@ -79,7 +89,7 @@ def take_update(
     if row.work is not None and row.work.stopped:
         mend(row)
     state.memo.clear()
-    if len(cells) > (state.charter.limits.history + SLACK_ENTRIES) * WIDTH:
+    if len(row.cells) > (state.charter.limits.history + SLACK_ENTRIES) * WIDTH:
         trim(state, row)
     _move_pending(state, row, end if changed else FOREVER, late, demoted)
     if awaits_checks(row):
@@ -160,9 +170,8 @@ def await_checks(state: State, row: Row) -> None:
     settle(state, row)
 
 
-def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int]) -> None:
-    cells = row.cells
-    end, start, flags, time, missed = entry
+def _enter(row: Row, offset: int, end: Instant, start: Instant, flags: int, time: Instant) -> None:
+    cells, missed = row.cells, FOREVER
     gone = not row.source and reads_what_is_gone(row, start)
     if gone:
         time = NEVER  # nothing new was read: the entries before it say what is known
@@ -174,9 +183,9 @@ def _enter(row: Row, offset: int, entry: tuple[int, int, int, int, int]) -> None
             missed = missed_by(row, row.start)
             if offset and before > missed:
                 missed = before
-        cells.extend((end, start, flags, time, missed))
+        row.cells = history.appended(cells, history.entry(end, start, flags, time, missed))
     else:
-        history.insert(cells, offset, (end, start, flags, time, before if gone else missed))
+        history.insert(cells, offset, history.entry(end, start, flags, time, before if gone else missed))
         row.start = max(row.start, start)
         if not row.source:
             recompute(row)
@@ -193,10 +202,11 @@ def later_start(state: State, row: Row, end: Instant, start: Instant) -> None:
     """The start of an update became known after its end: the truth, though it moves things backwards."""
     cells = row.cells
     for offset in range(0, len(cells), WIDTH):
-        if cells[offset] == end and cells[offset + START] > start and cells[offset + FLAGS] & NAMED:
-            if row.source and not row.asset.watermark_only and not cells[offset + FLAGS] & OWN_TIME:
+        flags = cells[offset + FLAGS] & ALL_FLAGS
+        if cells[offset] == end and history.started(cells, offset) > start and flags & NAMED:
+            if row.source and not row.asset.watermark_only and not flags & OWN_TIME:
                 cells[offset + TIME] = start
-            cells[offset + START] = start
+            cells[offset + START] = start << FLAG_BITS | flags
             break
     else:
         return

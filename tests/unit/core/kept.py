@@ -13,7 +13,7 @@ from freshd.core.blindness import ALL_TOPICS
 from freshd.core.busy import is_blocked, is_busy, is_root_stuck, lets_through
 from freshd.core.engine import Engine
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
-from freshd.core.history import CHANGED, FLAGS, MISSED, START, WIDTH, latest_start
+from freshd.core.history import CHANGED, FLAGS, MISSED, WIDTH, latest_start, started
 from freshd.core.just_in_time import needed_by
 from freshd.core.lineage import through_virtual
 from freshd.core.rows import Row, is_automatic
@@ -125,7 +125,7 @@ def _history(row: Row) -> Iterator[str]:
         yield from _differs("updated_at", row.updated_at, ends[-1])
     if not row.virtual:
         yield from _differs("pending", row.pending, pending_since(row))
-    starts = [reader.cells[at + START] for reader in row.readers for at in range(0, len(reader.cells), WIDTH)]
+    starts = [started(reader.cells, at) for reader in row.readers for at in range(0, len(reader.cells), WIDTH)]
     if not row.virtual and row.read_at < max(starts, default=NEVER):
         yield f"read_at is kept as {row.read_at}, and comes to {max(starts)}"
 
