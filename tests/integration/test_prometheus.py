@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
 import yaml
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from tests.integration.running import SOON_S, RunningDaemon, free_port
 
 pytestmark = pytest.mark.prometheus
@@ -49,6 +50,13 @@ RULES = {
         }
     ]
 }
+
+
+def _missing(what: str) -> NoReturn:
+    why = f"{what} is not installed (Debian: apt-get install prometheus)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 @dataclass
@@ -107,8 +115,7 @@ def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
 def prometheus(tmp_path: Path, daemon: RunningDaemon) -> Iterator[Prometheus]:
     program = shutil.which("prometheus")
     if program is None:
-        missing = "Prometheus is not installed (Debian: apt-get install prometheus)"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+        _missing("Prometheus")
     target = {"job_name": "freshd", "static_configs": [{"targets": [daemon.url.removeprefix("http://")]}]}
     config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": [target]}
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(RULES))
@@ -154,6 +161,28 @@ def test_a_real_prometheus_takes_in_everything_that_is_exported(daemon: RunningD
     odd = prometheus.query('freshd_asset_info{asset="shop/extract"}')
     assert [found["metric"]["asset_group"] for found in odd] == [ODD]
     assert prometheus.query('freshd_asset_in_flight{asset="shop/orders"}') == []
+
+
+def test_promtool_finds_nothing_wrong_with_what_a_daemon_says(daemon: RunningDaemon) -> None:
+    daemon.post({"asset": "shop/raw_orders", "at": "2026-01-01T00:00:00Z"})
+    daemon.eventually(lambda: daemon.metric("freshd_incident_open") == 1)
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        _missing("promtool")
+    said = daemon.answer("/metrics")
+    assert said.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    done = subprocess.run([promtool, "check", "metrics"], input=said.content, capture_output=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+def test_openmetrics_says_the_same_to_who_asks_for_it(daemon: RunningDaemon) -> None:
+    daemon.post({"asset": "shop/raw_orders", "id": "s1"})
+    daemon.eventually(lambda: daemon.metric("freshd_runs_total", launcher="build", outcome="succeeded") == 1)
+    answer = httpx.get(f"{daemon.url}/metrics", headers={"Accept": "application/openmetrics-text"}, timeout=SOON_S)
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    samples = {sample.name for family in openmetrics_families(answer.text) for sample in family.samples}
+    plain = {line.split("{")[0].split(" ")[0] for line in daemon.text("/metrics").splitlines() if line[:1] != "#"}
+    assert samples == plain
 
 
 def test_an_alert_on_the_instant_of_staleness_fires_and_is_over(daemon: RunningDaemon, prometheus: Prometheus) -> None:

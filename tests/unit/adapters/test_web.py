@@ -259,12 +259,18 @@ def test_openmetrics_is_for_those_who_ask_for_it(house: House, accept: str, open
 
 
 @pytest.mark.parametrize(
-    ("accepted", "compressed"),
-    [("gzip", True), ("deflate, gzip;q=0.5", True), ("gzip;q=0", False), ("identity", False)],
-)
-def test_metrics_are_compressed_for_those_who_take_it(house: House, accepted: str, compressed: bool) -> None:
-    with house.client.stream("GET", "/metrics", headers={"Accept-Encoding": accepted}) as response:
+    ("accepted", "scraper", "compressed"),
+    [
+        ("gzip", True, True), ("deflate, gzip;q=0.5", True, True), ("gzip;q=0", True, False),
+        ("identity", True, False), ("gzip", False, False),
+    ],
+)  # fmt: skip
+def test_scrapers_that_take_it_get_it_compressed(house: House, accepted: str, scraper: bool, compressed: bool) -> None:
+    headers = {"Accept-Encoding": accepted} | ({"X-Prometheus-Scrape-Timeout-Seconds": "10"} if scraper else {})
+    with house.client.stream("GET", "/metrics", headers=headers) as response:
         raw = b"".join(response.iter_raw())
+    if compressed:
+        assert response.headers["content-length"] == str(len(raw))
     assert (response.headers.get("content-encoding") == "gzip") is compressed
     assert (gzip.decompress(raw) if compressed else raw).startswith(b"freshd_assets_seen 4")
 

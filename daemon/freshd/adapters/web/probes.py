@@ -11,6 +11,8 @@ from starlette.responses import Response, StreamingResponse
 from freshd.adapters.web.answers import answer_json
 from freshd.adapters.web.site import Site
 
+SCRAPER: Final = "X-Prometheus-Scrape-Timeout-Seconds"
+"""Whoever sends this header reads as Prometheus does."""
 PIECE: Final = 1 << 18
 """Bytes of an answer that are handed over at once."""
 
@@ -30,11 +32,12 @@ def readyz(site: Site, request: Request) -> Response:
 def metrics(site: Site, request: Request) -> Response:
     """Everything that Prometheus scrapes: text format 0.0.4, or OpenMetrics for who would rather have that.
 
-    It is compressed for those who take that: that is what is kept, so it costs least.
+    Scrapers get it compressed, as it is kept: as gzip members one after the other. The standard has it so, but some
+    other clients silently stop after the first; they get the text as it is.
     """
     scraped = site.scrape(site.ask, prefers_openmetrics(request.headers.get("accept", "")))
-    headers = {"Vary": "Accept, Accept-Encoding", "Content-Type": scraped.content_type}
-    if not _takes_gzip(request.headers.get("accept-encoding", "")):
+    headers = {"Vary": f"Accept, Accept-Encoding, {SCRAPER}", "Content-Type": scraped.content_type}
+    if SCRAPER not in request.headers or not _takes_gzip(request.headers.get("accept-encoding", "")):
         return StreamingResponse(in_pieces(scraped.text()), headers=headers)
     headers |= {"Content-Encoding": "gzip", "Content-Length": str(sum(len(member) for member in scraped.members))}
     return StreamingResponse(in_pieces(scraped.members), headers=headers)
