@@ -46,5 +46,5 @@ def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:
     file = tmp_path / "freshd.yaml"
     (tmp_path / "taken").write_text("a file")
     file.write_text("state_dir: taken\n" + LAUNCHERS % "1m", encoding="utf-8")
-    with pytest.raises(ConfigError, match="cannot keep its runs in .*taken.* state_dir"):
+    with pytest.raises(ConfigError, match=r"cannot keep its runs in .*taken.* state_dir"):
         Launchers(load_project(file), lambda key: pytest.fail(key), SystemClock())

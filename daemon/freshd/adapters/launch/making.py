@@ -27,8 +27,9 @@ def make_launcher(
     try:
         return ProcessLauncher(name, kind, state_dir, clock, settings.limit)
     except OSError as error:
-        why = f"cannot keep its runs in {state_dir}: {error.strerror}; make that a folder it can write to, or name one in state_dir"
-        raise ConfigError([Problem(f"launchers.{name}", why)]) from error
+        why = f"cannot keep its runs in {state_dir}: {error.strerror}"
+        mend = "make that a folder it can write to, or name one in state_dir"
+        raise ConfigError([Problem(f"launchers.{name}", f"{why}; {mend}")]) from error
 
 
 def check_launcher(name: str, settings: LauncherSettings, base: Path = Path(), where: str = "") -> None:
