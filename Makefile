@@ -5,7 +5,7 @@ SHELL := bash
 
 VENV := .venv
 PYTHON_IN := $(VENV)/bin/python
-BENCHES := core live ingest launch idle backtest deadlines reload
+BENCHES := core live ingest launch idle backtest deadlines reload scrape queries
 SECONDS ?=
 KAFKA ?=
 SEEDS ?= 300
@@ -51,7 +51,7 @@ soak: setup components ## run the daemon under load for SECONDS (600) and watch 
 bench: $(BENCHES:%=bench-%) ## every bench; each ends with a line of JSON
 
 $(BENCHES:%=bench-%): bench-%: setup
-	@case $* in live|ingest) .ci/components java maven openssl postgresql;; esac
+	@case $* in live|ingest) .ci/components java maven openssl postgresql;; queries) .ci/components prometheus;; esac
 	@$(PYTHON_IN) -m bench.$*
 
 lock: setup ## resolve the dependencies anew
