@@ -155,8 +155,7 @@ class IncidentBook:
                 self._uncount(incident, pair)
             elif pair.incident and pair.incident in self.incidents:
                 self._take_out(self.incidents[pair.incident], key)
-            pair.incident, pair.cause, pair.reason, pair.state = incident.id, member.cause, member.reason, member.state
-            pair.joined_at, pair.joined = member.joined_at, member.joined
+            pair.incident, pair.member = incident.id, member
             self.joined = max(self.joined, member.joined)
             self.put(incident, key, pair)
             moved.append(pair)

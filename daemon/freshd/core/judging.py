@@ -191,8 +191,7 @@ class Judging:
                 if not pairs:
                     del sources[old.asset.key]
             self._feeds.add(old.asset.feed)
-        pair.root = cause.row if cause is not None else None
-        pair.root_reason = cause.reason.value if cause is not None else ""
+        pair.blame = cause
         if cause is not None and not cause.row.asset.upstreams and cause.row.asset.feed:
             feed = cause.row.asset.feed
             feeds.setdefault(feed, {}).setdefault(cause.row.asset.key, {})[pair] = None
@@ -222,7 +221,7 @@ class Judging:
         label = None
         if len(sources) >= 2:
             first = min(sources[min(sources)], key=lambda pair: pair.key)
-            label = (f"feed:{feed}", first.root_reason)
+            label = (f"feed:{feed}", first.blame_reason)
         if label == self._labels.get(feed):
             return
         if label is None:
@@ -232,7 +231,7 @@ class Judging:
         for key, pairs in sources.items():
             for pair in pairs:
                 if pair not in self._views:
-                    self._views[pair] = View(True, key, pair.root_reason, pair_state(pair))
+                    self._views[pair] = View(True, key, pair.blame_reason, pair_state(pair))
 
     # a charter is replaced
 
@@ -249,7 +248,7 @@ class Judging:
             if rows.get(pair.row.key) is pair.row and pair in pair.row.pairs:
                 self._keep_root(pair)
                 continue
-            pair.root = None
+            pair.blame = None
             self._watch(pair, ())
             pair.bad = False
             if pair.incident:
@@ -259,7 +258,7 @@ class Judging:
         """Until the pair is judged again it counts for the feed of its root, if that is still there."""
         root = pair.root
         if root is None or self._state.rows.get(root.key) is not root:
-            pair.root = None
+            pair.blame = None
         elif root.source and root.asset.feed:
             self._state.book.feeds.setdefault(root.asset.feed, {}).setdefault(root.key, {})[pair] = None
             self._feeds.add(root.asset.feed)

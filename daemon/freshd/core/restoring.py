@@ -23,7 +23,7 @@ from freshd.model.declarations import Acknowledgement, Declaration, DeclarationK
 from freshd.model.effects import Notice
 from freshd.model.inputs import Check, Wish
 from freshd.model.policy import Severity, Verdict
-from freshd.model.records import Blinded
+from freshd.model.records import Blinded, Member
 from freshd.model.time import FOREVER, NEVER, Instant
 
 
@@ -218,8 +218,7 @@ def _restore_member(
 ) -> None:
     incident = state.book.incidents.get(name)
     if incident is not None:
-        pair.incident, pair.state, pair.cause, pair.reason = name, bad, cause, reason
-        pair.joined_at, pair.joined = joined_at, joined
+        pair.incident, pair.member = name, Member(*pair.key, bad, cause, reason, joined_at, joined)
         state.book.put(incident, pair.key, pair)
 
 

@@ -8,14 +8,19 @@ need; `Pair` is one policy's view of one row. Nothing here decides anything.
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from freshd.core import history
 from freshd.core.history import Cells
 from freshd.core.rare import NOTHING_RARE, Rare
 from freshd.core.work import Work, row_key
 from freshd.model.asset import WHOLE, Asset, AssetKey
-from freshd.model.policy import Measure, Policy, Reaction, ReactionKind, Verdict
+from freshd.model.policy import Policy, Reaction, ReactionKind, Verdict
+from freshd.model.records import Member
 from freshd.model.time import FOREVER, NEVER, Instant
+
+if TYPE_CHECKING:
+    from freshd.core.causes import Cause
 
 MANUAL = Reaction()
 
@@ -25,21 +30,15 @@ class Pair:
 
     __slots__ = (
         "bad",
-        "cause",
+        "blame",
         "incident",
-        "joined",
-        "joined_at",
         "measure",
-        "minds_pending",
+        "member",
         "path",
         "policy",
-        "reason",
-        "root",
-        "root_reason",
         "row",
         "since",
         "stale_since",
-        "state",
         "verdict",
         "warn_since",
     )
@@ -54,24 +53,52 @@ class Pair:
         self.follow(policy)
         self.bad = False
         self.path: tuple[Row, ...] = ()  # the rows on which its cause rests
-        self.root: Row | None = None  # the asset at which the walk to its cause ended
-        self.root_reason = ""
-        # membership
+        self.blame: Cause | None = None  # where the walk to its cause ended, and why
         self.incident = ""
-        self.cause = ""
-        self.reason = ""
-        self.state = ""
-        self.joined_at: Instant = NEVER
-        self.joined = 0
+        self.member: Member | None = None  # what it is, or was last, to an incident
 
     def follow(self, policy: Policy) -> None:
         """From now on it is this policy's view; where nothing is expected there is no verdict."""
         self.policy = policy
-        self.minds_pending = any(limit.measure is Measure.BEHIND for limit in policy.limits)
         if not policy.has_expectations:
             self.verdict, self.measure, self.since = Verdict.UNKNOWN, "", NEVER
         if not (policy.has_expectations and policy.sustain):
             self.warn_since = self.stale_since = NEVER
+
+    @property
+    def state(self) -> str:
+        """Its verdict, or `failed`, as its incident has it."""
+        return "" if self.member is None else self.member.state
+
+    @property
+    def cause(self) -> str:
+        """What its incident has as the cause."""
+        return "" if self.member is None else self.member.cause
+
+    @property
+    def reason(self) -> str:
+        """Why that is the cause."""
+        return "" if self.member is None else self.member.reason
+
+    @property
+    def joined_at(self) -> Instant:
+        """When it joined its incident."""
+        return NEVER if self.member is None else self.member.joined_at
+
+    @property
+    def joined(self) -> int:
+        """Its number among all that ever joined one."""
+        return 0 if self.member is None else self.member.joined
+
+    @property
+    def root(self) -> Row | None:
+        """The asset at which the walk to its cause ended."""
+        return None if self.blame is None else self.blame.row
+
+    @property
+    def blame_reason(self) -> str:
+        """Why that asset is the cause."""
+        return "" if self.blame is None else self.blame.reason.value
 
     @property
     def key(self) -> tuple[str, AssetKey, str]:

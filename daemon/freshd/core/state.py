@@ -17,6 +17,7 @@ from freshd.core.rows import Pair, Row, upstreams_first
 from freshd.core.timers import Timers
 from freshd.core.wishes import WishBook
 from freshd.core.work import OwnRun
+from freshd.model.assessment import Infeasible
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.policy import Charter
@@ -104,7 +105,7 @@ class State:
         self.timers = Timers()
         self.memo: Memo = {}
         self.needs: set[tuple[Row, float]] = set()  # whose bounds were found out while planning at this instant
-        self.infeasible: frozenset[AssetKey] = frozenset()  # assets of which more is expected than their runs can give
+        self.infeasible: dict[AssetKey, tuple[Infeasible, ...]] = {}  # of which more is expected than runs can give
         self.hurried: list[Row] = []  # rows that turn stale earlier than those above were told
         self.now: Instant = NEVER
         self.limited = False  # some limit is set on how many runs go on at one time
@@ -186,7 +187,7 @@ class State:
         if self.watch is not None:
             self.watch.moved[row] = None
         for pair in row.pairs:
-            if pair.minds_pending or pair.path or pair.bad:
+            if pair.policy.minds_pending or pair.path or pair.bad:
                 self.judge(row)
                 break
         for pair in row.watchers or ():

@@ -191,6 +191,11 @@ class Policy:
     slo: Slo | None = None
     reacts: ReactionKind | None = None
     """What it says of launching, whether that counts or another policy's; None: nothing."""
+    minds_pending: bool = field(init=False, compare=False)
+    """Whether what is pending at an asset can change its verdict."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "minds_pending", any(limit.measure is Measure.BEHIND for limit in self.limits))
 
     @property
     def has_expectations(self) -> bool:
