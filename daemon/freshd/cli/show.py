@@ -30,7 +30,9 @@ def status(out: Console, answer: Json) -> None:
         out.print(f"[red]{escape(str(trouble))}[/]")
     counted = [f"{assets[word]} {verdict(word)}" for word in ("stale", "warn", "unknown", "fresh") if assets[word]]
     counted += [
-        f"{assets[word]} {word.replace('_', ' ')}" for word in ("in_flight", "failed", "blocked") if assets[word]
+        f"{assets[word]} {word.replace('_', ' ')}"
+        for word in ("in_flight", "failed", "blocked", "infeasible")
+        if assets.get(word)
     ]
     if assets["without_policy"]:
         counted.append(f"{assets['without_policy']} without a policy")
@@ -134,11 +136,21 @@ def reasons(asset: Json) -> list[str]:
     lines += [_declared(said) for said in asset.get("declared") or []]
     if asset.get("blind"):
         lines.append(f"{asset['blind']} cannot be seen, so nothing is known of what rests on it")
+    lines += [_infeasible(one) for one in asset.get("infeasible") or []]
     if asset["failed"]:
         lines.append("failed: " + (asset["last_error"].strip() or "its runs used up their attempts"))
     elif asset["last_error"]:
         lines.append("its last run failed: " + asset["last_error"].strip())
     return lines
+
+
+def _infeasible(one: Json) -> str:
+    """A promise that cannot be kept, with both figures."""
+    takes = "a run of it takes" if one["measure"] == "age" else "the runs on the path to it take"
+    return (
+        f"infeasible: policy {one['policy']} has its {one['measure']} stale after {_plain(one['target_seconds'])}, but "
+        f"{takes} {_plain(one['takes_seconds'])} (p95); allow more time"
+    )
 
 
 def unmatched(out: Console, rows: Sequence[Json]) -> None:
@@ -213,7 +225,7 @@ def _worst_first(row: Json) -> tuple[int, str]:
 
 
 def _state(row: Json) -> str:
-    words = [word for word in ("failed", "blocked", "muted", "paused", "maintenance") if row.get(word)]
+    words = [word for word in ("failed", "blocked", "muted", "paused", "maintenance", "infeasible") if row.get(word)]
     if row["in_flight"]:
         words.append("running")
     elif row["due"]:

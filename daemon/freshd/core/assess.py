@@ -51,7 +51,7 @@ def assess_row(state: State, row: Row, at: Instant, memo: Memo | None = None, br
         blocked=any(is_blocked(part) for part in parts),
         due=any(part.due for part in parts),
         static=row.asset.static,
-        infeasible=row.key in state.infeasible,
+        infeasible=state.infeasible.get(row.asset.key, ()),
         last_error=next((part.work.error for part in reversed(parts) if part.work is not None and part.work.error), ""),
         next_launch=min((then for part in parts if (then := _next_launch(state, part)) is not None), default=None),
         waiting_for=tuple(up.key for up in waiting[:1]),

@@ -15,7 +15,7 @@ from freshd.core import blindness, declared, facts, incidents, notices, partitio
 from freshd.core.assess import assess_row, incident_views
 from freshd.core.checkpoint import all_written, changed_rows
 from freshd.core.explaining import explain_row
-from freshd.core.feasibility import Infeasible, infeasible
+from freshd.core.feasibility import infeasible
 from freshd.core.judging import Judging
 from freshd.core.just_in_time import known_duration
 from freshd.core.linking import link
@@ -30,7 +30,7 @@ from freshd.core.wishes import plan_wish
 from freshd.core.work import row_key
 from freshd.model import inputs as said
 from freshd.model import records
-from freshd.model.assessment import Assessment, IncidentView, Moved, WishView
+from freshd.model.assessment import Assessment, IncidentView, Infeasible, Moved, WishView
 from freshd.model.asset import WHOLE, AssetKey
 from freshd.model.declarations import Declaration
 from freshd.model.effects import Effect, LaunchRun, SendNotice
@@ -183,7 +183,9 @@ class Engine:
             if known is not None:
                 takes[row.asset.key] = known
         found = infeasible(state.charter, takes)
-        state.infeasible = frozenset(one.asset for one in found)
+        state.infeasible = {}
+        for one in found:
+            state.infeasible[one.asset] = (*state.infeasible.get(one.asset, ()), one)
         return found
 
     def _row(self, key: AssetKey, partition: str) -> Row:

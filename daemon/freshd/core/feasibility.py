@@ -7,35 +7,15 @@ nothing: people are told both figures, and the asset is flagged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from freshd.core.just_in_time import FEWEST_RUNS
 from freshd.core.learned import percentile
 from freshd.core.work import DURATIONS_KEPT
+from freshd.model.assessment import Infeasible
 from freshd.model.asset import AssetKey
 from freshd.model.errors import Problem
 from freshd.model.policy import Charter, Measure, Policy
-from freshd.model.time import Duration, format_duration
-
-
-@dataclass(frozen=True, slots=True)
-class Infeasible:
-    """An expectation that is shorter than what the runs on its path take."""
-
-    policy: str
-    asset: AssetKey
-    measure: Measure
-    target: Duration
-    """From new data (for age: from the last update) until it is stale."""
-    takes: Duration
-    """The sum of the p95 durations on the longest path."""
-
-    def __str__(self) -> str:
-        path = "a run of it takes" if self.measure is Measure.AGE else "the runs on the path to it take"
-        return (
-            f"{self.asset} cannot meet it: {self.measure.value} is stale after {format_duration(self.target)}, but"
-            f" {path} {format_duration(self.takes)} (p95)"
-        )
+from freshd.model.time import Duration
 
 
 def usual_duration(durations: Sequence[Duration]) -> Duration | None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.declarations import Acknowledgement, Declaration, DeclarationKind
 from freshd.model.objective import Totals
-from freshd.model.policy import Severity, Slo, Verdict
-from freshd.model.time import Duration, Instant
+from freshd.model.policy import Measure, Severity, Slo, Verdict
+from freshd.model.time import Duration, Instant, format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,26 @@ class RunView:
     own: bool
     started_at: Instant
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Infeasible:
+    """An expectation that is shorter than what the runs on its path take."""
+
+    policy: str
+    asset: AssetKey
+    measure: Measure
+    target: Duration
+    """From new data (for age: from the last update) until it is stale."""
+    takes: Duration
+    """The sum of the p95 durations on the longest path."""
+
+    def __str__(self) -> str:
+        path = "a run of it takes" if self.measure is Measure.AGE else "the runs on the path to it take"
+        return (
+            f"{self.asset} cannot meet it: {self.measure.value} is stale after {format_duration(self.target)}, but"
+            f" {path} {format_duration(self.takes)} (p95)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +109,8 @@ class Assessment:
     blind: str = ""
     """The topic that cannot be seen and that it rests on, as `kafka/TOPIC`; empty: none."""
 
-    infeasible: bool = False
-    """A target is shorter than what the runs on the path take, as was found when the policies were loaded."""
+    infeasible: tuple[Infeasible, ...] = ()
+    """The targets that are shorter than what the runs on the path take, as was found when the policies were loaded."""
 
     def holds(self, kind: DeclarationKind) -> bool:
         """Whether it is muted, under maintenance, or paused."""

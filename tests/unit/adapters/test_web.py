@@ -14,14 +14,15 @@ from starlette.testclient import TestClient
 from freshd.adapters.web import Site, probe_routes, web_routes
 from freshd.adapters.web.api import BODY_LIMIT
 from freshd.adapters.web.site import SLICE
-from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView, WishView
+from freshd.cli import show
+from freshd.model.assessment import Assessment, IncidentView, Infeasible, PolicyView, RunView, WishView
 from freshd.model.asset import Asset
 from freshd.model.declarations import Declaration
 from freshd.model.errors import TransientError
 from freshd.model.explanation import Ahead, Explanation, Hold, Launching, Limiting
 from freshd.model.graph import build_graph
 from freshd.model.inputs import Wish
-from freshd.model.policy import Charter, Severity, Verdict
+from freshd.model.policy import Charter, Measure, Severity, Verdict
 from freshd.model.time import FOREVER, HOUR, MINUTE, parse_instant
 
 T0 = parse_instant("2026-11-22T08:00:00Z")
@@ -53,6 +54,7 @@ class StubEngine:
             runs=(RunView("run-1", True, T0, 1),), runs_started=3, failed=False,
             blocked=False, due=True, static=False, last_error="<i>boom</i>", next_launch=None, waiting_for=(NASTY,),
             cause="shop/raw_orders", cause_reason="no_update", path=("shop/orders", "shop/raw_orders"), own_lag=None,
+            infeasible=(Infeasible("hourly", key, Measure.LAG, HOUR, 2 * HOUR),) if key == "shop/orders" else (),
         )  # fmt: skip
 
     def explain(self, key: str, now: int, partition: str = "") -> Explanation:
@@ -174,7 +176,7 @@ def test_status_tells_how_many_stand_how_and_what_is_open(house: House) -> None:
     status = house.get("/api/status")
     assert status["assets"] == {
         "total": 4, "fresh": 0, "unknown": 0, "warn": 0, "stale": 1, "without_policy": 3,
-        "in_flight": 4, "failed": 0, "blocked": 0,
+        "in_flight": 4, "failed": 0, "blocked": 0, "infeasible": 1,
     }  # fmt: skip
     assert (status["mode"], status["ready"], status["now"]) == ("act", True, "2026-11-22T08:00:00Z")
     assert status["incidents"][0]["affects"] == [NASTY, "shop/orders"]
@@ -184,6 +186,13 @@ def test_an_asset_is_shown_with_its_history(house: House) -> None:
     answer = house.get("/api/assets/shop/orders")
     asset = answer["asset"]
     assert (asset["age_seconds"], asset["behind_seconds"], asset["lag_seconds"]) == (60, 0, None)
+    assert asset["infeasible"] == [
+        {"policy": "hourly", "measure": "lag", "target_seconds": 3600, "takes_seconds": 7200}
+    ]
+    assert (
+        "infeasible: policy hourly has its lag stale after 1h, but the runs on the path to it take 2h (p95); allow more"
+        " time"
+    ) in show.reasons(asset)
     assert asset["policies"][0]["warn_at"] == "2026-11-22T07:00:00Z"
     assert asset["policies"][0]["stale_at"] is None
     assert (asset["upstreams"], asset["downstreams"]) == (["shop/raw_orders"], [NASTY])

@@ -87,4 +87,6 @@ def test_the_asset_is_flagged_from_when_policies_are_loaded() -> None:
     assert [str(one) for one in play.engine.infeasible()] == [
         "a cannot meet it: lag is stale after 5m, but the runs on the path to it take 8m (p95)"
     ]
-    assert play.see("a").infeasible and not play.see("r").infeasible
+    (one,) = play.see("a").infeasible
+    assert (one.policy, one.measure, one.target, one.takes) == ("p", Measure.LAG, 5 * M, 8 * M)
+    assert not play.see("r").infeasible

@@ -2,7 +2,7 @@
 
     GET  /api/status                       {"version", "mode", "now", "started_at", "ready", "health",
                                             "assets": {"total", "fresh", "unknown", "warn", "stale", "without_policy",
-                                            "in_flight", "failed", "blocked"}, "incidents": [INCIDENT],
+                                            "in_flight", "failed", "blocked", "infeasible"}, "incidents": [INCIDENT],
                                             "declarations", "blind": see declaring.py}
     GET  /api/assets?select=&exclude=      {"now", "assets": [ASSET]}; both may be repeated
     GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "explanation": see explaining.py,

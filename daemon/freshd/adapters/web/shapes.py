@@ -6,7 +6,7 @@ value is null. An ASSET is
     {"asset", "partition", "kind", "group", "owners", "tags", "feed", "launcher", "virtual", "static",
      "verdict": "fresh" | "unknown" | "warn" | "stale" | null,
      "policies": [{"policy", "verdict", "measure", "warn_at", "stale_at", "severity", "incident", "since",
-                   "complaints"}],
+                   "complaints"}], "infeasible": [{"policy", "measure", "target_seconds", "takes_seconds"}],
      "updated_at", "data_time", "pending_since", "age_seconds", "lag_seconds", "behind_seconds", "own_lag_seconds",
      "in_flight", "runs": [{"run_id", "own", "started_at", "attempt"}], "runs_started", "failed", "blocked", "due",
      "last_error", "next_launch", "waiting_for", "cause", "cause_reason", "path"}
@@ -82,6 +82,15 @@ def asset_json(asset: Asset, state: Assessment) -> dict[str, Any]:
         "maintenance": state.maintenance,
         "declared": [declaration_json(said, True, brief=True) for said in state.declared],
         "blind": state.blind,
+        "infeasible": [
+            {
+                "policy": one.policy,
+                "measure": one.measure.value,
+                "target_seconds": seconds(one.target),
+                "takes_seconds": seconds(one.takes),
+            }
+            for one in state.infeasible
+        ],
         "due": state.due,
         "last_error": state.last_error,
         "next_launch": instant(state.next_launch),
@@ -145,12 +154,13 @@ def declaration_json(said: Declaration, holds: bool, brief: bool = False) -> dic
 def totals(assessed: Iterable[tuple[Asset, Assessment]]) -> dict[str, int]:
     """How many assets stand how."""
     verdicts: Counter[Verdict | None] = Counter()
-    in_flight = failed = blocked = 0
+    in_flight = failed = blocked = infeasible = 0
     for _, state in assessed:
         verdicts[state.verdict] += 1
         in_flight += bool(state.runs)
         failed += state.failed
         blocked += state.blocked
+        infeasible += bool(state.infeasible)
     by_verdict = {verdict.value: verdicts[verdict] for verdict in Verdict}
     return {
         "total": verdicts.total(),
@@ -159,6 +169,7 @@ def totals(assessed: Iterable[tuple[Asset, Assessment]]) -> dict[str, int]:
         "in_flight": in_flight,
         "failed": failed,
         "blocked": blocked,
+        "infeasible": infeasible,
     }
 
 
