@@ -31,7 +31,7 @@ def assess_row(state: State, row: Row, at: Instant, memo: Memo | None = None, br
     behind = None if not has_value else 0 if pending == FOREVER else at - pending
     inherited = None if brief else _inherited(row, at, reached, memo)
     own = None if reached == NEVER or inherited is None else max(0, at - reached - inherited)
-    parts = (row,) if row.parts is None else row.ups
+    parts = (row,) if row.rare.parts is None else row.ups
     waiting = waits_for(state, row) if not brief and row.due and row.automatic and not row.in_flight else ()
     return Assessment(
         asset=row.asset.key,

@@ -26,7 +26,7 @@ def is_busy(row: Row) -> bool:
 
 
 def _moves(row: Row) -> bool:
-    if row.source or row.parts is not None:
+    if row.source or row.rare.parts is not None:
         return False
     timing = row.rare.timing
     if row.automatic and row.due and (timing is None or not timing.held) and (row.work is None or not row.work.stopped):

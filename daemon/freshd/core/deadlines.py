@@ -46,7 +46,7 @@ def is_met(deadline: Deadline, row: Row, tick: Instant, at: Instant, memo: Memo)
     if windows is None:
         return data_time(row, at, memo) >= tick - deadline.max_lag
     name = windows.ended_by(tick - deadline.offset)
-    part = row.parts.get(name) if row.parts is not None else None
+    part = row.rare.parts.get(name) if row.rare.parts is not None else None
     return not name or (part is not None and updated_by(part, at))
 
 
@@ -60,7 +60,7 @@ def has_value(deadline: Deadline, row: Row, at: Instant, memo: Memo) -> bool:
 def _windows(row: Row) -> Windows | None:
     """The windows of the partitions that the row gathers, if it does and they are windows."""
     scheme = row.asset.partitions
-    return windows_of(scheme) if scheme is not None and scheme.by and row.parts is not None else None
+    return windows_of(scheme) if scheme is not None and scheme.by and row.rare.parts is not None else None
 
 
 def _tick_after(deadline: Deadline, row: Row, instant: Instant) -> Instant:

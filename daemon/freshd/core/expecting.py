@@ -27,7 +27,9 @@ def remember(rows: Collection[Row]) -> list[Row]:
             asking[row] = policies
             if any(policy.learned is not None for policy in policies):
                 learning.update(through_virtual(row))
-    checked = {part: row for row in asking if row.parts for part in row.parts.values() if _checks(asking[row])}
+    checked = {
+        part: row for row in asking if row.rare.parts for part in row.rare.parts.values() if _checks(asking[row])
+    }
     changed: list[Row] = []
     for row in sorted(rows, key=lambda row: bool(row.partition)):  # whole ones first
         wanted = asking.get(row, [])

@@ -57,7 +57,7 @@ def _cannot(state: State, row: Row) -> Launching | None:
         return Launching(Hold.VIRTUAL)
     if not row.asset.launcher:
         return Launching(Hold.NO_LAUNCHER if row.asset.upstreams else Hold.SOURCE)
-    if row.parts is not None:
+    if row.rare.parts is not None:
         return Launching(Hold.BY_PARTITION)
     if row.in_flight:
         return Launching(Hold.IN_FLIGHT)

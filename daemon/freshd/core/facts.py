@@ -122,8 +122,8 @@ def _event(state: State, event: Event) -> None:
         return
     for asset in event.assets:
         row = state.rows.get(asset)
-        if row is not None and row.parts is not None:
-            row = row.parts.get(event.partition)
+        if row is not None and row.rare.parts is not None:
+            row = row.rare.parts.get(event.partition)
         if row is not None:
             _event_of(state, row, event)
 
@@ -135,7 +135,7 @@ def _of_whole_run(state: State, event: Event) -> None:
         runs.note_begun(state, event.run_id, at)
         return
     rows = [state.row_of(asset, event.partition) for asset in event.assets]
-    named = [row for row in rows if row is not None and row.parts is None]
+    named = [row for row in rows if row is not None and row.rare.parts is None]
     running = sorted(state.others.get(event.run_id, set()) - {row.key for row in named})
     for row in (*named, *(state.rows[key] for key in running)):
         _event_of(state, row, event)

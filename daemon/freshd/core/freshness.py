@@ -36,7 +36,7 @@ def data_time(row: Row, at: Instant, memo: Memo) -> Instant:
     known = memo.get((row, at))
     if known is not None:
         return known
-    if row.parts is not None:
+    if row.rare.parts is not None:
         value = _gathered_data_time(row, at, memo)
     elif row.virtual:
         value = _shown_data_time(row, at, memo)
@@ -186,10 +186,10 @@ def updated_at(row: Row) -> Instant:
     """The end of the last update; of a virtual row, NEVER if one of its upstreams has none."""
     if not row.virtual:
         return row.updated_at
-    if row.parts is not None and _by_time(row):
+    if row.rare.parts is not None and _by_time(row):
         return next((end for part in reversed(row.ups) if (end := updated_at(part)) != NEVER), NEVER)
     ends = [updated_at(up) for up in row.ups]
-    if row.parts is not None:
+    if row.rare.parts is not None:
         return min(ends, default=NEVER)
     return NEVER if not ends or min(ends) == NEVER else max(ends)
 

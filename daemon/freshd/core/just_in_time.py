@@ -46,7 +46,7 @@ def took(state: State, row: Row, duration: Duration) -> None:
     owner.moving_work.note_duration(max(0, duration))
     state.mark(owner)
     if duration_of(row) > before:
-        alike = owner.parts.values() if owner.parts is not None else (row,)
+        alike = owner.rare.parts.values() if owner.rare.parts is not None else (row,)
         state.hurried += [one for one in alike if one.rare.timing is not None]
 
 

@@ -52,7 +52,7 @@ def link(
     rewired = _wire(state, wanted, old, now)
     _gather(rows)
     state.limited = _is_limited(charter)
-    state.partitioned = len(rows) > len(graph.assets) or any(row.parts is not None for row in rows.values())
+    state.partitioned = len(rows) > len(graph.assets) or any(row.rare.parts is not None for row in rows.values())
     state.windows_next = partitions.next_begin(graph, state.windows_at)
     for row in rows.values():
         if isinstance(row, PartitionRow):
@@ -60,7 +60,9 @@ def link(
             row.window_end = partitions.window_end(row)
         row.reaction = charter.reactions.get(row.asset.key, MANUAL)
         row.automatic = is_automatic(row)
-        row.views = views(row)
+        shown_by = views(row)
+        if shown_by != row.rare.views:
+            row.own_rare.views = shown_by
         row.readers = readers(row)
     _pair_up(state, charter)
     return added, removed, rewired
@@ -113,9 +115,14 @@ def _wire(state: State, wanted: list[Place], old: dict[str, Row], now: Instant) 
         row.asset = place.asset
         row.virtual = place.asset.virtual or place.gathers
         row.source = not place.asset.upstreams and not place.gathers
-        row.parts = {} if place.gathers else None
+        if place.gathers:
+            row.own_rare.parts = {}
+        elif row.rare.parts is not None:
+            row.own_rare.parts = None
         row.ups = tuple([rows[up] for up in place.ups])
-        row.all_ups = row.ups if place.all_ups == place.ups else tuple([rows[up] for up in place.all_ups])
+        with_static = None if place.all_ups == place.ups else tuple([rows[up] for up in place.all_ups])
+        if with_static != row.rare.with_static:
+            row.own_rare.with_static = with_static
         row.level = 1 + max([up.level for up in row.all_ups], default=-1)
         for up in place.ups:
             kids.setdefault(up, []).append(row)
@@ -142,8 +149,8 @@ def _gather(rows: dict[str, Row]) -> None:
     for row in rows.values():
         if isinstance(row, PartitionRow):
             whole = rows[row.asset.key]
-            if whole.parts is not None:
-                whole.parts[row.partition] = row
+            if whole.rare.parts is not None:
+                whole.rare.parts[row.partition] = row
                 row.whole = whole
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from hashlib import sha256
 
+from freshd.core.blindness import BLIND, cause_of
 from freshd.core.incident_book import ChannelState, Incident
 from freshd.core.incidents import worst_severity
 from freshd.core.least import PairKey
@@ -62,7 +63,7 @@ def _quiet(state: State, incident: Incident) -> Collection[PairKey]:
     if len(members) <= len(muted):
         return {key for key in members if key[1] in muted}
     rows = [row for asset in muted if (row := state.rows.get(asset)) is not None]
-    rows += [part for row in rows for part in (row.parts or {}).values()]
+    rows += [part for row in rows for part in (row.rare.parts or {}).values()]
     return {pair.key for row in rows for pair in row.pairs if pair.incident == incident.id}
 
 
@@ -150,10 +151,18 @@ def _notice(
         acknowledged_by=known.author if known is not None else "",
         acknowledged_reason=known.reason if known is not None else "",
         acknowledged_until=known.until if known is not None else None,
+        why=_why(state, incident) or (told.asked.why if told.asked is not None and incident.reason == BLIND else ""),
     )
     if told.asked is not None and _content(notice) == _content(told.asked):
         return None
     return replace(notice, mentions=_mentions(state, incident, channel, quiet))
+
+
+def _why(state: State, incident: Incident) -> str:
+    """What is in the way of seeing the topic that the incident is about; empty: it is about none, or it is seen."""
+    if incident.reason != BLIND:
+        return ""
+    return next((said.why for topic, said in sorted(state.blind.items()) if cause_of(topic) == incident.cause), "")
 
 
 def _content(notice: Notice) -> Notice:

@@ -107,7 +107,12 @@ def missing(rows: Mapping[str, Row], named: Iterable[tuple[AssetKey, str]]) -> t
     found: set[tuple[AssetKey, str]] = set()
     for key, partition in named:
         row = rows.get(key)
-        if row is not None and row.parts is not None and partition not in row.parts and _exists(row.asset, partition):
+        if (
+            row is not None
+            and row.rare.parts is not None
+            and partition not in row.rare.parts
+            and _exists(row.asset, partition)
+        ):
             found.add((key, partition))
     return tuple(sorted(found))
 

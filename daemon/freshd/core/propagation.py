@@ -56,7 +56,7 @@ def pending_again(state: State, row: Row) -> None:
         row.pending = pending
         state.mark(row)
         state.pending_moved(row)
-        for view in row.views:
+        for view in row.rare.views:
             state.pending_moved(view)
 
 

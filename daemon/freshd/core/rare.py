@@ -1,4 +1,4 @@
-"""What few rows have: runs of others, results of checks, what people wish for, what their policies remember.
+"""What few rows have: partitions that they gather, views of them, runs of others, results of checks, wishes, timings.
 
 Most rows of a large graph have none of it, so that they share one empty part. It is read through `row.rare` and
 written through `row.own_rare`, which makes the row a part of its own first. Facts and links only; it decides nothing.
@@ -6,13 +6,16 @@ written through `row.own_rare`, which makes the row a part of its own first. Fac
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from freshd.core.recall import Recall
 from freshd.core.work import Timing
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Check
 from freshd.model.time import NEVER, Instant
+
+if TYPE_CHECKING:
+    from freshd.core.rows import Row
 
 
 class Rare:
@@ -24,14 +27,20 @@ class Rare:
         "ended_at",
         "joined",
         "others",
+        "parts",
         "recall",
         "starts",
         "timing",
         "unstarted",
+        "views",
         "wishes",
+        "with_static",
     )
 
     def __init__(self) -> None:
+        self.parts: dict[str, Row] | None = None  # of an asset with partitions: theirs, which the row gathers
+        self.views: tuple[Row, ...] = ()  # the virtual rows that show this one, through virtual ones too
+        self.with_static: tuple[Row, ...] | None = None  # the upstreams, where some of them are static
         self.joined: dict[AssetKey, Instant] | None = None  # upstreams added later, and when
         self.ended_at: Instant = NEVER  # latest failure or end without a run id
         self.others: dict[str, Instant] | None = None  # runs of others in flight: run id -> start

@@ -112,7 +112,7 @@ def _restore_asset(row: Row, value: dict[str, Any]) -> list[tuple[Pair, list[Any
         row.first = value["first"]
     _restore_rare(row, value)
     before = {up.partition("[")[0] for up in value["ups"]}
-    gained = [up.key for up in row.ups if up.asset.key not in before] if row.parts is None else []
+    gained = [up.key for up in row.ups if up.asset.key not in before] if row.rare.parts is None else []
     if gained:
         # until the daemon's next start says when
         row.own_rare.joined = {**(row.rare.joined or {}), **dict.fromkeys(gained, FOREVER)}

@@ -111,7 +111,6 @@ class Row:
 
     __slots__ = (
         "above",
-        "all_ups",
         "asset",
         "automatic",
         "base",
@@ -131,7 +130,6 @@ class Row:
         "outcome_at",
         "outcome_failed",
         "pairs",
-        "parts",
         "pending",
         "plan_at",
         "rare",
@@ -146,7 +144,6 @@ class Row:
         "topic",
         "updated_at",
         "ups",
-        "views",
         "virtual",
         "waiters",
         "watchers",
@@ -161,15 +158,12 @@ class Row:
     def __init__(self, asset: Asset, partition: str = "") -> None:
         self.asset = asset
         self.rare: Rare = NOTHING_RARE  # for reading; written through `own_rare`
-        self.parts: dict[str, Row] | None = None  # of an asset with partitions: theirs, which the row gathers
         self.key = row_key(asset.key, partition)
         self.virtual = asset.virtual  # shows its upstreams as they are; so does a row that gathers partitions
         self.level = 0  # above that of every row that it is made from
         self.ups: tuple[Row, ...] = ()
-        self.all_ups: tuple[Row, ...] = ()  # with the static ones
         self.kids: tuple[Row, ...] = ()
         self.readers: tuple[Row, ...] = ()  # the rows that read this one, virtual ones looked through
-        self.views: tuple[Row, ...] = ()  # the virtual rows that show this one, through virtual ones too
         self.source = not asset.upstreams
         self.reaction: Reaction = MANUAL
         self.automatic = False
@@ -207,6 +201,12 @@ class Row:
         return self.key < other.key
 
     @property
+    def all_ups(self) -> tuple[Row, ...]:
+        """What it is made from, with the static ones."""
+        with_static = self.rare.with_static
+        return self.ups if with_static is None else with_static
+
+    @property
     def own_rare(self) -> Rare:
         """Its rare part, made on first use; whatever is written there is written through this."""
         rare = self.rare
@@ -225,15 +225,15 @@ class Row:
     @property
     def stopped(self) -> bool:
         """Failed for good, until newer data comes or somebody mends it; gathered partitions: any of them."""
-        if self.parts is not None:
-            return any(part.stopped for part in self.parts.values())
+        if self.rare.parts is not None:
+            return any(part.stopped for part in self.rare.parts.values())
         return self.work is not None and self.work.stopped
 
     @property
     def in_flight(self) -> bool:
         """A run of it, ours or others', is in flight; of gathered partitions: of any."""
-        if self.parts is not None:
-            return any(part.in_flight for part in self.parts.values())
+        if self.rare.parts is not None:
+            return any(part.in_flight for part in self.rare.parts.values())
         if self.work is not None and self.work.run is not None:
             return True
         return self.rare.others is not None
@@ -250,8 +250,8 @@ class Row:
     @property
     def last_failed(self) -> bool:
         """Whether the latest outcome by time was a failure; of gathered partitions: the latest of any."""
-        if self.parts:
-            return max(self.parts.values(), key=lambda part: part.outcome_at).outcome_failed
+        if self.rare.parts:
+            return max(self.rare.parts.values(), key=lambda part: part.outcome_at).outcome_failed
         return self.outcome_failed
 
     def note_outcome(self, at: Instant, failed: bool) -> None:
@@ -262,8 +262,8 @@ class Row:
 
     def check_failed(self, blocking_only: bool = False) -> bool:
         """Whether the latest result of any of its (blocking) checks is a failure; gathered: of any partition's."""
-        if self.parts is not None:
-            return any(part.check_failed(blocking_only) for part in self.parts.values())
+        if self.rare.parts is not None:
+            return any(part.check_failed(blocking_only) for part in self.rare.parts.values())
         if self.rare.checks is None:
             return False
         return any(not check.passed and (check.blocking or not blocking_only) for _, check in self.rare.checks.values())

@@ -130,9 +130,9 @@ class State:
     def row_of(self, asset: AssetKey, partition: str) -> Row | None:
         """The row of an asset partition; of an asset without partitions its one row, whatever is named."""
         row = self.rows.get(asset)
-        if row is None or row.parts is None or not partition:
+        if row is None or row.rare.parts is None or not partition:
             return row
-        return row.parts.get(partition)
+        return row.rare.parts.get(partition)
 
     def pair_of(self, asset: AssetKey, partition: str, policy: str) -> Pair | None:
         """The policy's view of an asset partition."""
@@ -266,5 +266,5 @@ def take_up(state: State, added: Iterable[AssetKey]) -> None:
 
 def completeness_wanted(row: Row) -> float:
     """The highest completeness that any of the row's policies asks of an update."""
-    whole = next((kid for kid in row.kids if kid.parts is not None), row) if row.partition else row
+    whole = next((kid for kid in row.kids if kid.rare.parts is not None), row) if row.partition else row
     return max((pair.policy.completeness or 0.0 for pair in whole.pairs), default=0.0)

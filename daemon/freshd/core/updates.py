@@ -100,7 +100,7 @@ def take_update(
     if first_update and row.partition:
         _partition_exists(state, row)
     state.touch(row)
-    for view in row.views:
+    for view in row.rare.views:
         state.touch(view)
     if changed or first_update or demoted:
         _tell_readers(state, row, demoted)
@@ -119,7 +119,7 @@ def _partition_exists(state: State, row: Row) -> None:
 def learn_anew(state: State, row: Row) -> None:
     """Limits learned from the row's updates may be nearer than they were."""
     state.judge(row)
-    for view in row.views:
+    for view in row.rare.views:
         state.judge(view)
 
 

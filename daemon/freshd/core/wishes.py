@@ -215,8 +215,8 @@ def wished_rows(wish: Wish, rows: dict[AssetKey, Row]) -> list[tuple[AssetKey, s
     found: list[tuple[AssetKey, str]] = []
     for key in wish.assets:
         whole = rows.get(key)
-        if whole is not None and whole.parts is not None:
-            named = wish.partitions or [name for name, part in whole.parts.items() if part.fresh]
+        if whole is not None and whole.rare.parts is not None:
+            named = wish.partitions or [name for name, part in whole.rare.parts.items() if part.fresh]
             found += [(key, partition) for partition in named]
         elif whole is not None:
             found.append((key, ""))
@@ -234,7 +234,7 @@ def plan_wish(wish: Wish, rows: dict[AssetKey, Row]) -> tuple[AssetKey, ...]:
         if row not in above:
             above.add(row)
             # as a whole an asset is what its partitions are that anybody makes by himself
-            stack.extend(up for up in row.all_ups if row.parts is None or up.fresh or up.cells)
+            stack.extend(up for up in row.all_ups if row.rare.parts is None or up.fresh or up.cells)
     planned: dict[AssetKey, Stage] = {}
     for row in sorted(above, key=upstreams_first):
         if row.key in named:

@@ -332,7 +332,7 @@ def daily(*ended: tuple[str, int]) -> Row:
         part.cells = array("q", (minute * M, minute * M, 1, minute * M, 1 << 62))
         part.updated_at = minute * M
         parts.append(part)
-    whole.ups, whole.parts, whole.virtual = tuple(parts), {part.partition: part for part in parts}, True
+    whole.ups, whole.own_rare.parts, whole.virtual = tuple(parts), {part.partition: part for part in parts}, True
     whole.known_since = 0
     return whole
 
