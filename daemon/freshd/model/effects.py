@@ -62,6 +62,8 @@ class Notice:
     acknowledged_reason: str = ""
     acknowledged_until: Instant | None = None
     """None: nobody has said to know of it."""
+    why: str = ""
+    """In words, what keeps the daemon from seeing, of an incident that says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,12 +89,21 @@ def test_the_message_says_who_knows_of_it_and_what_is_muted(slack, notifier) -> 
     assert "Acknowledged" not in json.dumps(message["blocks"])
 
 
+def test_the_message_of_what_cannot_be_seen_says_why(slack, notifier) -> None:
+    notifier.send(notice(cause="kafka/lineage", reason="blind", why="silent for 6m, its heartbeat is <5m>"))
+    (message,) = slack.roots()
+    said = "nothing is heard from it, so nothing is known (silent for 6m, its heartbeat is &lt;5m&gt;)"
+    assert message["text"] == f"[critical] kafka/lineage: {said} (2 affected)"
+    assert f"*Reason*\\n{said}" in json.dumps(message["blocks"])
+
+
 def test_the_terminal_says_so_too() -> None:
     said: list[str] = []
     TerminalNotifier(said.append).send(
         notice(
             cause="kafka/lineage",
             reason="blind",
+            why="no broker answers",
             affected=(("shop/orders", "hourly", "blind"),),
             affected_count=1,
             acknowledged_by="ada",
@@ -103,7 +112,7 @@ def test_the_terminal_says_so_too() -> None:
         )
     )
     assert said == [
-        "ALERT [acknowledged] kafka/lineage: nothing is heard from it, so nothing is known  "
+        "ALERT [acknowledged] kafka/lineage: nothing is heard from it, so nothing is known (no broker answers)  "
         "(incident inc-1, 2026-11-22T08:00:00Z)\n"
         "  - shop/orders is unknown (hourly)\n"
         "  acknowledged by ada until 2026-11-22T09:00:00Z: I am at it"

@@ -109,6 +109,16 @@ def test_it_is_announced_once_and_the_message_says_when_it_is_over() -> None:
     )  # fmt: skip
 
 
+def test_the_message_says_why_nothing_is_seen_also_when_it_is_over() -> None:
+    play = seeing("r; s", LOUD).at(5, blind("R", 5)).delivered(5).at(20).at(21, Sighted("R"), update("r", 21))
+    told_of = [(n.cause, n.reason, n.why, n.closed_at is None) for n in play.delivered(22).delivered(23).notices]
+    assert told_of == [
+        ("kafka/R", "blind", "no broker answers", True),
+        ("s", "no_update", "", True),
+        ("kafka/R", "blind", "no broker answers", False),
+    ]
+
+
 def test_a_failed_asset_has_failed_all_the_same() -> None:
     play = Play(charter_of("r; a < r", {"p": (STALE, "r a")}, eager="a")).update(1, "r", topic="R").fail(2, "a")
     play.at(3, blind("R", 3))

@@ -89,7 +89,7 @@ def render_line(line: str) -> str:
 def _fields(notice: Notice) -> list[str]:
     fields = [
         f"*Root cause*\n{escape(cause_name(notice.cause))}",
-        f"*Reason*\n{escape(reason_phrase(notice.reason))}",
+        f"*Reason*\n{escape(reason_phrase(notice.reason, notice.why))}",
         f"*Severity*\n{notice.severity.value}",
         f"*Since*\n{_moment(notice.opened_at)}",
     ]

@@ -24,9 +24,10 @@ _PHRASES = {
 _STATES = {"blind": "unknown"}
 
 
-def reason_phrase(reason: str) -> str:
-    """What a reason means, for a sentence after the cause; a word not known here is shown as it is."""
-    return _PHRASES.get(Reason(reason), reason) if reason in set(Reason) else reason
+def reason_phrase(reason: str, why: str = "") -> str:
+    """What a reason means, for a sentence after the cause, and why; a word not known here is shown as it is."""
+    phrase = _PHRASES.get(Reason(reason), reason) if reason in set(Reason) else reason
+    return f"{phrase} ({why})" if why else phrase
 
 
 def cause_name(cause: str) -> str:
@@ -41,7 +42,7 @@ def headline(notice: Notice) -> str:
         return f"Merged into another incident: {subject}"
     if notice.closed_at is not None:
         return f"Resolved: {subject}"
-    return f"{subject}: {reason_phrase(notice.reason)}"
+    return f"{subject}: {reason_phrase(notice.reason, notice.why)}"
 
 
 def affected_lines(notice: Notice) -> list[str]:
