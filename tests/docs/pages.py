@@ -42,7 +42,7 @@ class Block:
 
 def pages() -> list[Path]:
     """Every page for users."""
-    found = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "bench" / "README.md"]
+    found = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "bench" / "README.md"]
     return sorted([*found, *(ROOT / "examples").glob("*/README.md"), ROOT / "policies" / "README.md"])
 
 

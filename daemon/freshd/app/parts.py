@@ -160,6 +160,7 @@ def metrics_of(
         series=settings.patterns,
         chosen=None if settings.assets == MetricsSettings().assets else chosen,
         up=up,
+        leader=lambda: not health.over,
     )
     metrics.resume(engine.unconfirmed())
     return metrics

@@ -72,6 +72,11 @@ class Health:
         return self.live() and self._last_turn is not None and not self._trouble
 
     @property
+    def over(self) -> bool:
+        """Whether the loop has ended by an error: this daemon decides nothing any more."""
+        return bool(self._fatal)
+
+    @property
     def held_up(self) -> str:
         """Why the loop answers nobody now: it waits for its store. Empty if it does not."""
         return self._trouble

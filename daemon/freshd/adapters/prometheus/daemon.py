@@ -94,11 +94,13 @@ class DaemonMetrics:
         series: Sequence[str] = ("*",),
         chosen: Chosen | None = None,
         up: Callable[[], Mapping[str, bool]] = dict,
+        leader: Callable[[], bool] = lambda: True,
     ) -> None:
         """`graph`: the graph in force. `kafka_lag`: messages not read yet, by topic and partition.
         `loop_last`: when the loop last finished a turn. `last_reload`: whether the last reading of the files was
         taken over, and when one last was. `series`: the allow-list, as globs. `chosen`: the assets with series of their
-        own, if not all have some. `up`: whether each of the services that the daemon needs answers."""
+        own, if not all have some. `up`: whether each of the services that the daemon needs answers. `leader`: whether
+        it owns the store."""
         self.requests: Callable[[], Mapping[tuple[str, int], int]] = dict
         """Requests to the ingress so far, by (entry, status of the answer)."""
         self._tally = Tally(graph)
@@ -116,6 +118,7 @@ class DaemonMetrics:
                 last_reload,
                 lambda: self.requests(),
                 up,
+                leader,
                 lambda family: self._assets.shows(family),
             )
         )
@@ -200,9 +203,11 @@ class _DaemonCollector(Collector):
         last_reload: Callable[[], tuple[bool, Instant] | None],
         requests: Callable[[], Mapping[tuple[str, int], int]],
         up: Callable[[], Mapping[str, bool]],
+        leader: Callable[[], bool],
         shows: Callable[[str], bool],
     ) -> None:
         self._up = up
+        self._leader = leader
         self._shows = shows
         self._tally = tally
         self._version = version
@@ -224,7 +229,9 @@ class _DaemonCollector(Collector):
         yield GaugeMetricFamily(
             "freshd_catching_up", "1 while the daemon reads what was written before it started.", counts.catching_up
         )
-        yield GaugeMetricFamily("freshd_leader", "1 in the daemon that owns the store and decides.", 1)
+        yield GaugeMetricFamily(
+            "freshd_leader", "1 in the daemon that owns the store and decides.", int(self._leader())
+        )
         up = GaugeMetricFamily(
             "freshd_up", "0 while a service that the daemon needs does not answer: store, kafka.", labels=("service",)
         )
