@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
 
 import httpx
 import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
-from tests.integration.running import SOON_S, RunningDaemon, free_port
+from tests.integration.monitoring import Prometheus, program, prometheus_over
+from tests.integration.running import SOON_S, RunningDaemon
 
 pytestmark = pytest.mark.prometheus
 
@@ -52,49 +47,6 @@ RULES = {
 }
 
 
-def _missing(what: str) -> NoReturn:
-    why = f"{what} is not installed (Debian: apt-get install prometheus)"
-    if os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)
-
-
-@dataclass
-class Prometheus:
-    """A Prometheus of this test's own."""
-
-    port: int
-    process: subprocess.Popen[bytes]
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """The instant vector that an expression gives now."""
-        answer = httpx.get(f"http://127.0.0.1:{self.port}/api/v1/query", params={"query": expression}, timeout=10)
-        result: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
-        return result
-
-    def value(self, expression: str) -> float | None:
-        """The one value that an expression gives."""
-        found = self.query(expression)
-        return float(found[0]["value"][1]) if len(found) == 1 else None
-
-    def get(self, path: str) -> Any:
-        """Something of its API."""
-        return httpx.get(f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=10).raise_for_status().json()["data"]
-
-    def until(self, holds: Callable[[], object]) -> None:
-        """Wait until it holds."""
-        end = time.monotonic() + SOON_S
-        while True:
-            try:
-                if holds():
-                    return
-            except httpx.HTTPError:
-                pass
-            assert self.process.poll() is None, "Prometheus has ended"
-            assert time.monotonic() < end, f"it did not come to be; targets: {self.get('targets')}"
-            time.sleep(0.1)
-
-
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
     folder = tmp_path / "daemon"
@@ -113,30 +65,10 @@ def daemon(tmp_path: Path) -> Iterator[RunningDaemon]:
 
 @pytest.fixture
 def prometheus(tmp_path: Path, daemon: RunningDaemon) -> Iterator[Prometheus]:
-    program = shutil.which("prometheus")
-    if program is None:
-        _missing("Prometheus")
-    target = {"job_name": "freshd", "static_configs": [{"targets": [daemon.url.removeprefix("http://")]}]}
-    config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": [target]}
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(RULES))
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump({**config, "rule_files": ["rules.yml"]}))
-    port = free_port()
-    with (tmp_path / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                program,
-                f"--config.file={tmp_path / 'prometheus.yml'}",
-                f"--storage.tsdb.path={tmp_path / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    running = Prometheus(port, process)
-    running.until(lambda: running.get("status/buildinfo"))
-    yield running
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
+    targets = {"freshd": [daemon.url.removeprefix("http://")]}
+    with prometheus_over(tmp_path, targets, [tmp_path / "rules.yml"]) as running:
+        yield running
 
 
 def test_a_real_prometheus_takes_in_everything_that_is_exported(daemon: RunningDaemon, prometheus: Prometheus) -> None:
@@ -166,9 +98,7 @@ def test_a_real_prometheus_takes_in_everything_that_is_exported(daemon: RunningD
 def test_promtool_finds_nothing_wrong_with_what_a_daemon_says(daemon: RunningDaemon) -> None:
     daemon.post({"asset": "shop/raw_orders", "at": "2026-01-01T00:00:00Z"})
     daemon.eventually(lambda: daemon.metric("freshd_incident_open") == 1)
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        _missing("promtool")
+    promtool = program("promtool", package="prometheus")
     said = daemon.answer("/metrics")
     assert said.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     done = subprocess.run([promtool, "check", "metrics"], input=said.content, capture_output=True, check=False)
