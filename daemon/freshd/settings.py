@@ -31,6 +31,7 @@ from freshd.documents import (
     PlacesModel,
     nearest,
     parse_yaml,
+    parts_of,
     read_yaml,
     takes_list,
     validate,
@@ -336,6 +337,10 @@ def _problems(settings: Settings) -> Iterator[Problem]:
             yield Problem(
                 settings.where(*path), f"{'.'.join(map(str, path))}: unknown format {format}{nearest(format, FORMATS)}"
             )
+    for path, value in parts_of(settings):
+        if isinstance(value, SecretStr) and not value.get_secret_value().strip():
+            name = ".".join(map(str, path))
+            yield Problem(settings.where(*path), f"{name} is empty; give the secret, or leave the setting out")
     has_token = settings.api.token is not None or settings.api.token_file is not None
     for problem in ingress_problems(settings.ingress, settings.listen, has_token, ""):
         section = problem.message.split(":")[0].split(".")

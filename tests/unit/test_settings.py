@@ -105,6 +105,15 @@ def test_a_store_by_the_environment(tmp_path: Path, text: str) -> None:
         assert only_file.store.url.get_secret_value() == "sqlite:///a.db"
 
 
+def test_a_secret_beside_a_file_that_is_named_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "pw").write_text("geheim")
+    (tmp_path / "conf" / "freshd.yaml").write_text("store: {url: 'postgresql://u@h/d', password_file: pw}")
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(Path("conf/freshd.yaml"), {})
+    assert settings.store.target(settings.base).password == "geheim"
+
+
 def test_what_kubernetes_and_others_set_is_ignored(tmp_path: Path) -> None:
     load(
         tmp_path,

@@ -24,6 +24,7 @@ def check(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOption =
     from freshd.app.coverage import coverage_of
     from freshd.app.history import infeasible_notes
     from freshd.app.project import load_project
+    from freshd.app.secret_files import secret_problems
 
     try:
         project = load_project(config_path(ctx, config))
@@ -35,7 +36,8 @@ def check(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOption =
             count = len(error.problems)
             errors().print(f"{count} problem{'' if count == 1 else 's'}; coverage is known once {_those(count)} mended")
         raise typer.Exit(DOES_NOT_HOLD) from None
-    project = replace(project, notes=(*project.notes, *infeasible_notes(project)))
+    notes = (*project.notes, *secret_problems(project.settings), *infeasible_notes(project))
+    project = replace(project, notes=notes)
     if as_json:
         coverage = asdict(coverage_of(project))
         print_json({"ok": True, "problems": [], "notes": _plain(project.notes), "coverage": coverage})

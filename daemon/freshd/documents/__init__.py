@@ -10,6 +10,7 @@ say that, with the fields of `fields`.
 from freshd.documents.checking import explain, validate
 from freshd.documents.fields import Closed, DurationField, InstantField
 from freshd.documents.models import known_keys, nearest, takes_list
+from freshd.documents.parts import parts_of
 from freshd.documents.places import PlacesModel
 from freshd.documents.yaml_text import Document, PathPart, parse_yaml, plain_scalar, read_yaml
 
@@ -24,6 +25,7 @@ __all__ = [
     "known_keys",
     "nearest",
     "parse_yaml",
+    "parts_of",
     "plain_scalar",
     "read_yaml",
     "takes_list",

@@ -95,15 +95,15 @@ class StoreSettings(Closed):
         url = url.set(drivername=_DRIVERS[url.get_backend_name()])
         if url.get_backend_name() == "sqlite":
             return url.set(database=str(base / (url.database or "")))
-        password = self._secret(base)
+        password = self._secret()
         return url.set(password=password) if password is not None else url
 
-    def _secret(self, base: Path) -> str | None:
+    def _secret(self) -> str | None:
         if self.password is not None:
             return self.password.get_secret_value()
         if self.password_file is None:
             return None
-        path = base / self.password_file
+        path = self.password_file
         try:
             return path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:

@@ -32,7 +32,7 @@ def test_the_default_is_a_file_beside_the_settings() -> None:
 @pytest.mark.parametrize("kind", ["postgresql", "postgres", "postgresql+psycopg"])
 def test_postgresql_with_a_password_from_a_file(tmp_path: Path, kind: str) -> None:
     (tmp_path / "pw").write_text("p@ss:word/\n")
-    settings = read(f"store: {{url: '{kind}://u@host:5433/db?sslmode=require', password_file: pw}}")
+    settings = read(f"store: {{url: '{kind}://u@host:5433/db?sslmode=require', password_file: {tmp_path}/pw}}")
     url = settings.target(tmp_path)
     assert (url.drivername, url.password, url.host, url.port) == ("postgresql+psycopg", "p@ss:word/", "host", 5433)
     assert url.query == {"sslmode": "require"}
