@@ -114,9 +114,15 @@ def _prometheus(document: Document, block: Block) -> None:
     """promtool has the word."""
 
 
+def _alertmanager(document: Document, block: Block) -> None:
+    """A real Alertmanager runs by it in tests/integration/test_alertmanager."""
+    assert block.name == "alertmanager.yml", f"{block.where}: only that name is tried"
+
+
 _READERS: Mapping[str, Callable[[Document, Block], Any]] = {
     "scenario": _scenario,
     "groups": _prometheus,
     "scrape_configs": _prometheus,
+    "receivers": _alertmanager,
     "assets": _assets,
 }

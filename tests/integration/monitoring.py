@@ -111,7 +111,7 @@ def prometheus_over(
     port = free_port()
     command = [
         path, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{port}",
+        f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=1s",
     ]  # fmt: skip
     with _served(command, folder, "prometheus") as process:
         running = Prometheus(port, process)
