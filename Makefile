@@ -11,7 +11,7 @@ KAFKA ?=
 SEEDS ?= 300
 PYTEST ?=
 
-.PHONY: help setup setup-dbt components test lint demo sim soak bench $(BENCHES:%=bench-%) lock clean
+.PHONY: help setup setup-dbt components test lint demo sim soak bench $(BENCHES:%=bench-%) dashboards lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## /  \1\t/' | expand -t 18
@@ -34,6 +34,7 @@ test: setup setup-dbt components ## run every check
 
 lint: setup ## format, then check style, types and layers
 	@$(PYTHON_IN) -m tests.docs.tables
+	@$(PYTHON_IN) -m helm.dashboards
 	@$(VENV)/bin/ruff format -q .
 	@$(VENV)/bin/ruff check -q --fix .
 	@$(PYTHON_IN) -m pytest tests/tidy
@@ -53,6 +54,9 @@ bench: $(BENCHES:%=bench-%) ## every bench; each ends with a line of JSON
 $(BENCHES:%=bench-%): bench-%: setup
 	@case $* in live|ingest) .ci/components java maven openssl postgresql;; queries) .ci/components prometheus;; esac
 	@$(PYTHON_IN) -m bench.$*
+
+dashboards: setup ## make helm/freshd/dashboards/*.json from helm/dashboards
+	@$(PYTHON_IN) -m helm.dashboards
 
 lock: setup ## resolve the dependencies anew
 	@$(PYTHON_IN) -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet uv
