@@ -6,10 +6,10 @@ pair's membership what the last record that names it says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from freshd.core.least import Least, PairKey, by_asset, by_policy
+from freshd.core.least import FEW, Least, PairKey, among_few, by_asset, by_policy
 from freshd.core.rows import Pair
 from freshd.model.declarations import Acknowledgement
 from freshd.model.effects import Notice
@@ -38,23 +38,22 @@ class Incident:
     """One incident with its members."""
 
     __slots__ = (
+        "_by_asset",
+        "_leading",
         "acknowledged",
         "announced",
-        "by_asset",
         "by_policy",
         "cause",
         "causes",
         "channels",
         "closed_at",
         "id",
-        "leading",
         "members",
         "merged_into",
         "opened_at",
         "reason",
         "reopened",
         "severity",
-        "thread",
     )
 
     def __init__(self, incident: str, cause: str, opened_at: Instant) -> None:
@@ -70,15 +69,44 @@ class Incident:
         """How many members have each cause."""
         self.by_policy: dict[str, int] = {}
         """How many members each policy has."""
-        self.leading = Least(by_policy)
-        """The members with the main cause."""
-        self.by_asset = Least(by_asset)
-        """All members."""
+        self._leading: Least | None = None  # of many members, those with the main cause
+        self._by_asset: Least | None = None  # of many members, all
         self.merged_into = ""
         self.acknowledged: Acknowledgement | None = None
         self.announced = False
         self.channels: dict[str, ChannelState] = {}
-        self.thread: list[str] = []
+
+    def add(self, key: PairKey, pair: Pair) -> None:
+        """The pair is a member with its present cause."""
+        self.members[key] = pair
+        if self._by_asset is not None:
+            self._by_asset.put(key)
+        if self._leading is not None and pair.cause == self.cause:
+            self._leading.put(key)
+
+    def leading(self, cause: str, without: Container[PairKey]) -> PairKey | None:
+        """The first member with this cause, its main one as a rule, by policy, then asset key."""
+        members, known = self.members, self._leading
+        if len(members) <= FEW or cause != self.cause:
+            self._leading = None
+            return next(iter(among_few(members, by_policy, cause, without)), None)
+        if known is None or len(known) > 2 * len(members):
+            known = self._leading = Least(members, by_policy, cause)
+        return next(iter(known.first(members, cause, without)), None)
+
+    def forget_leading(self) -> None:
+        """The main cause is another."""
+        self._leading = None
+
+    def first_by_asset(self, most: int, without: Container[PairKey]) -> list[PairKey]:
+        """At most so many members, by asset key, then policy, leaving some out."""
+        members, known = self.members, self._by_asset
+        if len(members) <= FEW:
+            self._by_asset = None
+            return among_few(members, by_asset, "", without, most)
+        if known is None or len(known) > 2 * len(members):
+            known = self._by_asset = Least(members, by_asset)
+        return known.first(members, "", without, most)
 
     def sort_key(self) -> tuple[Instant, str]:
         """Incidents in the order in which they were opened."""
@@ -141,7 +169,7 @@ class IncidentBook:
         if self.main.get(incident.cause) is incident:
             del self.main[incident.cause]
         if told.cause != incident.cause:
-            incident.leading.forget()
+            incident.forget_leading()
         incident.cause, incident.reason, incident.severity = told.cause, told.reason, told.severity
         incident.opened_at, incident.closed_at = told.opened_at, told.closed_at
         incident.reopened, incident.merged_into = told.reopened, told.merged_into
@@ -232,10 +260,7 @@ class IncidentBook:
 
     def put(self, incident: Incident, key: PairKey, pair: Pair) -> None:
         """The pair is a member with its present cause."""
-        incident.members[key] = pair
-        incident.by_asset.put(key)
-        if pair.cause == incident.cause:
-            incident.leading.put(key)
+        incident.add(key, pair)
         incident.causes[pair.cause] = incident.causes.get(pair.cause, 0) + 1
         incident.by_policy[key[0]] = incident.by_policy.get(key[0], 0) + 1
         holders = self.by_cause.get(pair.cause)

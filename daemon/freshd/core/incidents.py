@@ -252,10 +252,9 @@ def _reason(incident: Incident, main: str, gone: list[PairKey], came: list[Membe
     """That of the first member with the main cause, by policy, then asset key; the old one if there is none."""
     found = [((m.policy, m.asset, m.partition), m.reason) for m in came if m.cause == main]
     touched = {*gone, *((m.policy, m.asset, m.partition) for m in came)} if incident.members else ()
-    if main != incident.cause:
-        incident.leading.forget()
-    for key in incident.leading.first(incident.members, main, touched) if incident.members else ():
-        found.append((key, incident.members[key].reason))
+    first = incident.leading(main, touched) if incident.members else None
+    if first is not None:
+        found.append((first, incident.members[first].reason))
     return min(found)[1] if found else incident.reason
 
 

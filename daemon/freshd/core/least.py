@@ -15,43 +15,57 @@ from freshd.core.rows import Pair
 PairKey = tuple[str, str, str]
 """(policy, asset, partition)."""
 
+Order = Callable[[PairKey], PairKey]
+"""What to sort a member by; its own inverse."""
+
 FEW: Final = 64
 """So many members are looked through each time; of more a heap is kept."""
 
+Members = Mapping[PairKey, Pair]
+
+
+def by_policy(key: PairKey) -> PairKey:
+    """By policy, then asset key."""
+    return key
+
+
+def by_asset(key: PairKey) -> PairKey:
+    """By asset key, then policy."""
+    first, second, partition = key
+    return (second, first, partition)
+
+
+def among_few(
+    members: Members, order: Order, cause: str = "", without: Container[PairKey] = (), most: int = 1
+) -> list[PairKey]:
+    """As `Least.first`, by looking through all."""
+    places = [order(key) for key, pair in members.items() if (not cause or pair.cause == cause) and key not in without]
+    places.sort()
+    return [order(place) for place in places[:most]]
+
 
 class Least:
-    """The members that come first by `order`, a function that is its own inverse on their keys."""
+    """The members that come first by an order: those of one cause, or all."""
 
     __slots__ = ("_heap", "_order")
 
-    def __init__(self, order: Callable[[PairKey], PairKey]) -> None:
+    def __init__(self, members: Members, order: Order, cause: str = "") -> None:
         self._order = order
-        self._heap: list[PairKey] | None = None
+        self._heap = [order(key) for key, pair in members.items() if not cause or pair.cause == cause]
+        heapify(self._heap)
+
+    def __len__(self) -> int:
+        return len(self._heap)
 
     def put(self, key: PairKey) -> None:
-        """The member came, or counts though it may not have before."""
-        if self._heap is not None:
-            heappush(self._heap, self._order(key))
-
-    def forget(self) -> None:
-        """Others may count than before."""
-        self._heap = None
+        """The member came, or has the cause now."""
+        heappush(self._heap, self._order(key))
 
     def first(
-        self, members: Mapping[PairKey, Pair], cause: str = "", without: Container[PairKey] = (), most: int = 1
+        self, members: Members, cause: str = "", without: Container[PairKey] = (), most: int = 1
     ) -> list[PairKey]:
-        """At most so many members, in order, leaving some out; with a cause only those that have it.
-
-        A member that comes to have the cause has to be put again; another cause needs `forget` first.
-        """
-        order = self._order
-        if len(members) <= FEW:
-            self._heap = None
-            return self._among_few(members, cause, without, most)
-        heap = self._heap
-        if heap is None or len(heap) > 2 * len(members):
-            heap = self._heap = [order(key) for key, pair in members.items() if not cause or pair.cause == cause]
-            heapify(heap)
+        """At most so many members, in order, leaving some out; the cause is that of the beginning."""
+        heap, order = self._heap, self._order
         found: list[PairKey] = []
         passed: list[PairKey] = []
         while heap and len(found) < most:
@@ -66,24 +80,3 @@ class Least:
         for place in (*found, *passed):
             heappush(heap, place)
         return [order(place) for place in found]
-
-    def _among_few(
-        self, members: Mapping[PairKey, Pair], cause: str, without: Container[PairKey], most: int
-    ) -> list[PairKey]:
-        order = self._order
-        places = [
-            order(key) for key, pair in members.items() if (not cause or pair.cause == cause) and key not in without
-        ]
-        places.sort()
-        return [order(place) for place in places[:most]]
-
-
-def by_policy(key: PairKey) -> PairKey:
-    """By policy, then asset key."""
-    return key
-
-
-def by_asset(key: PairKey) -> PairKey:
-    """By asset key, then policy."""
-    first, second, partition = key
-    return (second, first, partition)

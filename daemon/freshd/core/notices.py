@@ -38,8 +38,8 @@ def tell(state: State, emit: Emit) -> None:
     book = state.book
     for name in sorted(book.stale, key=lambda name: int(name.rpartition("-")[2])):
         incident = book.incidents.get(name) or book.closed.get(name)
-        if incident is None:
-            continue
+        if incident is None or (incident.severity is None and not incident.channels):
+            continue  # gone, or nobody wants to be told
         quiet = _quiet(state, incident)
         for channel in _channels(state, incident, quiet):
             standing = incident.channels.get(channel)
@@ -101,7 +101,7 @@ def _mentioned(policy: Policy, incident: Incident, quiet: Collection[PairKey]) -
     names = policy.alert.mention if policy.alert is not None else ()
     if OWNERS not in names:
         return names
-    some = incident.by_asset.first(incident.members, without=quiet, most=OWNERS_LOOKED_AT)
+    some = incident.first_by_asset(OWNERS_LOOKED_AT, quiet)
     rows = [incident.members[key].row for key in some if key[0] == policy.name]
     owners = dict.fromkeys(owner for row in rows for owner in row.asset.owners)
     listed = list(owners)[:OWNERS_MENTIONED]
@@ -124,7 +124,7 @@ def _notice(
             severity = told.asked.severity
     if told.asked is None and (incident.closed_at is not None or severity is None):
         return None
-    some = incident.by_asset.first(members, without=quiet, most=AFFECTED_SHOWN) if muted < len(members) else ()
+    some = incident.first_by_asset(AFFECTED_SHOWN, quiet) if muted < len(members) else ()
     shown = sorted((key[1], key[0], members[key].state) for key in some)
     severity = severity or Severity.INFO
     known = incident.acknowledged

@@ -9,8 +9,10 @@ import ctypes
 import gc
 from typing import Final
 
-COLLECT_AFTER: Final = (50_000, 20, 50)
-"""Objects made before the collector looks at the young ones: most die by their counts, and a pause is latency."""
+COLLECT_AFTER: Final = (20_000, 2, 1_000)
+"""Objects made before the collector looks at the young ones; after how many of its looks at those that outlived the
+first one; of these looks, after how many at all. Most die by their counts, and a pause is latency: so the first two
+look at some 10,000 objects at a time, also while 100,000 verdicts change and what is made lives on."""
 
 
 def settle() -> None:

@@ -173,7 +173,10 @@ class SqlStore(SqlHistory):
         self._ready = None
 
     def checkpoint(self, rows: Iterable[StateRow]) -> None:
-        """Put the changed state, which folds the journal so far; then prune what is old, some at a time."""
+        """Put the changed state, which folds the journal so far; then prune what is old, some at a time.
+
+        It is durable no later than the next append: what it folds is, and nothing needs it sooner.
+        """
         encode = self._codec.encode_state
         again = list(rows) if isinstance(rows, Iterator) else rows
 
@@ -190,7 +193,7 @@ class SqlStore(SqlHistory):
             self._starts.write(transaction)
 
         self._settle()
-        self._write("write a checkpoint", fold, self._step, self._step)
+        self._write("write a checkpoint", fold, self._step, self._step, durable=False)
         self._folded = self._step
         self._prune()
         self._starts.look(self._now)
@@ -227,23 +230,28 @@ class SqlStore(SqlHistory):
     # -- writing -----------------------------------------------------------------------------------
 
     def _write(
-        self, doing: str, work: Callable[[Transaction], None], step: int | None = None, history_step: int | None = None
+        self,
+        doing: str,
+        work: Callable[[Transaction], None],
+        step: int | None = None,
+        history_step: int | None = None,
+        durable: bool = True,
     ) -> None:
         """One transaction of this daemon's that moves the lease on to these steps; not to be called in doubt."""
         step = self._step if step is None else step
         history_step = self._history_step if history_step is None else history_step
         self._in_doubt = True
         try:
-            self._write_once(doing, work, step, history_step, scrub=False)
+            self._write_once(doing, work, step, history_step, scrub=False, durable=durable)
         except BadValueError:
-            self._write_once(doing, work, step, history_step, scrub=True)
+            self._write_once(doing, work, step, history_step, scrub=True, durable=durable)
         self._in_doubt = False
         self._moved(step, history_step)
 
     def _write_once(
-        self, doing: str, work: Callable[[Transaction], None], step: int, history_step: int, scrub: bool
+        self, doing: str, work: Callable[[Transaction], None], step: int, history_step: int, scrub: bool, durable: bool
     ) -> None:
-        with self._writer.transaction(doing, scrub=scrub) as transaction:
+        with self._writer.transaction(doing, scrub=scrub, durable=durable) as transaction:
             if transaction.run(sql.MOVE_ON, step, history_step, self._epoch, self._step) != 1:
                 self._check_epoch(transaction)
                 raise TransientError(f"{self._writer.where}: an earlier commit has come through late; trying again")
@@ -314,7 +322,7 @@ class SqlStore(SqlHistory):
         budget = max(PRUNE_ROWS, 2 * self._rows_since_pruning)
         try:
             for work in prunings(self._keep, self._now, budget, self._folded):
-                self._write("prune history", work)
+                self._write("prune history", work, durable=False)
         except TransientError as error:
             _log.warning("history was not pruned", error=str(error))
             return

@@ -44,6 +44,11 @@ class Transaction:
         self._scrub = scrub
         self.dialect: str = connection.dialect.name
 
+    def may_be_lost(self) -> None:
+        """It need not be durable before a later one is: if power fails until then it has not happened."""
+        if self.dialect == "postgresql":
+            self.run("SET LOCAL synchronous_commit = off")
+
     def run(self, statement: str, *values: Any) -> int:
         """Run a statement; returns how many rows it changed."""
         given = tuple(map(scrub_value, values)) if self._scrub else values
@@ -122,21 +127,39 @@ class Writer:
         self._connection: Connection | None = None
 
     @contextmanager
-    def transaction(self, doing: str, opening: bool = False, scrub: bool = False) -> Iterator[Transaction]:
+    def transaction(
+        self, doing: str, opening: bool = False, scrub: bool = False, durable: bool = True
+    ) -> Iterator[Transaction]:
         """A transaction: committed and durable if the block ends well, else as if it had never been.
 
-        One thing is left open when this raises: whether a server had committed before it was lost.
+        One that need not be `durable` waits for no disk: it becomes so with the next that is, and may be lost with
+        its machine until then. One thing is left open when this raises: whether a server had committed before it
+        was lost.
         Raises TransientError, PermanentError, or BadValueError if `scrub` would help.
         """
         try:
             connection = self._connected()
-            with connection.begin():
-                yield Transaction(connection, scrub)
+            with self._synchronously(connection, durable), connection.begin():
+                transaction = Transaction(connection, scrub)
+                if not durable:
+                    transaction.may_be_lost()
+                yield transaction
         except Exception as error:
             self.disconnect()
             if not scrub and not isinstance(error, FreshdError) and is_bad_value(error):
                 raise BadValueError(str(error)) from error
             raise translated(error, self.where, doing, opening) from error
+
+    @contextmanager
+    def _synchronously(self, connection: Connection, durable: bool) -> Iterator[None]:
+        """SQLite is told before a transaction begins whether its end is to wait for the disk."""
+        if durable or connection.dialect.name != "sqlite" or self._synchronous == "normal":
+            yield
+            return
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA synchronous = NORMAL").close()
+        yield  # after an error the connection is thrown away
+        driver.execute(f"PRAGMA synchronous = {self._synchronous.upper()}").close()
 
     def disconnect(self) -> None:
         """Throw the connection away."""
