@@ -9,7 +9,7 @@ from __future__ import annotations
 from freshd.core.busy import is_blocked, is_root_stuck
 from freshd.core.checks import violates
 from freshd.core.freshness import Memo, data_time, pending_since, updated_at
-from freshd.core.rows import Row
+from freshd.core.rows import Row, by_key
 from freshd.model.policy import Measure
 from freshd.model.records import Reason
 from freshd.model.time import NEVER, Instant
@@ -41,7 +41,7 @@ def root_cause(row: Row, measure: Measure, now: Instant, memo: Memo) -> Cause:
 
 
 def rests_beyond(cause: Cause, measure: Measure, now: Instant, memo: Memo) -> tuple[Row, ...]:
-    """Rows beyond the end of a walk on which its choices rest: the data time of the due row at which one by age ends."""
+    """Rows beyond the end of a walk on which its choices rest: what limits the due row at which one by age ends."""
     if measure not in (Measure.AGE, Measure.LEARNED) or len(cause.path) == 1:
         return ()
     end = next((step for step in cause.path[1:] if step.due), None)
@@ -60,16 +60,12 @@ def _limiting(row: Row, measure: Measure, now: Instant, memo: Memo) -> Row | Non
     if measure is Measure.BEHIND:
         mine = pending_since(row)
         found = [up for up in row.ups if pending_since(up) == mine]
-        return min(found, key=_by_key, default=None)
+        return min(found, key=by_key, default=None)
     if measure in (Measure.AGE, Measure.LEARNED) and row.due:
         return None
     reached = data_time(row, now, memo)
     found = [up for up in row.ups if data_time(up, now, memo) == reached]
-    return min(found, key=_by_key, default=None)
-
-
-def _by_key(row: Row) -> str:
-    return row.key
+    return min(found, key=by_key, default=None)
 
 
 def _cause_here(row: Row, path: list[Row]) -> Cause:
@@ -88,7 +84,7 @@ def _stuck_above(row: Row, path: list[Row]) -> Cause:
     """The stuck asset that a blocked one leads to, by smallest keys."""
     here = row
     while here is row or not is_root_stuck(here):
-        here = min((up for up in here.ups if up.stuck), key=_by_key)
+        here = min((up for up in here.ups if up.stuck), key=by_key)
         path.append(here)
     reason = Reason.RUN_FAILED if here.stopped and here.due else Reason.CHECK_FAILED
     return Cause(here, reason, tuple(path))

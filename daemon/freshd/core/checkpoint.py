@@ -49,7 +49,7 @@ def changed_rows(state: State) -> Iterator[StateRow]:
         yield ("wish", wish, None if known is None else _wish(known))
     book = state.book
     for name in sorted(book.dirty):
-        incident = book.incidents.get(name) or book.closed.get(name)
+        incident = book.find(name)
         yield ("incident", name, None if incident is None else _incident(incident))
     for piece, ids in state.seen.changed():
         yield ("seen", piece, ids)

@@ -30,7 +30,7 @@ def judge_checks(policy: Policy, row: Row) -> Judgement:
 
 def follows(rule: CheckRule, row: Row) -> bool | None:
     """Whether the latest result is as the rule asks; None: there is none, or nothing to compare it with."""
-    known = row.rare.checks.get(rule.name) if row.rare.checks else None
+    known = _latest(rule, row)
     if known is None:
         return None
     at, check = known
@@ -45,7 +45,7 @@ def follows(rule: CheckRule, row: Row) -> bool | None:
         return None
     scale = 1.0
     if rule.last:
-        before = row.rare.recall.before(rule.name, at, rule.last) if row.rare.recall is not None else []
+        before = _before(rule, row, at)
         if len(before) < rule.last:
             return None
         scale = sum(before) / len(before)
@@ -63,7 +63,7 @@ def _complaint(rule: CheckRule, row: Row) -> str:
     follows_rule = follows(rule, row)
     if follows_rule:
         return ""
-    known = row.rare.checks.get(rule.name) if row.rare.checks else None
+    known = _latest(rule, row)
     if known is None:
         return f"{rule.name}: no result yet"
     at, check = known
@@ -73,7 +73,7 @@ def _complaint(rule: CheckRule, row: Row) -> str:
         return f"{rule.name}: a result without a number to compare"
     if rule.equals is not None:
         return f"{rule.name} is {check.value}, not {rule.equals}"
-    before = row.rare.recall.before(rule.name, at, rule.last) if row.rare.recall is not None and rule.last else []
+    before = _before(rule, row, at)
     if follows_rule is None:
         return f"{rule.name}: only {len(before)} of {rule.last} earlier values to compare with"
     value = number(check.value) or 0.0
@@ -83,6 +83,17 @@ def _complaint(rule: CheckRule, row: Row) -> str:
     if rule.last:
         return f"{rule.name} is {value:g}, {word} {bound:.0%} of {mean:g}, the mean of the last {rule.last}"
     return f"{rule.name} is {value:g}, {word} {bound:g}"
+
+
+def _latest(rule: CheckRule, row: Row) -> tuple[Instant, Check] | None:
+    """The latest result under the rule's name, and when it was told."""
+    return row.rare.checks.get(rule.name) if row.rare.checks else None
+
+
+def _before(rule: CheckRule, row: Row, at: Instant) -> list[float]:
+    """The earlier values that the rule compares with, of those told before `at`."""
+    recall = row.rare.recall
+    return recall.before(rule.name, at, rule.last) if rule.last and recall is not None else []
 
 
 def number(value: object) -> float | None:

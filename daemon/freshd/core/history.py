@@ -93,10 +93,7 @@ def appended(cells: Cells, entry: Entry) -> Cells:
 
 def insert(cells: Cells, offset: int, entry: Entry) -> None:
     """Put an entry at an offset."""
-    if offset == len(cells):
-        cells.extend(entry)
-    else:
-        cells[offset:offset] = array("q", entry)
+    cells[offset:offset] = array("q", entry)
 
 
 def latest_start(cells: Cells, offset: int) -> Instant:

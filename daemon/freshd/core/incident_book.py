@@ -178,7 +178,7 @@ class IncidentBook:
             pair = pair_of(member.asset, member.partition, member.policy)
             if pair is None:
                 continue
-            key = (member.policy, member.asset, member.partition)
+            key = member.key
             if pair.incident == incident.id and key in incident.members:
                 self._uncount(incident, pair)
             elif pair.incident and pair.incident in self.incidents:
@@ -197,6 +197,10 @@ class IncidentBook:
             del self.incidents[incident.id]
             self.close(incident)
         return moved
+
+    def find(self, name: str) -> Incident | None:
+        """The incident of this name, open or closed lately."""
+        return self.incidents.get(name) or self.closed.get(name)
 
     def close(self, incident: Incident) -> None:
         """The incident is over; it may reopen, unless it went into another one."""

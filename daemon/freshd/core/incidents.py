@@ -213,7 +213,7 @@ def _emit(
     main = cause or incident.cause
     gone = [pair.key for pair in left or ()]
     came = put or []
-    news = [m for m in came if (m.policy, m.asset, m.partition) not in incident.members]
+    news = [member for member in came if member.key not in incident.members]
     count = len(incident.members) - len(gone) + len(news)
     severity = worst_severity(state, _policies(incident, gone, news)) if count else incident.severity
     if incident.acknowledged is not None and (not count or is_worse(severity, incident.severity)):
@@ -250,8 +250,8 @@ def _policies(incident: Incident, gone: list[PairKey], news: list[Member]) -> It
 
 def _reason(incident: Incident, main: str, gone: list[PairKey], came: list[Member]) -> str:
     """That of the first member with the main cause, by policy, then asset key; the old one if there is none."""
-    found = [((m.policy, m.asset, m.partition), m.reason) for m in came if m.cause == main]
-    touched = {*gone, *((m.policy, m.asset, m.partition) for m in came)} if incident.members else ()
+    found = [(member.key, member.reason) for member in came if member.cause == main]
+    touched = {*gone, *(member.key for member in came)} if incident.members else ()
     first = incident.leading(main, touched) if incident.members else None
     if first is not None:
         found.append((first, incident.members[first].reason))

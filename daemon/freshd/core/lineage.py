@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
+
 from freshd.core.rows import Row
 
 
@@ -9,19 +12,7 @@ def readers(row: Row) -> tuple[Row, ...]:
     """The rows that read this one, virtual ones looked through; each once, nearest first."""
     if not any(kid.virtual for kid in row.kids):
         return row.kids
-    found: list[Row] = []
-    seen: set[Row] = set()
-    stack = list(reversed(row.kids))
-    while stack:
-        kid = stack.pop()
-        if kid in seen:
-            continue
-        seen.add(kid)
-        if kid.virtual:
-            stack.extend(reversed(kid.kids))
-        else:
-            found.append(kid)
-    return tuple(found)
+    return tuple(_looked_through(row, attrgetter("kids")))
 
 
 def views(row: Row) -> tuple[Row, ...]:
@@ -40,16 +31,21 @@ def through_virtual(row: Row) -> list[Row]:
     """The rows whose updates are those of `row`: itself, or of a virtual row its upstreams', looked through."""
     if not row.virtual:
         return [row]
+    return _looked_through(row, attrgetter("ups"))
+
+
+def _looked_through(row: Row, beside: Callable[[Row], tuple[Row, ...]]) -> list[Row]:
+    """The rows beside `row` (above or below it), virtual ones looked through; each once, nearest first."""
     found: list[Row] = []
     seen: set[Row] = set()
-    stack = list(reversed(row.ups))
+    stack = list(reversed(beside(row)))
     while stack:
-        up = stack.pop()
-        if up in seen:
+        here = stack.pop()
+        if here in seen:
             continue
-        seen.add(up)
-        if up.virtual:
-            stack.extend(reversed(up.ups))
+        seen.add(here)
+        if here.virtual:
+            stack.extend(reversed(beside(here)))
         else:
-            found.append(up)
+            found.append(here)
     return found

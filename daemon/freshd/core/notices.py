@@ -14,7 +14,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from freshd.core.blindness import BLIND, cause_of
-from freshd.core.incident_book import ChannelState, Incident
+from freshd.core.incident_book import ChannelState, Incident, is_worse
 from freshd.core.incidents import worst_severity
 from freshd.core.least import PairKey
 from freshd.core.state import State
@@ -37,7 +37,7 @@ def tell(state: State, emit: Emit) -> None:
     """Ask for every notice that is due now."""
     book = state.book
     for name in sorted(book.stale, key=lambda name: int(name.rpartition("-")[2])):
-        incident = book.incidents.get(name) or book.closed.get(name)
+        incident = book.find(name)
         if incident is None or (incident.severity is None and not incident.channels):
             continue  # gone, or nobody wants to be told
         quiet = _quiet(state, incident)
@@ -175,8 +175,7 @@ def _thread(incident: Incident, severity: Severity, before: Notice | None) -> tu
     if before is None:
         return ()
     lines: list[str] = []
-    ranks = list(Severity)
-    if ranks.index(severity) > ranks.index(before.severity):
+    if is_worse(severity, before.severity):
         lines.append(f"severity rose from {before.severity.value} to {severity.value}")
     if before.closed_at is not None and incident.closed_at is None:
         lines.append(f"open again: {incident.cause} ({incident.reason})")
@@ -186,7 +185,7 @@ def _thread(incident: Incident, severity: Severity, before: Notice | None) -> tu
 def asked(state: State, record: NoticeRequested) -> None:
     """A notice is under way."""
     notice = record.notice
-    incident = state.book.incidents.get(notice.incident) or state.book.closed.get(notice.incident)
+    incident = state.book.find(notice.incident)
     if incident is None:
         return
     channel = incident.channels.setdefault(notice.channel, ChannelState())
@@ -203,7 +202,7 @@ def asked(state: State, record: NoticeRequested) -> None:
 def reported(state: State, report: NoticeReport) -> None:
     """A notice was delivered, or never will be: whatever changed meanwhile may be told now."""
     name, channel_name = state.book.under_way.pop(report.notice_id, ("", ""))
-    incident = state.book.incidents.get(name) or state.book.closed.get(name)
+    incident = state.book.find(name)
     if incident is None:
         return
     channel = incident.channels[channel_name]

@@ -27,7 +27,7 @@ from freshd.core.busy import settle
 from freshd.core.checks import number, results_in
 from freshd.core.freshness import newest_word
 from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
-from freshd.core.propagation import refresh_due, release_stop
+from freshd.core.propagation import mend, refresh_due, release_stop
 from freshd.core.rows import MANUAL, Row
 from freshd.core.state import State
 from freshd.core.updates import await_checks, later_start, take_update
@@ -235,11 +235,7 @@ def queue(state: State, row: Row) -> None:
 
 def end_stop(state: State, row: Row) -> None:
     """A stopped row may be launched again, with all its attempts."""
-    work = row.moving_work
-    work.stopped = False
-    work.stop_release = FOREVER
-    work.attempts = 0
-    work.retry_at = NEVER
+    mend(row)
     settle(state, row)
     state.plan(row)
     state.judge(row)

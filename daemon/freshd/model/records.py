@@ -174,6 +174,11 @@ class Member:
     joined: int
     """Order of joining, over all incidents."""
 
+    @property
+    def key(self) -> tuple[str, AssetKey, str]:
+        """The pair: (policy, asset, partition)."""
+        return (self.policy, self.asset, self.partition)
+
 
 @value(frozen=True, slots=True)
 class IncidentChanged:
