@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from freshd.adapters.prometheus import DaemonMetrics
+from freshd.adapters.prometheus import DaemonMetrics, of_process
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
 from freshd.model.asset import Asset
 from freshd.model.declarations import Declaration, DeclarationKind
@@ -43,7 +43,7 @@ def table() -> str:
 def _scrape() -> str:
     metrics = DaemonMetrics(
         "1", kafka_lag=lambda: {("syncs", 0): 1}, loop_last=lambda: _T, last_reload=lambda: (True, _T),
-        up=lambda: {"store": True},
+        up=lambda: {"store": True}, process=of_process,
     )  # fmt: skip
     metrics.requests = lambda: {("fivetran", 202): 1}
     metrics.observe(_T, _records())

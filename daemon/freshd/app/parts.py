@@ -21,7 +21,7 @@ from freshd.adapters.ingress.settings import is_loopback
 from freshd.adapters.kafka import KafkaIntake, KafkaSettings
 from freshd.adapters.kafka.figures import KafkaState
 from freshd.adapters.launch import LauncherSettings, ProcessLauncher, make_launcher
-from freshd.adapters.prometheus import DaemonMetrics
+from freshd.adapters.prometheus import DaemonMetrics, of_process
 from freshd.adapters.slack import make_notifier
 from freshd.adapters.web import Site, probe_routes, web_routes
 from freshd.app.serving import HttpThread, bind
@@ -161,6 +161,7 @@ def metrics_of(
         chosen=None if settings.assets == MetricsSettings().assets else chosen,
         up=up,
         leader=lambda: not health.over,
+        process=of_process,
     )
     metrics.resume(engine.unconfirmed())
     return metrics

@@ -5,6 +5,6 @@ Text format 0.0.4 only: it is the one that can be rendered fast and that every P
 
 from __future__ import annotations
 
-from freshd.adapters.prometheus.daemon import CONTENT_TYPE, DaemonMetrics
+from freshd.adapters.prometheus.daemon import CONTENT_TYPE, DaemonMetrics, of_process
 
-__all__ = ["CONTENT_TYPE", "DaemonMetrics"]
+__all__ = ["CONTENT_TYPE", "DaemonMetrics", "of_process"]

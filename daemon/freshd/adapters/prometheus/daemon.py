@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
@@ -77,6 +77,10 @@ class Scraped:
         return plain(self.members)
 
 
+of_process: Final[Callable[[], Iterable[Metric]]] = ProcessCollector(registry=None).collect
+"""Memory, processor and files of this process, by the names that all programs use; nothing where there is no /proc."""
+
+
 def _no_lag() -> Mapping[tuple[str, int], int]:
     return {}
 
@@ -95,12 +99,13 @@ class DaemonMetrics:
         chosen: Chosen | None = None,
         up: Callable[[], Mapping[str, bool]] = dict,
         leader: Callable[[], bool] = lambda: True,
+        process: Callable[[], Iterable[Metric]] = tuple,
     ) -> None:
         """`graph`: the graph in force. `kafka_lag`: messages not read yet, by topic and partition.
         `loop_last`: when the loop last finished a turn. `last_reload`: whether the last reading of the files was
         taken over, and when one last was. `series`: the allow-list, as globs. `chosen`: the assets with series of their
         own, if not all have some. `up`: whether each of the services that the daemon needs answers. `leader`: whether
-        it owns the store."""
+        it owns the store. `process`: what the process itself uses (`of_process`)."""
         self.requests: Callable[[], Mapping[tuple[str, int], int]] = dict
         """Requests to the ingress so far, by (entry, status of the answer)."""
         self._tally = Tally(graph)
@@ -120,6 +125,7 @@ class DaemonMetrics:
                 up,
                 leader,
                 lambda family: self._assets.shows(family),
+                process,
             )
         )
 
@@ -205,7 +211,9 @@ class _DaemonCollector(Collector):
         up: Callable[[], Mapping[str, bool]],
         leader: Callable[[], bool],
         shows: Callable[[str], bool],
+        process: Callable[[], Iterable[Metric]],
     ) -> None:
+        self._process = process
         self._up = up
         self._leader = leader
         self._shows = shows
@@ -260,6 +268,7 @@ class _DaemonCollector(Collector):
         for (ingress, status), count in sorted(self._requests().items()):
             requests.add_metric((ingress, str(status)), count)
         yield requests
+        yield from self._process()
 
 
 def _build_info(version: str) -> Metric:
