@@ -232,6 +232,17 @@ def test_a_run_only_decided_on_is_told_as_observed(store: SqlStore) -> None:
     assert run["members"] == []
 
 
+def test_a_partition_has_a_history_of_its_own(store: SqlStore) -> None:
+    for number, part in enumerate(("eu", "us")):
+        event = Event(EventKind.UPDATE, ("a",), NOW + number, partition=part)
+        run = LaunchRun(f"run-{part}", "l", ("a",), NOW + number, partition=part)
+        change = VerdictChanged(NOW + number, "p", "a", part, Verdict.FRESH, Verdict.STALE, "lag")
+        store.append([EventTaken(NOW + number, event), RunRequested(NOW + number, run), change], {})
+    for read in (store.materialisations, store.verdicts, store.runs):
+        assert [row["partition"] for row in read("a")] == ["us", "eu"]
+        assert [row["partition"] for row in read("a", 5, "eu")] == ["eu"]
+
+
 def test_verdict_changes(store: SqlStore) -> None:
     store.append([VerdictChanged(NOW, "p", "a", "", Verdict.FRESH, Verdict.STALE, "lag")], {})
     store.append([VerdictChanged(NOW + 1, "p", "a", "", Verdict.STALE, Verdict.FRESH, "")], {})
@@ -305,6 +316,7 @@ def test_what_people_declare(store: SqlStore, url: str) -> None:
         ("mute", "everything", "ada", "it moves", None),
     ]
     assert at == [(0, 0, 50, 4), (6, 6, 50, None), (0, 5, 9, 3), (1, 5, None, None)]
+    assert [(row["kind"], row["ended_by"]) for row in store.declarations(2)] == [("acknowledge", None), ("mute", None)]
     (narrowed, *_) = sql(url, "SELECT assets FROM declarations WHERE id = 'm1'")
     assert "b" in str(narrowed) and "a" not in str(narrowed[0])
 
@@ -314,6 +326,13 @@ def test_wishes(store: SqlStore, url: str) -> None:
     store.append([WishEnded(NOW + 1, "w", Reason.UPSTREAM_FAILED, "up")], {})
     rows = sql(url, "SELECT wish_id, author, planned, ended_at, outcome, cause FROM wishes")
     assert rows == [("w", "ann", 2, NOW + 1, "upstream_failed", "up")]
+    store.append([WishMade(NOW + 2, Wish("x", ("a", "b"), "ben"), ("a", "b"))], {})
+    assert [(row["wish_id"], row["assets"], row["ended_at"]) for row in store.wishes()] == [
+        ("x", ["a", "b"], None),
+        ("w", ["a"], NOW + 1),
+    ]
+    assert [row["outcome"] for row in store.wishes(5, "w")] == ["upstream_failed"]
+    assert store.wishes(5, "nobody") == []
 
 
 def test_unmatched_names_are_counted(store: SqlStore) -> None:

@@ -101,11 +101,11 @@ def _watch(asked: Client, wish: str) -> dict[str, Any]:
                 if away > PATIENCE:
                     raise
             except NotFound:
-                errors().print("the wish ended while the daemon was away: `freshd runs` tells how")
+                errors().print("nobody knows of the wish any longer: `freshd runs` tells what was launched")
                 raise
             else:
                 away = 0
-                tell(found["done"], found["planned"])
+                tell(found["done"] or 0, found["planned"])
                 if found["over"]:
                     return found
             time.sleep(LOOK_EVERY_S)

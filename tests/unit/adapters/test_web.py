@@ -87,17 +87,36 @@ class StubEngine:
 class StubHistory:
     """Rows as the store gives them."""
 
-    def materialisations(self, asset: str, limit: int = 50) -> list[Mapping[str, Any]]:
-        return [{"asset": asset, "started_at": T0 - HOUR, "ended_at": T0, "metadata": {"row_count": 3}}][:limit]
+    def materialisations(self, asset: str, limit: int = 50, partition: str = "") -> list[Mapping[str, Any]]:
+        return [
+            {
+                "asset": asset,
+                "partition": partition,
+                "started_at": T0 - HOUR,
+                "ended_at": T0,
+                "metadata": {"row_count": 3},
+            }
+        ][:limit]
 
-    def runs(self, asset: str = "", limit: int = 50) -> list[Mapping[str, Any]]:
-        return [{"run_id": "<u>1</u>", "asset": asset, "requested_at": T0, "attempt": 1}][:limit]
+    def runs(self, asset: str = "", limit: int = 50, partition: str = "") -> list[Mapping[str, Any]]:
+        return [{"run_id": "<u>1</u>", "asset": asset, "partition": partition, "requested_at": T0, "attempt": 1}][
+            :limit
+        ]
 
     def incidents(self, open_only: bool = False, limit: int = 50) -> list[Mapping[str, Any]]:
         return [{"incident": "inc-1", "closed_at": None}, {"incident": "inc-0", "closed_at": T0}]
 
-    def verdicts(self, asset: str, limit: int = 50) -> list[Mapping[str, Any]]:
-        return [{"at": T0, "policy": "hourly", "old": "fresh", "new": "stale"}]
+    def verdicts(self, asset: str, limit: int = 50, partition: str = "") -> list[Mapping[str, Any]]:
+        return [{"at": T0, "partition": partition, "policy": "hourly", "old": "fresh", "new": "stale"}]
+
+    def wishes(self, limit: int = 50, wish: str = "") -> list[Mapping[str, Any]]:
+        old = {"author": "ann", "assets": ["plain"], "planned": 3, "made_at": T0 - HOUR, "ended_at": T0, "cause": None}
+        rows = [old | {"wish_id": "old", "outcome": "done"}, old | {"wish_id": "w1", "ended_at": None, "outcome": None}]
+        rows.append(old | {"wish_id": "bad", "outcome": "run_failed", "cause": "plain"})
+        return [row for row in rows if wish in ("", row["wish_id"])][:limit]
+
+    def declarations(self, limit: int = 50) -> list[Mapping[str, Any]]:
+        return [{"id": "m1", "ended_at": None}, {"id": "m0", "kind": "mute", "ended_at": T0, "ended_by": "ann"}][:limit]
 
     def unmatched(self, limit: int = 200) -> list[Mapping[str, Any]]:
         return [{"name": "x", "count": 2, "last_seen_at": T0}]
@@ -199,6 +218,12 @@ def test_an_asset_is_shown_with_its_history(house: House) -> None:
     assert answer["history"][0]["ended_at"] == "2026-11-22T08:00:00Z"
     assert answer["verdicts"][0]["at"] == "2026-11-22T08:00:00Z"
     assert house.get("/api/assets/raw_orders")["asset"]["asset"] == "shop/raw_orders"
+
+
+def test_a_partition_is_shown_with_its_own_history(house: House) -> None:
+    whole, part = (house.get(f"/api/assets/shop/orders{name}") for name in ("", "[2026-11-21]"))
+    told = [[answer[kind][0]["partition"] for kind in ("history", "verdicts", "runs")] for answer in (whole, part)]
+    assert told == [["", "", ""], ["2026-11-21"] * 3]
 
 
 @pytest.mark.parametrize(

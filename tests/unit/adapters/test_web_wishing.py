@@ -67,3 +67,23 @@ def test_how_far_a_wish_has_come(house: House) -> None:
     ended = house.client.get("/api/wishes/w0").json()
     assert (ended["over"], ended["cause"]) == ("run_failed", "plain")
     assert house.client.get("/api/wishes/w9").status_code == 404
+
+
+def test_what_ended_before_the_last_start_is_answered_by_the_store(house: House) -> None:
+    done, bad = (house.client.get(f"/api/wishes/{name}").json() for name in ("old", "bad"))
+    assert (done["over"], done["done"], done["planned"], done["author"], done["partitions"]) == (
+        "done",
+        3,
+        3,
+        "ann",
+        None,
+    )
+    assert (bad["over"], bad["done"], bad["cause"]) == ("run_failed", None, "plain")
+    assert "ended" not in house.client.get("/api/wishes").json()
+    ended = house.client.get("/api/wishes?all=1").json()["ended"]
+    assert [(row["wish_id"], row["ended_at"]) for row in ended] == [
+        ("old", "2026-11-22T08:00:00Z"),
+        ("bad", "2026-11-22T08:00:00Z"),
+    ]
+    assert [row["id"] for row in house.client.get("/api/declarations?all=1").json()["ended"]] == ["m0"]
+    assert house.client.get("/api/wishes?all=1&limit=0").status_code == 400

@@ -42,21 +42,28 @@ class SqlHistory:
         """Close the readers' connections."""
         self._readers.dispose()
 
-    def materialisations(self, asset: str, limit: int = 50) -> list[Row]:
-        """Updates of an asset and the failures of its runs, the latest end first; of all assets if empty."""
+    def materialisations(self, asset: str, limit: int = 50, partition: str = "") -> list[Row]:
+        """Updates of an asset and the failures of its runs, the latest end first; of all assets if empty.
+
+        `partition`: of that one only.
+        """
         table = schema.materialisations
         if not asset:
             return self._rows(select(table).order_by(table.c.id.desc()), limit)
         query = select(table).where(table.c.asset == asset)
+        if partition:
+            query = query.where(table.c.partition == partition)
         return self._rows(query.order_by(table.c.ended_at.desc(), table.c.id.desc()), limit)
 
-    def runs(self, asset: str = "", limit: int = 50) -> list[Row]:
+    def runs(self, asset: str = "", limit: int = 50, partition: str = "") -> list[Row]:
         """The daemon's own runs, of one asset or all, the latest request first; `members` tells of each asset."""
         runs, members = schema.runs, schema.run_assets
         query = select(runs).order_by(runs.c.requested_at.desc(), runs.c.run_id)
         if asset:
             query = query.join(members, members.c.run_id == runs.c.run_id).where(members.c.asset == asset)
             query = query.order_by(None).order_by(members.c.requested_at.desc(), runs.c.run_id)
+        if partition:
+            query = query.where(runs.c.partition == partition)
         found = self._rows(query, limit)
         return self._with_members(found, members, "run_id")
 
@@ -68,12 +75,14 @@ class SqlHistory:
             query = query.where(table.c.closed_at.is_(None))
         return self._with_members(self._rows(query, limit), schema.incident_members, "incident", "affected")
 
-    def verdicts(self, asset: str, limit: int = 50) -> list[Row]:
+    def verdicts(self, asset: str, limit: int = 50, partition: str = "") -> list[Row]:
         """Changes of an asset's verdicts, the latest first; of all assets if empty."""
         table = schema.verdict_changes
         if not asset:
             return self._rows(select(table).order_by(table.c.id.desc()), limit)
         query = select(table).where(table.c.asset == asset)
+        if partition:
+            query = query.where(table.c.partition == partition)
         return self._rows(query.order_by(table.c.at.desc(), table.c.id.desc()), limit)
 
     def objective_before(self, policy: str, asset: str, partition: str, instant: int) -> Row | None:
@@ -96,6 +105,17 @@ class SqlHistory:
         """Messages that could not be understood, the latest first."""
         table = schema.dead_letters
         return self._rows(select(table).order_by(table.c.id.desc()), limit)
+
+    def wishes(self, limit: int = 50, wish: str = "") -> list[Row]:
+        """What people asked to be built, the latest first; or the one of that id."""
+        table = schema.wishes
+        query = select(table).order_by(table.c.made_at.desc(), table.c.wish_id)
+        return self._rows(query.where(table.c.wish_id == wish) if wish else query, limit)
+
+    def declarations(self, limit: int = 50) -> list[Row]:
+        """Mutes, maintenance, pauses and acknowledgements, the latest said first."""
+        table = schema.declarations
+        return self._rows(select(table).order_by(table.c.made_at.desc(), table.c.id), limit)
 
     def notices(self, incident: str, limit: int = 50) -> list[Row]:
         """What was told of an incident, the latest first."""

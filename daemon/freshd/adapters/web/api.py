@@ -5,8 +5,8 @@
                                             "in_flight", "failed", "blocked", "infeasible"}, "incidents": [INCIDENT],
                                             "declarations", "blind": see declaring.py}
     GET  /api/assets?select=&exclude=      {"now", "assets": [ASSET]}; both may be repeated
-    GET  /api/assets/{key}                 {"now", "asset": ASSET and more, "explanation": see explaining.py,
-                                            "history", "verdicts", "runs"}: rows;
+    GET  /api/assets/{key}, {key}[{name}]  {"now", "asset": ASSET and more, "explanation": see explaining.py,
+                                            "history", "verdicts", "runs"}: rows (of the partition);
                                            and "objectives": [OBJECTIVE] (objectives.py)
     GET  /api/incidents?all=1              {"now", "incidents": [INCIDENT], "closed": rows (with all)}
     GET  /api/unmatched, /api/deadletters  {"unmatched": rows, each with the "rule" for it}, {"dead_letters": rows}
@@ -28,7 +28,7 @@ from starlette.responses import Response
 from freshd.adapters.web.answers import RequestError, answer_error, answer_json
 from freshd.adapters.web.explaining import explanation_json
 from freshd.adapters.web.objectives import objectives_json
-from freshd.adapters.web.reading import selected
+from freshd.adapters.web.reading import everything_asked, limit_of, selected
 from freshd.adapters.web.shapes import (
     asset_detail,
     asset_json,
@@ -43,8 +43,6 @@ from freshd.model.asset import AssetKey
 from freshd.model.errors import ConfigError
 from freshd.model.propose import propose_rule
 
-ROWS: Final = 50
-ROWS_LIMIT: Final = 1_000
 BODY_LIMIT: Final = 1 << 20
 """Bytes that a posted body may have."""
 
@@ -85,15 +83,15 @@ def asset(site: Site, request: Request) -> Response:
     found = site.explain(key, partition)
     if found is None:
         raise RequestError(404, f"{key} has no partition {partition} that is in use" if partition else f"{key} is gone")
-    limit = _limit(request)
+    limit = limit_of(request)
     return answer_json(
         {
             "now": instant(found.state.at),
             "asset": asset_detail(found.asset, found.state, found.charter.graph),
             "explanation": explanation_json(found.why, found.charter, key),
-            "history": rows_json(site.history.materialisations(key, limit)),
-            "verdicts": rows_json(site.history.verdicts(key, limit)),
-            "runs": rows_json(site.history.runs(key, limit)),
+            "history": rows_json(site.history.materialisations(key, limit, partition)),
+            "verdicts": rows_json(site.history.verdicts(key, limit, partition)),
+            "runs": rows_json(site.history.runs(key, limit, partition)),
             "objectives": objectives_json(site, found.state),
         }
     )
@@ -103,8 +101,8 @@ def incidents(site: Site, request: Request) -> Response:
     """The open incidents; with `all`, those of the store as well."""
     _, now = site.graph()
     answer: dict[str, Any] = {"now": instant(now), "incidents": [incident_json(one) for one in site.incidents()]}
-    if request.query_params.get("all") not in (None, "", "0", "false"):
-        rows = rows_json(site.history.incidents(limit=_limit(request)))
+    if everything_asked(request):
+        rows = rows_json(site.history.incidents(limit=limit_of(request)))
         answer["closed"] = [row for row in rows if row.get("closed_at") is not None]
     return answer_json(answer)
 
@@ -112,7 +110,7 @@ def incidents(site: Site, request: Request) -> Response:
 def unmatched(site: Site, request: Request) -> Response:
     """What named no asset known here."""
     graph, _ = site.graph()
-    rows = rows_json(site.history.unmatched(_limit(request, 200)))
+    rows = rows_json(site.history.unmatched(limit_of(request, 200)))
     for row in rows:
         row["rule"] = propose_rule(row.get("format", ""), row.get("name", ""), row.get("fields") or {}, graph)
     return answer_json({"unmatched": rows})
@@ -120,21 +118,21 @@ def unmatched(site: Site, request: Request) -> Response:
 
 def dead_letters(site: Site, request: Request) -> Response:
     """What could not be understood."""
-    return answer_json({"dead_letters": rows_json(site.history.dead_letters(_limit(request)))})
+    return answer_json({"dead_letters": rows_json(site.history.dead_letters(limit_of(request)))})
 
 
 def runs(site: Site, request: Request) -> Response:
     """The daemon's runs, newest first."""
     name = request.query_params.get("asset", "")
     key = known_asset(site, name) if name else ""
-    return answer_json({"runs": rows_json(site.history.runs(key, _limit(request)))})
+    return answer_json({"runs": rows_json(site.history.runs(key, limit_of(request)))})
 
 
 def events(site: Site, request: Request) -> Response:
     """What was told of assets: updates, materialisations and failed runs, newest first."""
     name = request.query_params.get("asset", "")
     key = known_asset(site, name) if name else ""
-    return answer_json({"events": rows_json(site.history.materialisations(key, _limit(request)))})
+    return answer_json({"events": rows_json(site.history.materialisations(key, limit_of(request)))})
 
 
 def reload(site: Site, request: Request, body: bytes) -> Response:
@@ -165,12 +163,3 @@ def known_asset(site: Site, name: str) -> AssetKey:
     nearest = same or get_close_matches(name, list(graph.assets)[:20_000], 3)
     hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
     raise RequestError(404, f"no asset is called {name}{hint}", nearest=nearest)
-
-
-def _limit(request: Request, default: int = ROWS) -> int:
-    text = request.query_params.get("limit")
-    if text is None:
-        return default
-    if not text.isdigit() or not 1 <= int(text) <= ROWS_LIMIT:
-        raise RequestError(400, f"limit must be a number from 1 to {ROWS_LIMIT}, not {text!r}")
-    return int(text)

@@ -1,6 +1,7 @@
 """The API for what people declare: mute, maintenance, pause, acknowledge, and taking it back.
 
-    GET  /api/declarations   {"now", "declarations": [DECLARATION], "blind": [{"topic", "since", "why"}]}
+    GET  /api/declarations   {"now", "declarations": [DECLARATION], "blind": [{"topic", "since", "why"}]}; with `all=1`
+                             also "ended": rows of the store, the latest said first
     POST /api/mute           {"select", "exclude", "for" | "until", "from", "reason", "author", "maintenance": false}
     POST /api/unmute         {"select", "exclude", "reason", "author"}; ends maintenance too
     POST /api/pause          {"select", "exclude", "for" | "until", "reason", "author"}; without `select`: everything
@@ -21,8 +22,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freshd.adapters.web.answers import RequestError, answer_json
-from freshd.adapters.web.reading import names_in, selected, wanted_of
-from freshd.adapters.web.shapes import declaration_json, instant
+from freshd.adapters.web.reading import everything_asked, limit_of, names_in, selected, wanted_of
+from freshd.adapters.web.shapes import declaration_json, instant, rows_json
 from freshd.adapters.web.site import Site
 from freshd.model.declarations import ACKNOWLEDGED_FOR, Declaration, DeclarationKind
 from freshd.model.inputs import Acknowledge, Withdraw
@@ -40,13 +41,15 @@ _WHEN: Final = ("for", "until", "from")
 def declarations(site: Site, request: Request) -> Response:
     """What stands, and which topics cannot be seen."""
     now, standing, blind = site.ask(lambda engine, now: (now, engine.declarations(), engine.blind()))
-    return answer_json(
-        {
-            "now": instant(now),
-            "declarations": [declaration_json(one, holds) for one, holds in standing],
-            "blind": [{"topic": topic, "since": instant(since), "why": why} for topic, since, why in blind],
-        }
-    )
+    answer: dict[str, Any] = {
+        "now": instant(now),
+        "declarations": [declaration_json(one, holds) for one, holds in standing],
+        "blind": [{"topic": topic, "since": instant(since), "why": why} for topic, since, why in blind],
+    }
+    if everything_asked(request):
+        rows = rows_json(site.history.declarations(limit_of(request)))
+        answer["ended"] = [row for row in rows if row.get("ended_at") is not None]
+    return answer_json(answer)
 
 
 def mute(site: Site, request: Request, body: bytes) -> Response:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+from starlette.requests import Request
 
 from freshd.adapters.web.answers import RequestError
 from freshd.adapters.web.site import Site
 from freshd.model.asset import AssetKey
+
+ROWS: Final = 50
+ROWS_LIMIT: Final = 1_000
 
 
 def wanted_of(body: bytes, known: Sequence[str]) -> dict[str, Any]:
@@ -40,3 +45,18 @@ def selected(site: Site, select: Sequence[str], exclude: Sequence[str]) -> Seque
         return site.select(select, exclude)
     except ValueError as error:
         raise RequestError(400, str(error)) from None
+
+
+def everything_asked(request: Request) -> bool:
+    """Whether what is over is asked for too: `?all=1`."""
+    return request.query_params.get("all") not in (None, "", "0", "false")
+
+
+def limit_of(request: Request, default: int = ROWS) -> int:
+    """How many rows are asked for. Raises RequestError 400."""
+    text = request.query_params.get("limit")
+    if text is None:
+        return default
+    if not text.isdigit() or not 1 <= int(text) <= ROWS_LIMIT:
+        raise RequestError(400, f"limit must be a number from 1 to {ROWS_LIMIT}, not {text!r}")
+    return int(text)

@@ -2,17 +2,19 @@
 
     POST /api/materialize  {"select", "exclude", "partitions", "parallel", "dry_run", "author"}
                            202: {"wish", "assets", "partitions", "parallel", "dry_run"}
-    GET  /api/wishes       {"wishes": [WISH]}: the last that ended, then those that go on
-    GET  /api/wishes/{id}  WISH, or 404 once nobody knows of it any longer
+    GET  /api/wishes       {"wishes": [WISH]}: the last that ended, then those that go on; with `all=1` also "ended":
+                           rows of the store, the latest first
+    GET  /api/wishes/{id}  WISH, or 404 if there was none, or the store keeps it no longer
 
 A WISH is {"wish", "assets", "partitions", "parallel", "author", "planned", "done", "running", "over", "cause"}; `over`
-is empty while it goes on, else `done` or why it came to nothing. Asked-for `partitions` are a text:
+is empty while it goes on, else `done` or why it came to nothing; of one that ended before the daemon's last start
+`partitions`, `parallel` and `running` are null, and `done` if it came to nothing. Asked-for `partitions` are a text:
 `2026-11-01..2026-11-20`, `eu,us`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -20,7 +22,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freshd.adapters.web.answers import RequestError, answer_json
-from freshd.adapters.web.reading import names_in, selected, wanted_of
+from freshd.adapters.web.reading import everything_asked, limit_of, names_in, selected, wanted_of
+from freshd.adapters.web.shapes import rows_json
 from freshd.adapters.web.site import Site
 from freshd.model.assessment import WishView
 from freshd.model.asset import AssetKey
@@ -58,7 +61,11 @@ def materialize(site: Site, request: Request, body: bytes) -> Response:
 
 def wishes(site: Site, request: Request) -> Response:
     """What people have asked for."""
-    return answer_json({"wishes": [wish_json(view) for view in _views(site)]})
+    answer: dict[str, Any] = {"wishes": [wish_json(view) for view in _views(site)]}
+    if everything_asked(request):
+        rows = rows_json(site.history.wishes(limit_of(request)))
+        answer["ended"] = [row for row in rows if row.get("ended_at") is not None]
+    return answer_json(answer)
 
 
 def wish(site: Site, request: Request) -> Response:
@@ -67,7 +74,9 @@ def wish(site: Site, request: Request) -> Response:
     for view in _views(site):
         if view.wish == name:
             return answer_json(wish_json(view))
-    raise RequestError(404, f"no wish is called {name}, or it ended before the daemon's last start")
+    for row in site.history.wishes(1, name):
+        return answer_json(_of_the_store(row))
+    raise RequestError(404, f"no wish is called {name}, or it ended longer ago than the store keeps runs")
 
 
 def wish_json(view: WishView) -> dict[str, Any]:
@@ -83,6 +92,23 @@ def wish_json(view: WishView) -> dict[str, Any]:
         "running": view.running,
         "over": view.over,
         "cause": view.cause,
+    }
+
+
+def _of_the_store(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A WISH that the engine knows no longer: it ended before the daemon's last start, or many have ended since."""
+    over = row["outcome"] or "lost"
+    return {
+        "wish": row["wish_id"],
+        "assets": list(row["assets"]),
+        "partitions": None,
+        "parallel": None,
+        "author": row["author"],
+        "planned": row["planned"],
+        "done": row["planned"] if over == "done" else None,
+        "running": None,
+        "over": over,
+        "cause": row["cause"] or "",
     }
 
 
