@@ -85,7 +85,7 @@ def _served(command: Sequence[str], folder: Path, name: str) -> Iterator[subproc
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(2 * SOON_S)
 
 
 @contextmanager

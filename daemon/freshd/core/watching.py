@@ -23,13 +23,14 @@ from freshd.model.time import NEVER, Duration, Instant
 class Watching(Watch):
     """What one watcher has been told."""
 
-    __slots__ = ("_at", "_charter", "_coming", "_numbers", "_rows", "_size", "_times")
+    __slots__ = ("_at", "_charter", "_coming", "_numbers", "_rows", "_size", "_times", "_windows_at")
 
     def __init__(self, state: State) -> None:
         super().__init__()
         self._charter = state.charter
         self._rows = state.rows
         self._size = len(state.rows)
+        self._windows_at = state.windows_at
         self._at: Instant = NEVER
         rows = list(state.rows.values())
         parts = [row for row in rows if row.partition] if state.partitioned else []
@@ -40,7 +41,7 @@ class Watching(Watch):
     def holds_for(self, state: State) -> bool:
         """Whether the rows are still those that are watched, under the same policies."""
         same = self._charter is state.charter and self._rows is state.rows
-        return same and self._size == len(state.rows)
+        return same and self._size == len(state.rows) and self._windows_at == state.windows_at
 
     def take(self, state: State, now: Instant, most: int) -> tuple[list[tuple[int, Asset, Assessment]], bool]:
         """How the next assets stand that look different, at about `most` rows; whether there may be more."""
