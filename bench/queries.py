@@ -1,0 +1,241 @@
+"""`make bench-queries`: what each query of the dashboards and each rule costs a real Prometheus at 100,000 assets.
+
+The series are made by the daemon's own exposition from assets that nobody runs, served as the daemon serves them, and
+scraped for a while. Then every rule has been evaluated some times (Prometheus tells how long each took), and every
+query of every panel is asked as the panel asks it, with all values of its variables, some times; medians count. Queries
+over a range are asked over the time for which there are samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.integration.monitoring import Prometheus, prometheus_over
+
+from bench.measure import ROOT, Goal, conclude, median, rounded
+from freshd.adapters.prometheus import DaemonMetrics
+from freshd.model.assessment import Assessment, IncidentView, Moved, PolicyView, RunView
+from freshd.model.asset import Asset, AssetKey
+from freshd.model.graph import AssetGraph
+from freshd.model.objective import Totals
+from freshd.model.policy import Charter, Severity, Slo, Verdict
+from freshd.model.time import DAY, HOUR, MINUTE, SECOND, Instant
+
+ASSETS = 100_000
+GROUPS, TEAMS, POLICIES, FEEDS, INCIDENTS = 60, 25, 6, 200, 100
+GOAL_S = 1.0
+EVERY_S = 15
+FED_S = 100
+FIRST_S = 300
+"""How long the first scrape may take: all series are new then."""
+ROUNDS = 3
+RULES = sorted((ROOT / "helm" / "freshd" / "rules").glob("*.yaml"))
+DASHBOARDS = sorted((ROOT / "helm" / "freshd" / "dashboards").glob("*.json"))
+AGES = {Verdict.FRESH: 10 * MINUTE, Verdict.WARN: 50 * MINUTE, Verdict.STALE: 3 * HOUR, Verdict.UNKNOWN: 2 * MINUTE}
+
+
+class World:
+    """Assets that stand as in a morning with some trouble: 4 % warn, 3 % stale, 3 % unknown; each has six series."""
+
+    def __init__(self, assets: int) -> None:
+        self.charter = Charter(AssetGraph({}))
+        self._chance = random.Random(7)
+        self._slo = {f"policy {n}": Slo(0.995, 28 * DAY) for n in range(POLICIES)}
+        self._assets = [self._asset(number) for number in range(assets)]
+        self._verdicts = self._chance.choices(list(AGES), [90, 4, 3, 3], k=assets)
+        self._coming: Iterator[int] = iter(())
+        self._begun = time.time_ns() // 1_000
+
+    def _asset(self, number: int) -> Asset:
+        return Asset(
+            f"shop/area_{number % 500:03d}/mart_{number:06d}",
+            group=f"group {number % GROUPS}",
+            owners=(f"team{number % TEAMS}@shop.example",),
+            kind="model",
+            feed=f"fivetran/{number % FEEDS}",
+        )
+
+    def __call__(self, question: Any) -> Any:
+        """As LiveInbox.ask."""
+        return question(self, time.time_ns() // 1_000)
+
+    def moved(self, now: Instant, most: int, anew: bool = False) -> Moved:
+        """Everything the first time, a hundredth at each scrape."""
+        first = self._coming_is_over() and not self._told()
+        if self._coming_is_over():
+            count = len(self._assets)
+            self._coming = iter(range(count) if first else self._chance.sample(range(count), count // 100))
+        numbers = [number for _, number in zip(range(most), self._coming, strict=False)]
+        told = tuple((n, self._assets[n], self._state(n, now)) for n in numbers)
+        self._more = len(numbers) == most
+        return Moved(now, told, self._more, {}, self._slo, anew=len(self._assets) if first else None)
+
+    _more = False
+    _first = False
+
+    def _coming_is_over(self) -> bool:
+        return not self._more
+
+    def _told(self) -> bool:
+        told, self._first = self._first, True
+        return told
+
+    def _state(self, number: int, now: Instant) -> Assessment:
+        verdict = self._verdicts[number]
+        reached = now - AGES[verdict] - self._chance.randrange(MINUTE)
+        policy = f"policy {number % POLICIES}"
+        severity = Severity.CRITICAL if number % 4 == 0 else Severity.WARNING
+        since = now - self._begun
+        counted = Totals(now, "active", since, since if verdict is Verdict.STALE else 0, 0, 0)
+        view = PolicyView(
+            policy, verdict, "lag", reached + 45 * MINUTE, reached + HOUR, severity, "", now, counted=counted
+        )
+        pending = now - MINUTE if number % 20 == 0 else None
+        runs = (RunView("r", True, now, 1),) if number % 100 == 0 else ()
+        return Assessment(
+            asset=self._assets[number].key, partition="", at=now, verdict=verdict, policies=(view,),
+            updated_at=reached + SECOND, data_time=reached, pending_since=pending, age=None, lag=None, behind=None,
+            runs=runs, runs_started=0, failed=number % 200 == 0, blocked=number % 150 == 0, due=False, static=False,
+            last_error="", next_launch=None, waiting_for=(), cause="", cause_reason="", path=(), own_lag=None,
+        )  # fmt: skip
+
+    def incidents(self) -> tuple[IncidentView, ...]:
+        """Some that are open."""
+        return tuple(
+            IncidentView(f"inc-{n}", self._assets[n].key, "no_update", Severity.CRITICAL, self._begun, True, ())
+            for n in range(INCIDENTS)
+        )
+
+    def example(self) -> AssetKey:
+        """An asset for the dashboard of one."""
+        return self._assets[7].key
+
+
+def serve(world: World) -> ThreadingHTTPServer:
+    """The page that Prometheus scrapes."""
+    metrics = DaemonMetrics("bench", loop_last=lambda: time.time_ns() // 1_000)
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            scraped = metrics.scrape(world)
+            self.send_response(200)
+            self.send_header("Content-Type", scraped.content_type)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            for member in scraped.members:
+                self.wfile.write(member)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def panels(dashboard: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(title, target) of every query."""
+    found = list(dashboard["panels"])
+    while found:
+        panel = found.pop(0)
+        found += panel.get("panels", [])
+        for target in panel.get("targets", []):
+            yield panel["title"], target
+
+
+def filled(expression: str, dashboard: dict[str, Any], asset: AssetKey) -> str:
+    """With what its variables stand for: everything, and one asset."""
+    names = {variable["name"]: ".*" for variable in dashboard["templating"]["list"]} | {"asset": asset}
+    names |= {"__rate_interval": "1m", "__range": "6h", "__interval": "1m"}
+    for name in sorted(names, key=len, reverse=True):
+        expression = expression.replace(f"${{{name}}}", names[name]).replace(f"${name}", names[name])
+    return expression
+
+
+def asked(client: httpx.Client, prometheus: Prometheus, expression: str, over: bool) -> tuple[float, int]:
+    """Seconds until the answer, and the series in it."""
+    now = time.time()
+    given = {"query": expression}
+    given |= {"start": str(now - FED_S), "end": str(now), "step": str(EVERY_S)} if over else {"time": str(now)}
+    begun = time.monotonic()
+    answer = client.post(f"{prometheus.url}/api/v1/{'query_range' if over else 'query'}", data=given)
+    took = time.monotonic() - begun
+    assert answer.is_success, f"{expression}: {answer.text}"
+    return took, len(answer.json()["data"]["result"])
+
+
+def rule_costs(prometheus: Prometheus) -> dict[str, float]:
+    """Seconds that each rule took when it was evaluated last."""
+    costs: dict[str, float] = {}
+    for group in prometheus.get("rules")["groups"]:
+        for rule in group["rules"]:
+            labels = "".join(f" {value}" for value in rule.get("labels", {}).values())
+            costs[f"rule {rule['name']}{labels}"] = float(rule["evaluationTime"])
+    return costs
+
+
+def main() -> int:
+    """Print the goals and the line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--assets", type=int, default=ASSETS)
+    given = parser.parse_args()
+    world = World(given.assets)
+    page = serve(world)
+    with tempfile.TemporaryDirectory(prefix="freshd-bench-") as folder:
+        targets = {"freshd": [f"127.0.0.1:{page.server_address[1]}"]}
+        with prometheus_over(Path(folder), targets, RULES, every=f"{EVERY_S}s") as prometheus:
+            begun = time.monotonic()
+            while not prometheus.value("scrape_samples_scraped > 1000"):
+                assert time.monotonic() < begun + FIRST_S, "Prometheus has not taken the series in"
+                time.sleep(1)
+            rules: dict[str, list[float]] = {}
+            end = time.monotonic() + FED_S
+            while time.monotonic() < end or len(next(iter(rules.values()), [])) < ROUNDS:
+                time.sleep(EVERY_S)
+                for name, seconds in rule_costs(prometheus).items():
+                    rules.setdefault(name, []).append(seconds)
+            samples = prometheus.value("scrape_samples_scraped") or 0
+            queries, empty = query_costs(prometheus, world.example())
+    page.shutdown()
+    costs = {name: median(seconds) for name, seconds in [*rules.items(), *queries.items()]}
+    dearest = sorted(costs.items(), key=lambda item: -item[1])
+    for name, seconds in dearest[:10]:
+        print(f"{seconds:6.3f} s  {name}")
+    goals = [Goal("seconds of the dearest query or rule", dearest[0][1], GOAL_S)]
+    figures: dict[str, Any] = {
+        "queries": len(queries), "rules": len(rules), "samples": samples, "empty": empty,
+        "all_rules_s": rounded(sum(median(seconds) for seconds in rules.values())),
+        "dearest": {name: rounded(seconds) for name, seconds in dearest[:10]},
+    }  # fmt: skip
+    return conclude("queries", goals, figures)
+
+
+def query_costs(prometheus: Prometheus, asset: AssetKey) -> tuple[dict[str, list[float]], int]:
+    """Seconds of every panel's every query, and how many had no answer in this world."""
+    costs: dict[str, list[float]] = {}
+    empty = 0
+    client = httpx.Client(timeout=130)
+    for path in DASHBOARDS:
+        dashboard = json.loads(path.read_text(encoding="utf-8"))
+        for title, target in panels(dashboard):
+            expression = filled(target["expr"], dashboard, asset)
+            found: Sequence[tuple[float, int]] = [
+                asked(client, prometheus, expression, not target.get("instant")) for _ in range(ROUNDS)
+            ]
+            costs[f"{path.stem}: {title}: {expression}"] = [took for took, _ in found]
+            empty += not found[-1][1]
+    return costs, empty
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
