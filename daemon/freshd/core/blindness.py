@@ -99,14 +99,14 @@ def _resting(state: State) -> dict[Row, str]:
         return {}
     own = {row: by for row in state.rows.values() if row.topic and (by := _blind_by(state, row.topic)) is not None}
     found: dict[Row, str] = {}
-    coming = sorted(own, key=upstreams_first)
+    coming = upstreams_first(own)
     reached = set(coming)
     for row in coming:
         for kid in row.kids:
             if kid not in reached:
                 reached.add(kid)
                 coming.append(kid)
-    for row in sorted(reached, key=upstreams_first):
+    for row in upstreams_first(reached):
         names = [found[up] for up in row.ups if up in found]
         if row in own:
             names.append(own[row])

@@ -26,13 +26,14 @@ def is_busy(row: Row) -> bool:
 
 
 def _moves(row: Row) -> bool:
-    if row.source or row.rare.parts is not None:
+    rare = row.rare
+    if row.source or rare.parts is not None:
         return False
-    timing = row.rare.timing
-    if row.automatic and row.due and (timing is None or not timing.held) and (row.work is None or not row.work.stopped):
+    timing, work = rare.timing, row.work
+    if row.automatic and row.due and (timing is None or not timing.held) and (work is None or not work.stopped):
         if not row.stuck_ups or row.reaction.go_on:
             return True
-    return row.in_flight
+    return rare.others is not None or (work is not None and work.run is not None)
 
 
 def is_held(row: Row) -> bool:

@@ -22,7 +22,7 @@ def remember(rows: Collection[Row]) -> list[Row]:
     learning: set[Row] = set()
     asking: dict[Row, list[Policy]] = {}
     for row in rows:
-        policies = [pair.policy for pair in row.pairs if _asks(pair.policy)]
+        policies = [pair.policy for pair in row.pairs if asks(pair.policy)]
         if policies:
             asking[row] = policies
             if any(policy.learned is not None for policy in policies):
@@ -70,7 +70,8 @@ def _part(policy: Policy, each: bool) -> Policy:
     return replace(policy, limits=limits, deadlines=deadlines)
 
 
-def _asks(policy: Policy) -> bool:
+def asks(policy: Policy) -> bool:
+    """Whether rows have to remember something for the policy's sake."""
     return bool(policy.checks or policy.learned or policy.slo)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
-from freshd.core import blindness, declared, notices, runs, slo
+from freshd.core import blindness, declared, notices, runs, runs_of_others, slo
 from freshd.core.checks import results_in
 from freshd.core.freshness import data_time
 from freshd.core.linking import link
@@ -132,7 +132,7 @@ def _of_whole_run(state: State, event: Event) -> None:
     """It is about every row in flight under its run id as well."""
     if event.kind is EventKind.RUN_STARTED:
         at = min(event.at, state.now) if event.started_at is None else event.started_at
-        runs.note_begun(state, event.run_id, at)
+        runs_of_others.note_begun(state, event.run_id, at)
         return
     rows = [state.row_of(asset, event.partition) for asset in event.assets]
     named = [row for row in rows if row is not None and row.rare.parts is None]
@@ -152,11 +152,11 @@ def _event_of(state: State, row: Row, event: Event) -> None:
         case EventKind.OBSERVATION:
             _observation(state, row, event, at)
         case EventKind.RUN_STARTED:
-            runs.others_started(state, row, event.run_id, event.started_at if event.started_at is not None else at)
+            runs_of_others.started(state, row, event.run_id, event.started_at if event.started_at is not None else at)
         case EventKind.RUN_FAILED:
-            runs.others_ended(state, row, event.run_id, at, failed=True)
+            runs_of_others.ended(state, row, event.run_id, at, failed=True)
         case EventKind.RUN_ENDED:
-            runs.others_ended(state, row, event.run_id, at, failed=False)
+            runs_of_others.ended(state, row, event.run_id, at, failed=False)
         case EventKind.CHECK:
             if event.check is not None:
                 runs.take_check(state, row, at, event.check)
@@ -169,19 +169,19 @@ def _event_of(state: State, row: Row, event: Event) -> None:
 def _update(state: State, row: Row, event: Event, at: int) -> None:
     declared = event.completeness
     if declared is not None and declared < 1.0 and declared < completeness_wanted(row):
-        runs.others_ended(state, row, event.run_id, at, failed=True)
+        runs_of_others.ended(state, row, event.run_id, at, failed=True)
         return
     for check in results_in(row, event.metadata) if row.rare.recall is not None else ():
         runs.take_check(state, row, at, check)
     start = event.started_at
     if row.rare.others is not None or event.run_id:
         if start is None and event.run_id:
-            start = runs.start_of_others(row, event.run_id)
+            start = runs_of_others.start_of(row, event.run_id)
             if start is None:
                 start = state.begun.get(event.run_id)
             if start is None:
-                runs.end_unstarted(row, event.run_id, at)
-        runs.close_others(state, row, event.run_id, at)
+                runs_of_others.end_unstarted(row, event.run_id, at)
+        runs_of_others.close(state, row, event.run_id, at)
     take_update(
         state,
         row,
@@ -227,7 +227,7 @@ def _of_row(
         case records.StopEnded():
             runs.end_stop(state, row)
         case records.RunOfOthersLost():
-            runs.others_lost(state, row, record.run_id)
+            runs_of_others.lost(state, row, record.run_id)
         case _:
             runs.end_check_wait(state, row)
 

@@ -10,15 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from freshd.core import partitions
-from freshd.core.expecting import part_of, remember
 from freshd.core.lineage import readers, views
+from freshd.core.pairing import pair_up
 from freshd.core.partitions import Place
-from freshd.core.rows import MANUAL, Pair, PartitionRow, Row, is_automatic, make_row
-from freshd.core.slo import settle as settle_total
-from freshd.core.state import State, retire, take_up
+from freshd.core.rows import MANUAL, PartitionRow, Row, is_automatic, make_row
+from freshd.core.state import Changed, State, retire, take_up
 from freshd.core.work import row_key
 from freshd.model.asset import AssetKey
-from freshd.model.policy import Charter
+from freshd.model.policy import Charter, ReactionKind
 from freshd.model.time import Instant
 
 
@@ -46,7 +45,7 @@ def link(
     removed = sorted(key for key in old if key not in rows)
     for key in removed:
         _forget(state, old[key])
-    state.charter, state.rows = charter, rows
+    before, state.charter, state.rows = state.charter, charter, rows
     added = [key for key in rows if key not in old]
     take_up(state, added)
     rewired = _wire(state, wanted, old, now)
@@ -64,7 +63,7 @@ def link(
         if shown_by != row.rare.views:
             row.own_rare.views = shown_by
         row.readers = readers(row)
-    _pair_up(state, charter)
+    pair_up(state, charter, before)
     return added, removed, rewired
 
 
@@ -73,21 +72,37 @@ def _same_graph(state: State, charter: Charter) -> bool:
     known, told = state.charter.graph, charter.graph
     if state.partitioned or not known.assets:
         return False
-    return known is told or (list(known.assets) == list(told.assets) and known.assets == told.assets)
+    return known.same_as(told)
 
 
 def _follow(state: State, charter: Charter) -> tuple[list[str], list[str], list[str]]:
     """Go by other policies over the graph that is linked already."""
-    state.charter = replace(charter, graph=state.charter.graph)
+    before, state.charter = state.charter, replace(charter, graph=state.charter.graph)
     state.limited = _is_limited(charter)
-    for row in state.rows.values():
-        reaction = charter.reactions.get(row.asset.key, MANUAL)
-        if reaction is not row.reaction:
-            row.reaction = reaction
-            row.automatic = is_automatic(row)
-    _pair_up(state, charter)
-    state.relinked = False
+    reacts_anew = _react_anew(state, before, charter)
+    remembers = pair_up(state, charter, before)
+    state.changed = Changed.REACTIONS if reacts_anew or remembers else Changed.EXPECTATIONS
     return [], [], []
+
+
+def _react_anew(state: State, before: Charter, charter: Charter) -> bool:
+    """Have the rows react as the charter says; whether what is due or held back may be other than it was."""
+    alike: dict[tuple[int, int], bool] = {}
+    moved = bool(state.declarations.begun)
+    for key in dict.fromkeys((*before.reactions, *charter.reactions)):
+        row, reaction = state.rows.get(key), charter.reactions.get(key, MANUAL)
+        if row is None or row.reaction is reaction:
+            continue
+        pair = (id(row.reaction), id(reaction))  # both live on in their charters
+        if pair not in alike:
+            alike[pair] = row.reaction == reaction
+        moved = moved or not alike[pair]
+        row.reaction = reaction
+        row.automatic = is_automatic(row)
+    return moved or any(
+        reaction.window is not None or reaction.kind is ReactionKind.JUST_IN_TIME
+        for reaction in {id(reaction): reaction for reaction in charter.reactions.values()}.values()
+    )
 
 
 def _is_limited(charter: Charter) -> bool:
@@ -166,52 +181,3 @@ def _counted(virtual: bool, upstreams: tuple[AssetKey, ...], static: set[AssetKe
     unique = tuple(dict.fromkeys(upstreams))
     moving = tuple(up for up in unique if up not in static)
     return unique if virtual and not moving else moving
-
-
-def _asked_of(charter: Charter, row: Row, names: list[str] | None) -> list[str] | None:
-    """Of a partition only what is asked `per: partition`, which windows are not."""
-    if not row.partition or not names:
-        return names
-    scheme = row.asset.partitions
-    if scheme is None or scheme.by:
-        return None
-    return [name for name in names if part_of(charter.policies[name], row).has_expectations] or None
-
-
-def _goes_on(charter: Charter, row: Row, names: list[str] | None) -> bool:
-    """Whether one policy is asked of the row, the same as before: the usual case."""
-    if names is None or len(names) != 1 or len(row.pairs) != 1:
-        return False
-    pair, policy = row.pairs[0], part_of(charter.policies[names[0]], row)
-    if policy.slo or pair.policy != policy:
-        return False
-    pair.policy = policy
-    return True
-
-
-def _pair_up(state: State, charter: Charter) -> None:
-    """Give every row one pair per policy that selects it, keeping those that stand."""
-    wanted: dict[AssetKey, list[str]] = {}
-    for name, policy in charter.policies.items():
-        if policy.has_expectations or policy.alert is not None:
-            for key in charter.selected.get(name, ()):
-                wanted.setdefault(key, []).append(name)
-    for row in state.rows.values():
-        names = _asked_of(charter, row, wanted.get(row.asset.key))
-        if (names is None and not row.pairs) or _goes_on(charter, row, names):
-            continue
-        standing = {pair.policy.name: pair for pair in row.pairs}
-        if standing.keys() != set(names or ()):
-            state.described_anew.add(row)
-        pairs: list[Pair] = []
-        for name in names or ():
-            policy = part_of(charter.policies[name], row)
-            pair = standing.get(name)
-            if pair is None:
-                pair = Pair(policy, row)
-            settle_total(pair, state.now)
-            pair.follow(policy)
-            pairs.append(pair)
-        row.pairs = tuple(pairs)
-    for row in remember(state.rows.values()):
-        state.mark(row)

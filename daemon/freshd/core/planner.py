@@ -36,7 +36,7 @@ def consider(state: State, emit: Emit) -> None:
             _give_places(state, contenders, emit)
             contenders = {}
             continue
-        batch = sorted(state.to_plan, key=upstreams_first)
+        batch = upstreams_first(state.to_plan)
         for row in batch:
             state.to_plan.discard(row)
             work = row.work
@@ -60,13 +60,14 @@ def _consider(state: State, row: Row, emit: Emit, contest: bool = True) -> bool:
     """Launch the row, or see to it that it is looked at again; whether it is ready and has yet to contend."""
     row.plan_at = FOREVER
     contends = False
-    if row.rare.others is not None:
+    rare = row.rare
+    if rare.others is not None:
         _look_after_others(state, row, emit)
-    if row.rare.checked_by != NEVER:
-        if row.rare.checked_by <= state.now:
+    if rare.checked_by != NEVER:
+        if rare.checked_by <= state.now:
             emit(CheckWaitEnded(state.now, row.key))
         else:
-            row.plan_at = min(row.plan_at, row.rare.checked_by)
+            row.plan_at = min(row.plan_at, rare.checked_by)
     if row.work is not None and row.work.stopped:
         row.plan_at = min(row.plan_at, row.work.stop_release)
     if row.asset.launcher and not state.catching_up and not row.in_flight and not is_blocked(row):
@@ -177,6 +178,6 @@ def _request(state: State, row: Row, reason: Reason, wishes: tuple[str, ...], em
         requested_at=state.now,
         attempt=attempt,
         partition=row.partition,
-        reason=str(reason),
+        reason=reason.value,
     )
     emit(RunRequested(state.now, run, observed=state.charter.observe, wishes=wishes))

@@ -5,6 +5,8 @@ One pass in topological order over all rows; nothing else in the core is allowed
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from freshd.core import history, holding
 from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.declared import react
@@ -13,7 +15,7 @@ from freshd.core.history import CHANGED, FLAGS, MISSED, TIME, WIDTH
 from freshd.core.lineage import through_virtual
 from freshd.core.propagation import mend, release_stop
 from freshd.core.rows import Row, is_automatic
-from freshd.core.state import State
+from freshd.core.state import Changed, State
 from freshd.model.time import FOREVER, NEVER, Instant
 
 
@@ -22,12 +24,25 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
 
     Then every row is looked at again: in this step, or, those from the key of `review` on, as timers of its instant.
     """
-    rows = sorted(state.rows.values(), key=lambda row: row.level)
+    changed, state.changed = Changed.LINKS if review is None else state.changed, Changed.LINKS
     state.memo.clear()
+    state.later.clear()
+    state.sight_moved = True
+    state.blinded = {}
+    state.hurried = []
+    state.needs.clear()
+    if changed is not Changed.EXPECTATIONS:
+        _derive(state, changed is Changed.LINKS)
+    state.wishes.relink(state.rows, state.runs)
+    _look_again(state, review)
+
+
+def _derive(state: State, relinked: bool) -> None:
+    """What rows keep of themselves and of those above them; `relinked`: those may be others than before."""
+    rows = sorted(state.rows.values(), key=attrgetter("level"))
     state.due.clear()
     state.others.clear()
     state.queued.clear()
-    relinked, state.relinked = state.relinked or review is None, True
     for row in rows:
         row.busy_ups = row.stuck_ups = 0
         row.above = row.stuck = False
@@ -38,44 +53,49 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
             row.automatic = is_automatic(row)  # what was restored may have made it count
     for row in rows if state.declarations.begun else ():
         react(state, row)
-    state.later.clear()
-    state.sight_moved = True
-    state.blinded = {}
     for row in rows:
         if relinked:
             _history(row)
             _reading(row)
-        if row.virtual and row.stopped:
-            mend(row)
-            state.mark(row)
-        due = is_due(row)
-        if due and not row.due:
-            row.due_at = max(row.due_at, state.now)
-        if due is not row.due:
-            state.mark(row)
-        row.due = due
-        state.note_due(row)
-        if row.work is not None and row.work.queued:
-            state.queued.setdefault(row.asset.launcher, set()).add(row)
-        for name in row.rare.others or ():
-            if name:
-                state.others.setdefault(name, set()).add(row.key)
-    state.hurried = []
-    state.needs.clear()
+        _dueness(state, row)
     for row in rows:
         if row.rare.timing is not None:
             row.own_rare.timing = None
     for row in rows:
         holding.find(state, row)
     for row in rows:
-        row.busy_ups = sum(up.above for up in row.ups)
-        row.stuck_ups = sum(up.stuck for up in row.ups)
-        row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
-        row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.virtual))
-    state.wishes.relink(state.rows, state.runs)
+        _flags(row)
     for row in rows:
         release_stop(state, row)
-    _look_again(state, rows, review)
+
+
+def _dueness(state: State, row: Row) -> None:
+    """Whether it is due, and where it is to be found by what goes on at it."""
+    if row.virtual and row.stopped:
+        mend(row)
+        state.mark(row)
+    due = is_due(row)
+    if due and not row.due:
+        row.due_at = max(row.due_at, state.now)
+    if due is not row.due:
+        state.mark(row)
+    row.due = due
+    state.note_due(row)
+    if row.work is not None and row.work.queued:
+        state.queued.setdefault(row.asset.launcher, set()).add(row)
+    for name in row.rare.others or ():
+        if name:
+            state.others.setdefault(name, set()).add(row.key)
+
+
+def _flags(row: Row) -> None:
+    """Whether it is busy or stuck, given those above it."""
+    row.busy_ups = row.stuck_ups = 0
+    for up in row.ups:
+        row.busy_ups += up.above
+        row.stuck_ups += up.stuck
+    row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
+    row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.virtual))
 
 
 def _history(row: Row) -> None:
@@ -113,24 +133,28 @@ def _reading(row: Row) -> None:
             read.read_at = max(read.read_at, latest)
 
 
-def _look_again(state: State, rows: list[Row], review: tuple[Instant, str] | None) -> None:
+def _look_again(state: State, review: tuple[Instant, str] | None) -> None:
     state.to_judge = set()
     state.to_plan = set()
-    for row in rows:
-        row.judge_at = row.plan_at = row.timer = FOREVER
     state.timers.clear()
-    state.reviewed_at = NEVER if review is None else review[0]
-    for row in rows:
-        if review is not None and row.key >= review[1]:
-            row.timer = review[0]
-            state.timers.push(review[0], row)
+    state.reviewed_at, first = (NEVER, "") if review is None else review
+    for row in state.rows.values():
+        row.judge_at = row.plan_at = row.timer = FOREVER
+        if review is not None and row.key >= first:
+            row.timer = state.reviewed_at
+            state.timers.push(state.reviewed_at, row)
             continue
-        state.judge(row)
-        if (
-            row.due
-            or row.rare.wishes
-            or row.rare.others
-            or row.rare.checked_by != NEVER
-            or (row.work is not None and row.work.stopped)
-        ):
-            state.plan(row)
+        look_again(state, row)
+
+
+def look_again(state: State, row: Row) -> None:
+    """Look in this step at a row of which much may be other than it was."""
+    state.judge(row)
+    if (
+        row.due
+        or row.rare.wishes
+        or row.rare.others
+        or row.rare.checked_by != NEVER
+        or (row.work is not None and row.work.stopped)
+    ):
+        state.plan(row)

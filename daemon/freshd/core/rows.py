@@ -7,6 +7,7 @@ need; `Pair` is one policy's view of one row. Nothing here decides anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -285,8 +286,14 @@ class PartitionRow(Row):
 by_key = attrgetter("key")
 """The order of decisions at one instant."""
 
-upstreams_first = attrgetter("level", "key")
-"""The same for decisions of which one may rest on another."""
+_by_level = attrgetter("level")
+
+
+def upstreams_first(rows: Iterable[Row]) -> list[Row]:
+    """The same for decisions of which one may rest on another: by level, then key."""
+    ordered = sorted(rows, key=by_key)
+    ordered.sort(key=_by_level)
+    return ordered
 
 
 def make_row(asset: Asset, partition: str = WHOLE) -> Row:

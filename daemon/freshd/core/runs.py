@@ -1,6 +1,6 @@
-"""The lifecycle of runs: the daemon's own, from request to outcome, and those of others that events tell of.
+"""The lifecycle of the daemon's own runs, from request to outcome; those of others are in runs_of_others.py.
 
-Own runs follow the table below; an outcome of a member is final, whatever is reported later. A failed
+They follow the table below; an outcome of a member is final, whatever is reported later. A failed
 attempt is owed a retry until the attempts are used up; then the asset has failed and stops.
 
     phase      | member in flight | becomes
@@ -19,36 +19,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Any
-from zlib import crc32
 
 from freshd.core import just_in_time, places
 from freshd.core.busy import settle
 from freshd.core.checks import number, results_in
 from freshd.core.freshness import newest_word
-from freshd.core.history import FLAGS, NAMED, OBSERVED, WIDTH
 from freshd.core.propagation import mend, refresh_due, release_stop
 from freshd.core.rows import MANUAL, Row
 from freshd.core.state import State
-from freshd.core.updates import await_checks, later_start, take_update
+from freshd.core.updates import await_checks, take_update
 from freshd.core.work import OwnRun, row_key, row_keys
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Check, RunPhase, RunReport
 from freshd.model.policy import ReactionKind, Retry
 from freshd.model.records import RunRequested
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
-
-SHORT = 4
-"""Bytes of the short form of a run id."""
-
-ENDED_RUNS_KEPT = 4
-"""How many ended runs of others a row remembers, so that what is told late of them changes nothing."""
-
-STARTS_KEPT = 4
-"""How many updates with an unknown start, and starts of runs that are over, a row remembers."""
-
-BEGUN_KEPT = 1_000
-"""Starts of runs of others that named no asset, remembered for the updates that follow."""
 
 
 def run_id(assets: tuple[AssetKey, ...], requested_before: int, attempt: int) -> str:
@@ -74,10 +59,9 @@ def begin(state: State, record: RunRequested) -> None:
     """A run is requested: its members are in flight."""
     order = record.run
     members = [state.rows[key] for key in row_keys(order.assets, order.partition) if key in state.rows]
-    for row in members:
-        row.moving_work.requested += 1
     if record.observed:
         for row in members:
+            row.moving_work.requested += 1
             row.moving_work.withheld = newest_word(row)
             _serve(state, record.wishes, row)
             state.touch(row)
@@ -96,6 +80,7 @@ def begin(state: State, record: RunRequested) -> None:
     state.launcher_load[run.launcher] = state.launcher_load.get(run.launcher, 0) + 1
     for row in members:
         work = row.moving_work
+        work.requested += 1
         if record.wishes and work.stopped:
             work.stopped, work.stop_release, work.attempts = False, FOREVER, 0
             state.judge(row)
@@ -240,138 +225,6 @@ def end_stop(state: State, row: Row) -> None:
     state.plan(row)
     state.judge(row)
     state.touch(row)
-
-
-# runs of others
-
-
-def others_started(state: State, row: Row, run: str, start: Instant) -> None:
-    """Somebody else's run began; if it is over already, only its start is news."""
-    if run and _has_ended(row, run):
-        if row.rare.unstarted is not None and run in row.rare.unstarted:
-            for end in row.rare.unstarted.pop(run):
-                later_start(state, row, end, start)
-        _keep_start(row, run, start)
-        return
-    others = row.rare.others or {}
-    if run in others:
-        others[run] = min(others[run], start)
-    elif row.rare.ended_at > start or _updated_without_id_after(row, start):
-        _keep_start(row, run, start)
-        state.mark(row)
-        return
-    else:
-        row.own_rare.others = {**others, run: start}
-        if run:
-            state.others.setdefault(run, set()).add(row.key)
-    settle(state, row)
-    state.touch(row)
-    row.plan_at = min(row.plan_at, start + state.charter.limits.lost_after)
-    state.arm(row)
-
-
-def start_of_others(row: Row, run: str) -> Instant | None:
-    """When somebody else's run began, if that is known."""
-    start = row.rare.others.get(run) if row.rare.others else None
-    return start if start is not None or row.rare.starts is None else row.rare.starts.get(run)
-
-
-def note_begun(state: State, run: str, at: Instant) -> None:
-    """Somebody's run began, of which assets is not known yet: that is when the updates of its id began to read."""
-    state.begun[run] = min(at, state.begun.get(run, at))
-    while len(state.begun) > BEGUN_KEPT:
-        del state.begun[next(iter(state.begun))]
-
-
-def end_unstarted(row: Row, run: str, end: Instant) -> None:
-    """An update came whose run's start is not known: remember it, in case the start is told later."""
-    unstarted = row.own_rare.unstarted = row.rare.unstarted or {}
-    ends = unstarted.setdefault(run, [])
-    ends.append(end)
-    del ends[:-STARTS_KEPT]
-    _forget_oldest(unstarted)
-
-
-def _keep_start(row: Row, run: str, start: Instant) -> None:
-    """A run is over for us, but an update with its id may yet come: that began then."""
-    if run:
-        starts = row.own_rare.starts = row.rare.starts or {}
-        starts[run] = start
-        _forget_oldest(starts)
-
-
-def _forget_oldest(known: dict[str, Any]) -> None:
-    while len(known) > STARTS_KEPT:
-        del known[next(iter(known))]
-
-
-def others_ended(state: State, row: Row, run: str, at: Instant, failed: bool) -> None:
-    """A run of others is over without an update: with a failure, or nothing new."""
-    row.note_outcome(at, failed)
-    close_others(state, row, run, at)
-    if not run:
-        row.own_rare.ended_at = max(row.rare.ended_at, at)
-    state.plan(row)
-    state.judge(row)
-    state.touch(row)
-
-
-def close_others(state: State, row: Row, run: str, at: Instant) -> None:
-    """Whatever of others' runs an outcome at `at` ends is no longer in flight."""
-    if run:
-        row.ended_runs = (row.ended_runs + _short(run))[-SHORT * ENDED_RUNS_KEPT :]
-    if row.rare.others is None:
-        return
-    over = [run] if run in row.rare.others and run else []
-    if not run:
-        over = [name for name, start in row.rare.others.items() if start < at]
-    for name in over:
-        if row.rare.others is not None:
-            _keep_start(row, name, row.rare.others[name])
-        _leave_run(state, row, name)
-    if over:
-        settle(state, row)
-        state.plan(row)
-        state.touch(row)
-
-
-def others_lost(state: State, row: Row, run: str) -> None:
-    """No news of a run of others for too long: it counts as not run."""
-    if row.rare.others is not None and run in row.rare.others:
-        _keep_start(row, run, row.rare.others[run])
-        _leave_run(state, row, run)
-    settle(state, row)
-    state.plan(row)
-    state.touch(row)
-
-
-def _leave_run(state: State, row: Row, run: str) -> None:
-    others = row.rare.others or {}
-    others.pop(run, None)
-    row.own_rare.others = others or None
-    rows = state.others.get(run)
-    if rows is not None:
-        rows.discard(row.key)
-        if not rows:
-            del state.others[run]
-
-
-def _updated_without_id_after(row: Row, start: Instant) -> bool:
-    cells = row.cells
-    return any(
-        cells[offset] > start and not cells[offset + FLAGS] & (NAMED | OBSERVED)
-        for offset in range(0, len(cells), WIDTH)
-    )
-
-
-def _has_ended(row: Row, run: str) -> bool:
-    short, known = _short(run), row.ended_runs
-    return any(known[at : at + SHORT] == short for at in range(0, len(known), SHORT))
-
-
-def _short(run: str) -> bytes:
-    """Enough of a run id to tell it from the few that a row remembers."""
-    return crc32(run.encode("utf-8", "surrogatepass")).to_bytes(SHORT, "little")
 
 
 def take_check(state: State, row: Row, at: Instant, check: Check) -> None:

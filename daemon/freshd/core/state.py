@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from enum import Enum
 
 from freshd.core.declarations import Declarations
 from freshd.core.freshness import Memo
@@ -26,6 +27,14 @@ from freshd.model.time import FOREVER, NEVER, Instant
 
 RETIRED_KEPT = 10_000
 """How many removed assets the daemon remembers having requested runs for."""
+
+
+class Changed(Enum):
+    """What a charter may have changed that rows keep; each with all that come after it."""
+
+    LINKS = "links"
+    REACTIONS = "reactions"
+    EXPECTATIONS = "expectations"
 
 
 class Watch:
@@ -48,6 +57,7 @@ class State:
         "catching_up_until",
         "ceased",
         "ceased_at",
+        "changed",
         "charter",
         "declarations",
         "deferred",
@@ -66,7 +76,6 @@ class State:
         "others",
         "partitioned",
         "queued",
-        "relinked",
         "retired",
         "reviewed_at",
         "rows",
@@ -123,7 +132,7 @@ class State:
         self.dirty: dict[Row, None] = {}
         self.gone: list[AssetKey] = []
         self.described_anew: set[Row] = set()  # rows under other policies, to be marked when they are looked at
-        self.relinked = True  # a new charter came with another graph
+        self.changed = Changed.LINKS  # what is other than it was under the charter before
         self.watch: Watch | None = None  # somebody looks at the assets now and then
         self.reviewed_at: Instant = NEVER  # the instant in the timers under which all rows are looked at again
 
@@ -234,7 +243,7 @@ class State:
 
     def due_of(self, launcher: str) -> list[Row]:
         """The due automatic rows of a launcher, upstreams first."""
-        return sorted(self.due.get(launcher, ()), key=upstreams_first)
+        return upstreams_first(self.due.get(launcher, ()))
 
     @property
     def catching_up(self) -> bool:

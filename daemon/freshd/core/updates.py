@@ -183,7 +183,7 @@ def _enter(row: Row, offset: int, end: Instant, start: Instant, flags: int, time
             missed = missed_by(row, row.start)
             if offset and before > missed:
                 missed = before
-        row.cells = history.appended(cells, history.entry(end, start, flags, time, missed))
+        row.cells = history.appended(cells, (end, start << FLAG_BITS | flags, time, missed))
     else:
         history.insert(cells, offset, history.entry(end, start, flags, time, before if gone else missed))
         row.start = max(row.start, start)

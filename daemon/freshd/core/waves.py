@@ -22,7 +22,7 @@ def wave_of(state: State, row: Row) -> list[Row]:
     members = {row}
     heads = [other for other in state.due_of(launcher) if _goes_with(other, row) and _is_ready(state, other)]
     members.update(heads)
-    pending = sorted({kid for member in members for kid in member.readers}, key=upstreams_first)
+    pending = upstreams_first({kid for member in members for kid in member.readers})
     seen = set(pending)
     while pending:
         kid = pending.pop(0)
@@ -33,8 +33,8 @@ def wave_of(state: State, row: Row) -> list[Row]:
             if below not in seen:
                 seen.add(below)
                 pending.append(below)
-        pending.sort(key=upstreams_first)
-    return sorted(members, key=upstreams_first)
+        pending = upstreams_first(pending)
+    return upstreams_first(members)
 
 
 def _is_ready(state: State, row: Row) -> bool:
@@ -121,7 +121,7 @@ def wish_wave(state: State, row: Row, wishes: tuple[str, ...]) -> list[Row]:
     members = [row]
     keys: set[AssetKey] = {row.key}
     planned = state.wishes.unstarted(name)
-    for other in sorted((state.rows[key] for key in planned if key in state.rows), key=upstreams_first):
+    for other in upstreams_first(state.rows[key] for key in planned if key in state.rows):
         if (
             other is not row
             and other.asset.launcher == row.asset.launcher
@@ -131,4 +131,4 @@ def wish_wave(state: State, row: Row, wishes: tuple[str, ...]) -> list[Row]:
         ):
             members.append(other)
             keys.add(other.key)
-    return sorted(members, key=upstreams_first)
+    return upstreams_first(members)

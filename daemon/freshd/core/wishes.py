@@ -236,7 +236,7 @@ def plan_wish(wish: Wish, rows: dict[AssetKey, Row]) -> tuple[AssetKey, ...]:
             # as a whole an asset is what its partitions are that anybody makes by himself
             stack.extend(up for up in row.all_ups if row.rare.parts is None or up.fresh or up.cells)
     planned: dict[AssetKey, Stage] = {}
-    for row in sorted(above, key=upstreams_first):
+    for row in upstreams_first(above):
         if row.key in named:
             planned[row.key] = Stage.WAITING
         elif row.asset.launcher and not row.virtual:

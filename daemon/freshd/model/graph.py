@@ -36,6 +36,10 @@ class AssetGraph:
     def __len__(self) -> int:
         return len(self.assets)
 
+    def same_as(self, other: AssetGraph) -> bool:
+        """Whether the other has equal assets in the same order."""
+        return self is other or (list(self.assets) == list(other.assets) and self.assets == other.assets)
+
     def counted_upstreams(self, key: AssetKey) -> tuple[AssetKey, ...]:
         """The upstreams that count: without the static ones (of a virtual asset over static ones only: all)."""
         asset = self.assets[key]
