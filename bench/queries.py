@@ -124,6 +124,7 @@ class World:
 def serve(world: World) -> ThreadingHTTPServer:
     """The page that Prometheus scrapes."""
     metrics = DaemonMetrics("bench", loop_last=lambda: time.time_ns() // 1_000)
+    metrics.scrape(world)
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -132,8 +133,7 @@ def serve(world: World) -> ThreadingHTTPServer:
             self.send_header("Content-Type", scraped.content_type)
             self.send_header("Content-Encoding", "gzip")
             self.end_headers()
-            for member in scraped.members:
-                self.wfile.write(member)
+            self.wfile.write(b"".join(scraped.members))
 
         def log_message(self, *_: object) -> None:
             pass

@@ -83,3 +83,8 @@ def test_rules_ask_for_what_exists() -> None:
         words = set("".join(c if c.isalnum() or c in "_:" else " " for c in rule["expr"]).split())
         asked = {word for word in words if word.startswith("freshd_") or word.count(":") == 2}
         assert asked - known == set(), rule
+
+
+def test_every_alert_is_on_the_page_of_metrics() -> None:
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert [name for name in ALERTS if f"runbooks/{name}.md" not in text] == []
