@@ -16,7 +16,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,6 +60,10 @@ JOURNAL_SLICE: Final = 50
 PRUNE_ROWS: Final = 10_000
 PRUNE_AFTER: Final[Duration] = MINUTE
 """History is pruned at a checkpoint after this many rows, or this long after the last time."""
+
+PRUNE_AT_ONCE_AFTER: Final[Duration] = SECOND
+PIECE_AFTER: Final = 1_000
+"""If the last checkpoint is so long ago all pieces of that are done at once; else one, and one more for so many rows."""
 
 _log = structlog.get_logger("freshd.store")
 
@@ -110,6 +114,9 @@ class SqlStore(SqlHistory):
         self._flood = False
         self._rows_since_pruning = 0
         self._pruned_at: Instant = NEVER
+        self._pruning: Iterator[Callable[[Transaction], None] | None] | None = None
+        self._rows_since_checkpoint = 0
+        self._checkpoint_at: Instant = NEVER
 
     @property
     def epoch(self) -> int:
@@ -196,6 +203,7 @@ class SqlStore(SqlHistory):
         self._write("write a checkpoint", fold, self._step, self._step, durable=False)
         self._folded = self._step
         self._prune()
+        self._rows_since_checkpoint, self._checkpoint_at = 0, self._now
         self._starts.look(self._now)
 
     def recover(self) -> tuple[Iterator[StateRow], Iterator[Record]]:
@@ -289,6 +297,7 @@ class SqlStore(SqlHistory):
             self._now = ready.now
             self._flood = len(ready.rows.materialisations) >= FLOOD_ROWS
             self._rows_since_pruning += len(ready.rows)
+            self._rows_since_checkpoint += len(ready.rows)
             if history_step < ready.step:
                 self._later_since = self._later_since if len(self._later) else ready.now
                 self._later.add(ready.rows)
@@ -317,17 +326,24 @@ class SqlStore(SqlHistory):
             self._write("write history", lambda transaction: transaction.write_history(later), history_step=self._step)
 
     def _prune(self) -> None:
-        if self._rows_since_pruning < PRUNE_ROWS and self._now - self._pruned_at < PRUNE_AFTER:
-            return
-        budget = max(PRUNE_ROWS, 2 * self._rows_since_pruning)
+        """Drop what is old, some at a time; while checkpoints follow upon each other, a piece or so at each."""
+        if self._pruning is None:
+            if self._rows_since_pruning < PRUNE_ROWS and self._now - self._pruned_at < PRUNE_AFTER:
+                return
+            budget = max(PRUNE_ROWS, 2 * self._rows_since_pruning)
+            self._pruning = chain(prunings(self._keep, self._now, budget, self._folded), repeat(None, 1))
+            self._rows_since_pruning, self._pruned_at = 0, self._now
+        hurried = self._now - self._checkpoint_at < PRUNE_AT_ONCE_AFTER
+        pieces = 1 + self._rows_since_checkpoint // PIECE_AFTER if hurried else None
         try:
-            for work in prunings(self._keep, self._now, budget, self._folded):
-                self._write("prune history", work, durable=False)
+            for work in islice(self._pruning, pieces):
+                if work is None:
+                    self._pruning = None
+                else:
+                    self._write("prune history", work, durable=False)
         except TransientError as error:
             _log.warning("history was not pruned", error=str(error))
-            return
-        self._rows_since_pruning = 0
-        self._pruned_at = self._now
+            self._pruning = None
 
     # -- reading -----------------------------------------------------------------------------------
 
