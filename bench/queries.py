@@ -109,7 +109,7 @@ class World:
             last_error="", next_launch=None, waiting_for=(), cause="", cause_reason="", path=(), own_lag=None,
         )  # fmt: skip
 
-    def incidents(self) -> tuple[IncidentView, ...]:
+    def incidents(self, brief: bool = False) -> tuple[IncidentView, ...]:
         """Some that are open."""
         return tuple(
             IncidentView(f"inc-{n}", self._assets[n].key, "no_update", Severity.CRITICAL, self._begun, True, ())

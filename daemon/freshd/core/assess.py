@@ -128,12 +128,13 @@ def _runs(row: Row) -> tuple[RunView, ...]:
     return tuple(runs)
 
 
-def incident_views(state: State) -> tuple[IncidentView, ...]:
-    """The open incidents, in the order of opening."""
+def incident_views(state: State, brief: bool = False) -> tuple[IncidentView, ...]:
+    """The open incidents, in the order of opening; `brief`: without their members, who may be many."""
     views: list[IncidentView] = []
     for incident in sorted(state.book.incidents.values(), key=lambda one: one.sort_key()):
         members = sorted(
-            (pair.row.asset.key, pair.policy.name, pair.row.partition, pair.state) for pair in incident.members.values()
+            (pair.row.asset.key, pair.policy.name, pair.row.partition, pair.state)
+            for pair in (() if brief else incident.members.values())
         )
         views.append(
             IncidentView(
@@ -145,7 +146,8 @@ def incident_views(state: State) -> tuple[IncidentView, ...]:
                 announced=incident.announced,
                 members=tuple((policy, asset, partition, bad) for asset, policy, partition, bad in members),
                 acknowledgement=incident.acknowledged,
-                muted=all(state.declarations.holding(DeclarationKind.MUTE, asset) for asset, *_ in members),
+                muted=not brief
+                and all(state.declarations.holding(DeclarationKind.MUTE, asset) for asset, *_ in members),
             )
         )
     return tuple(views)

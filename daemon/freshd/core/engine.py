@@ -195,9 +195,9 @@ class Engine:
             return make_row(state.rows[key].asset, partition)
         return state.rows[row_key(key, partition)]
 
-    def incidents(self) -> tuple[IncidentView, ...]:
-        """The open incidents, in the order of opening."""
-        return incident_views(self._state)
+    def incidents(self, brief: bool = False) -> tuple[IncidentView, ...]:
+        """The open incidents, in the order of opening; `brief`: without their members, who may be many."""
+        return incident_views(self._state, brief)
 
     def declarations(self) -> tuple[tuple[Declaration, bool], ...]:
         """What people have declared that is not over, in the order of saying, each with whether it holds already."""

@@ -134,6 +134,18 @@ def test_an_open_incident_shows_its_cause_and_whose_it_is() -> None:
     assert value(body, "freshd_incident_opened_timestamp_seconds", incident="inc-1") == UNIX
 
 
+def test_an_incident_of_a_feed_is_of_the_team_of_its_first_source() -> None:
+    sources = [Asset(f"shop/{n}", feed="fivetran/shop", owners=(f"team{n}",)) for n in (3, 1, 2)]
+    other = Asset("shop/0", feed="elsewhere", owners=("nobody",))
+    incidents = [
+        IncidentView(cause, cause, "no_update", None, T0, True, ()) for cause in ("feed:fivetran/shop", "kafka/topic")
+    ]
+    body = DaemonMetrics("1").render([(asset, assessment(asset.key)) for asset in (*sources, other)], incidents)
+    teams = {labels["cause"]: labels["team"] for name, found in series(body) if name == "freshd_incident_open"
+             for labels in [dict(found)]}  # fmt: skip
+    assert teams == {"feed:fivetran/shop": "team1", "kafka/topic": ""}
+
+
 def test_a_feed_shows_its_latest_event_also_after_a_restart() -> None:
     metrics = DaemonMetrics("1")
     state = assessment("shop/raw", updated_at=T0)

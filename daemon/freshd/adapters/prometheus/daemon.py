@@ -19,11 +19,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 from prometheus_client.registry import Collector
 
-from freshd.adapters.prometheus.exposition import AssetExposition, Chosen, plain, teams_of
+from freshd.adapters.prometheus.exposition import AssetExposition, Chosen, Teams, plain
 from freshd.adapters.prometheus.shards import squeeze
 from freshd.adapters.prometheus.tally import DELAY_BUCKETS_S, Counts, Delays, Tally
 from freshd.model.assessment import Assessment, IncidentView, Moved
-from freshd.model.asset import Asset, AssetKey
+from freshd.model.asset import Asset
 from freshd.model.effects import Effect
 from freshd.model.errors import TransientError
 from freshd.model.graph import AssetGraph
@@ -51,8 +51,8 @@ class Watched(Protocol):
         """The assets that look different since this was last asked."""
         ...
 
-    def incidents(self) -> tuple[IncidentView, ...]:
-        """The open incidents."""
+    def incidents(self, brief: bool = False) -> tuple[IncidentView, ...]:
+        """The open incidents; `brief`: without their members."""
         ...
 
 
@@ -111,6 +111,7 @@ class DaemonMetrics:
         self._tally = Tally(graph)
         self._series, self._chosen = series, chosen
         self._assets = AssetExposition(series, chosen)
+        self._teams = Teams()
         self._scraping = threading.Lock()
         self._lost = False
         self._registry = CollectorRegistry(auto_describe=False)
@@ -146,8 +147,10 @@ class DaemonMetrics:
         try:
             with self._scraping:
                 self._refresh(ask)
-                incidents, teams = ask(_open_incidents)
-                members = self._assets.members(incidents, teams, self._tally.feed_events(), openmetrics)
+                incidents, graph = ask(_open_incidents)
+                members = self._assets.members(
+                    incidents, self._teams.of(incidents, graph.assets), self._tally.feed_events(), openmetrics
+                )
         except TransientError:
             pass
         members.append(squeeze(self.render_daemon(openmetrics)))
@@ -176,7 +179,7 @@ class DaemonMetrics:
         assets = AssetExposition(self._series, self._chosen)
         told = tuple((number, asset, state) for number, (asset, state) in enumerate(assessed))
         assets.take(Moved(NEVER, told, False, {}, objectives or {}, anew=len(told)))
-        teams = teams_of(incidents, {asset.key: asset for asset, _ in assessed})
+        teams = self._teams.of(incidents, {asset.key: asset for asset, _ in assessed})
         members = assets.members(incidents, teams, self._tally.feed_events())
         return b"".join(plain(members)) + self.render_daemon()
 
@@ -192,9 +195,8 @@ def _question(anew: bool) -> Callable[[Watched, Instant], Moved]:
     return lambda engine, now: engine.moved(now, ROWS_AT_ONCE, anew)
 
 
-def _open_incidents(engine: Watched, now: Instant) -> tuple[tuple[IncidentView, ...], dict[AssetKey, str]]:
-    incidents = engine.incidents()
-    return incidents, teams_of(incidents, engine.charter.graph.assets)
+def _open_incidents(engine: Watched, now: Instant) -> tuple[tuple[IncidentView, ...], AssetGraph]:
+    return engine.incidents(brief=True), engine.charter.graph
 
 
 class _DaemonCollector(Collector):

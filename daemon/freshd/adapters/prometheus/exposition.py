@@ -21,6 +21,9 @@ from freshd.model.time import NEVER, Instant
 VERDICT: Final = list(PER_ASSET).index("freshd_asset_verdict")
 INFO: Final = list(PER_ASSET).index("freshd_asset_info")
 
+FEED: Final = "feed:"
+"""How the cause begins of an incident whose cause is a feed."""
+
 Chosen = Callable[[], Collection[AssetKey]]
 """The assets that have series of their own."""
 
@@ -116,17 +119,33 @@ class AssetExposition:
         yield from zip(TOGETHER, lines, strict=True)
 
 
-def teams_of(incidents: Sequence[IncidentView], assets: Mapping[AssetKey, Asset]) -> dict[AssetKey, str]:
-    """Whose each cause is: the first owner of the asset, of a feed that of its first source in the incident."""
-    found: dict[AssetKey, str] = {}
-    for incident in incidents:
-        feed = incident.cause.removeprefix("feed:") if incident.cause.startswith("feed:") else ""
-        cause = assets.get(incident.cause)
-        if cause is None and feed:
-            members = (assets[key] for key in incident.affects if key in assets)
-            cause = next((asset for asset in members if asset.feed == feed), None)
-        found[incident.cause] = team_of(cause) if cause is not None else ""
-    return found
+class Teams:
+    """Whose a cause is: the first owner of the asset, of a feed that of its first source by key."""
+
+    def __init__(self) -> None:
+        self._assets: Mapping[AssetKey, Asset] = {}
+        self._of_feeds: dict[str, str] | None = None
+
+    def of(self, incidents: Sequence[IncidentView], assets: Mapping[AssetKey, Asset]) -> dict[AssetKey, str]:
+        """By cause; empty where nobody is said to own it."""
+        if self._assets is not assets:
+            self._assets, self._of_feeds = assets, None
+        return {incident.cause: self._of(incident.cause) for incident in incidents}
+
+    def _of(self, cause: str) -> str:
+        asset = self._assets.get(cause)
+        if asset is not None:
+            return team_of(asset)
+        return self._feeds().get(cause.removeprefix(FEED), "") if cause.startswith(FEED) else ""
+
+    def _feeds(self) -> dict[str, str]:
+        if self._of_feeds is None:
+            first: dict[str, Asset] = {}
+            for key, asset in self._assets.items():
+                if asset.feed and (asset.feed not in first or key < first[asset.feed].key):
+                    first[asset.feed] = asset
+            self._of_feeds = {feed: team_of(asset) for feed, asset in first.items()}
+        return self._of_feeds
 
 
 def _incident(incident: IncidentView, team: str) -> str:
