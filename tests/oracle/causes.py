@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.oracle.decisions import Decisions
+from tests.oracle.nodes import base
 
 from freshd.model.asset import AssetKey
 from freshd.model.policy import Measure
@@ -55,7 +56,7 @@ class Causes:
         return Cause(key, "run_failed" if self._decisions.stopped(key) else "check_failed")
 
     def _of_source(self, key: AssetKey) -> Cause:
-        if self._facts.latest_outcome_failed(key):
+        if self._facts.latest_outcome_failed(*[node for node in self._graph.assets if base(node) == base(key)]):
             return Cause(key, "sync_failed")
         never = self._fresh.updated_at(key, self._now) is None
         return Cause(key, "never_updated" if never else "no_update")

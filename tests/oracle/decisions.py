@@ -57,6 +57,7 @@ class Decisions:
         self._running: set[str] = set()
         self.checks = Checks(facts)
         self.wishes = Wishes(charter)
+        self._ordered: tuple[object, list[AssetKey]] = (None, [])
 
     def forget(self, key: AssetKey) -> None:
         """An asset is gone."""
@@ -103,7 +104,7 @@ class Decisions:
     # -- failures
 
     def attempts(self, run: OwnRun) -> int:
-        by_hand = bool(run.wishes) and not self.by_itself(run.asset)
+        by_hand = bool(run.wishes) and self.reaction(run.asset).kind is ReactionKind.MANUAL
         return 1 if by_hand else self.reaction(run.asset).retry.attempts
 
     def retry_at(self, key: AssetKey) -> Instant | None:
@@ -255,14 +256,24 @@ class Decisions:
                 self.was_blocked.discard(key)
                 self.unblocked_at[key] = now
 
+    def read_through(self, key: AssetKey) -> list[AssetKey]:
+        """What is above an asset; of a whole its partitions that are looked after."""
+        node = self.charter.graph.assets[key]
+        gathers = getattr(node, "gathers", "")
+        touched = (self.charter.graph.assets[up] for up in node.upstreams)
+        return [up for up, one in zip(node.upstreams, touched, strict=True)
+                if not gathers or getattr(one, "current", True) or self.fresh.updates(up)]  # fmt: skip
+
     def _stop_over(self, run: OwnRun) -> bool:
         """Any update of it that came since (however old) ends a stop, and what an upstream brought in due course."""
         anew = self.anew_at(run)
         return len(self.fresh.updates(run.asset)) > run.updates_known or (anew is not None and self.now >= anew)
 
-    def wish(self, assets: tuple[AssetKey, ...]) -> None:
+    def wish(self, assets: tuple[AssetKey, ...], parallel: int = 0) -> None:
         """Plan what a person asks for."""
-        planned = self.wishes.plan(assets, self.due, lambda key: self.fresh.updated_at(key, self.now) is None)
+        planned = self.wishes.plan(
+            assets, self.due, lambda key: self.fresh.updated_at(key, self.now) is None, self.read_through, parallel
+        )
         for key in planned.planned:
             stopped = self.exhausted(key)
             if stopped is not None:
@@ -307,8 +318,8 @@ class Decisions:
         """
         contending: list[tuple[Instant, AssetKey, Launch]] = []
         slack = Slack(self.charter, self.facts, self.fresh, self.known, self.now)
-        for key in self.charter.graph.assets:
-            wished = self.wishes.ready(key)
+        for key in self._upstreams_first():
+            wished = self.wishes.ready(key, self.facts.runs)
             by_wish = bool(wished) and self.wish_at(key) <= self.now
             if not by_wish and self.launch_at(key)[0] > self.now:
                 continue
@@ -322,6 +333,15 @@ class Decisions:
                 return launch
             self.queued.add(key)
         return None
+
+    def _upstreams_first(self) -> list[AssetKey]:
+        """By how far they are from what has no upstreams, then by key."""
+        if self._ordered[0] is not self.charter.graph:
+            levels: dict[AssetKey, int] = {}
+            for key, asset in self.charter.graph.assets.items():
+                levels[key] = 1 + max((levels[up] for up in asset.upstreams), default=0)
+            self._ordered = (self.charter.graph, sorted(levels, key=lambda key: (levels[key], key)))
+        return self._ordered[1]
 
     def _limit(self, key: AssetKey) -> int:
         traits = self.charter.launchers.get(self.charter.graph.assets[key].launcher)
@@ -352,7 +372,7 @@ class Decisions:
             window = self.bounds(key).window
             if window is not None:
                 looks += [window.ticks.until(self.now) + window.length, window.ticks.after(self.now)]
-            if self.wishes.ready(key):
+            if self.wishes.ready(key, self.facts.runs):
                 looks.append(self.wish_at(key))
             if self.checks.latest(key) or self.checks.rules(key):
                 looks += [u.end + self.charter.limits.check_wait for u in self.fresh.updates(key)]

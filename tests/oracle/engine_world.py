@@ -31,6 +31,14 @@ def charter_of(document: Mapping[str, Any]) -> Charter:
     return read_scenario(Document(without_story, "generated"), Path()).charter
 
 
+def wish_of(line: Line) -> Wish:
+    """A wish as the daemon is told it: the assets, and the partitions of those that have any."""
+    assert line.wish is not None
+    keys = tuple(dict.fromkeys(base(key) for key in line.wish.keys))
+    partitions = dict.fromkeys(key[len(base(key)) + 1 : -1] for key in line.wish.keys if key != base(key))
+    return Wish(f"wish-{line.order}", keys, "", tuple(partitions), line.wish.parallel)
+
+
 class EngineWorld:
     """An engine, a virtual clock, and runs that go as the scenario says."""
 
@@ -121,7 +129,7 @@ def play_engine(scenario: Scenario) -> Iterator[tuple[Line, EngineWorld]]:
             if line.event is not None:
                 inputs.append(line.event)
             elif line.wish:
-                inputs.append(Wish(f"wish-{line.order}", line.wish))
+                inputs.append(wish_of(line))
             elif line.said is not None:
                 inputs.append(line.said)
         if inputs:

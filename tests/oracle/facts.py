@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.oracle.nodes import base
+
 from freshd.model.asset import AssetKey
 from freshd.model.graph import AssetGraph
 from freshd.model.inputs import Event, EventKind
@@ -112,7 +114,7 @@ class Facts:
 
     def complete(self, event: Event, key: AssetKey) -> bool:
         """Whether an update declares as much as is asked for."""
-        return event.completeness is None or event.completeness >= self.completeness.get(key, 0.0)
+        return event.completeness is None or event.completeness >= self.completeness.get(base(key), 0.0)
 
     def _telling_observations(self, key: AssetKey, updates: list[Update]) -> list[Update]:
         """Observations whose data_time is greater than that of every update or observation before it (by e)."""
@@ -172,14 +174,17 @@ class Facts:
             starts.append(own.start)
         return min(starts, default=None)
 
-    def latest_outcome_failed(self, key: AssetKey) -> bool:
-        """Whether its latest outcome by time, of our runs and those of others, is a failure."""
-        outcomes = [(update.end, 0, False) for update in self.updates(key)]
-        for order, event in enumerate(self.of(key, EventKind.UPDATE, EventKind.RUN_FAILED, EventKind.RUN_ENDED), 1):
-            failed = event.kind is EventKind.RUN_FAILED
-            failed = failed or (event.kind is EventKind.UPDATE and not self.complete(event, key))
-            outcomes.append((event.at, order, failed))
-        for order, run in enumerate(self.own_runs(key)):
-            if run.end is not None:
-                outcomes.append((run.end, order, not run.succeeded))
+    def latest_outcome_failed(self, *keys: AssetKey) -> bool:
+        """Whether the latest outcome by time, of our runs and those of others, is a failure."""
+        outcomes = [(update.end, 0, False) for key in keys for update in self.updates(key)]
+        told = [e for e in self.events if e.kind in (EventKind.UPDATE, EventKind.RUN_FAILED, EventKind.RUN_ENDED)]
+        for order, event in enumerate(told, 1):
+            for key in [key for key in event.assets if key in keys]:
+                failed = event.kind is EventKind.RUN_FAILED
+                failed = failed or (event.kind is EventKind.UPDATE and not self.complete(event, key))
+                outcomes.append((event.at, order, failed))
+        for key in keys:
+            for order, run in enumerate(self.own_runs(key)):
+                if run.end is not None:
+                    outcomes.append((run.end, order, not run.succeeded))
         return bool(outcomes) and max(outcomes)[2]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.oracle.causes import Cause, Pair
+from tests.oracle.nodes import base
 
 from freshd.model.asset import AssetKey
 from freshd.model.time import Duration, Instant
@@ -59,7 +60,7 @@ class Incident:
 
     @property
     def affects(self) -> list[AssetKey]:
-        return sorted({asset for asset, _ in self.members})
+        return sorted({base(asset) for asset, _ in self.members})
 
 
 class Incidents:

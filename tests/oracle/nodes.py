@@ -17,8 +17,10 @@ from freshd.model.time import FOREVER, NEVER, Instant, from_datetime, to_datetim
 
 Key = str
 
-LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
-NAMES = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
+LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
+NAMES = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
+SIZES = ("hour", "day", "week", "month")
+"""From the shortest to the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Sliced:
     names: tuple[str, ...] = ()
     timezone: str = "UTC"
     latest: int = 1
+    start: Instant = NEVER
+    """Windows that begin before it do not exist."""
 
     def window(self, at: Instant) -> str:
         """The window that holds an instant."""
@@ -37,18 +41,48 @@ class Sliced:
     def span(self, name: str) -> tuple[Instant, Instant]:
         """When a window begins and ends."""
         zone = ZoneInfo(self.timezone)
-        begins = datetime.strptime(name, NAMES[self.by])
-        ends = begins + LENGTHS[self.by]
+        begins = self._first(name)
+        if self.by == "month":
+            ends = (begins + timedelta(days=32)).replace(day=1)
+        else:
+            ends = begins + LENGTHS[self.by]
         return from_datetime(begins.replace(tzinfo=zone)), from_datetime(ends.replace(tzinfo=zone))
+
+    def _first(self, name: str) -> datetime:
+        if self.by == "week":
+            year, week = name.split("-W")
+            return datetime.fromisocalendar(int(year), int(week), 1)
+        return datetime.strptime(name, NAMES[self.by])
+
+    def exists(self, name: str) -> bool:
+        """Whether an asset sliced so has this partition."""
+        return name in self.names if self.names else self.span(name)[0] >= self.start
 
     def newest(self, now: Instant, count: int) -> list[str]:
         """The windows that have begun last, oldest first."""
         found: list[str] = []
         at = now
-        while len(found) < count:
+        while len(found) < count and self.exists(self.window(at)):
             found.insert(0, self.window(at))
             at = self.span(found[0])[0] - 1
         return found
+
+    def inside(self, begin: Instant, end: Instant, now: Instant) -> list[str]:
+        """The windows within a span of time that have begun, oldest first."""
+        found: list[str] = []
+        at = begin
+        while at < min(end, now + 1):
+            name = self.window(at)
+            if begin <= self.span(name)[0] and self.span(name)[1] <= end and self.exists(name):
+                found.append(name)
+            at = self.span(name)[1]
+        return found
+
+    def between(self, first: str, last: str) -> list[str]:
+        """What a range `first..last` names."""
+        if not self.by:
+            return list(self.names[self.names.index(first) : self.names.index(last) + 1])
+        return self.inside(self.span(first)[0], self.span(last)[1], FOREVER - 1)
 
     def current(self, now: Instant) -> list[str]:
         """The partitions that reactions touch although they were never materialised."""
@@ -60,7 +94,11 @@ def read_slicing(written: Any) -> Sliced | None:
     if written is None:
         return None
     if isinstance(written, Mapping):
-        return Sliced(written["by"], (), written.get("timezone", "UTC"), written.get("latest", 1))
+        zone = written.get("timezone", "UTC")
+        start = NEVER
+        if "start" in written:
+            start = from_datetime(datetime.fromisoformat(written["start"]).replace(tzinfo=ZoneInfo(zone)))
+        return Sliced(written["by"], (), zone, written.get("latest", 1), start)
     return Sliced("", tuple(written))
 
 
@@ -157,11 +195,23 @@ class Partitioning:
 
     def _read(self, asset: Asset, partition: str, up: AssetKey, now: Instant) -> list[str]:
         """The partitions that a partition reads of an upstream; `""`: the whole."""
-        mapping = asset.mappings.get(up)
+        mapping, mine, its = asset.mappings.get(up), self.slicings.get(asset.key), self.slicings[up]
+        if mapping == "all" or (mine is None and mapping is None):
+            return [""]
+        if mapping in (None, "same"):
+            return [partition]
+        by_time = mine is not None and bool(mine.by)
+        begin, end = mine.span(partition) if mine is not None and by_time else (NEVER, now + 1)
         if isinstance(mapping, Mapping):
-            ends = self.slicings[up].span(partition)[1] - 1 if partition else now
-            return self.slicings[up].newest(ends, mapping["last"])
-        return [partition if mapping is None and asset.key in self.slicings else ""]
+            last = its.window(end - 1)
+            first = last
+            for _ in range(mapping["last"] - 1):
+                first = its.window(its.span(first)[0] - 1)
+            return its.inside(its.span(first)[0], its.span(last)[1], now)
+        if mine is not None and SIZES.index(its.by) < SIZES.index(mine.by):
+            return its.inside(begin, end, now)
+        holding = its.window(begin)
+        return [holding] if its.exists(holding) else []
 
     def _ups(
         self, asset: Asset, partition: str, ups: tuple[AssetKey, ...], now: Instant, used: Mapping[AssetKey, set[str]]

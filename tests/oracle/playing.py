@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
+from tests.oracle.nodes import base
 from tests.oracle.reading import Line, Scenario, _instant
 from tests.oracle.sliced import SlicedWorld
 from tests.oracle.world import World
@@ -92,7 +93,7 @@ def asset_value(world: World, key: AssetKey, word: str) -> Any:
         "blocked": world.decisions.blocked,
     }
     if word in DECLARED:
-        return world.declared.holds(DECLARED[word], key, now)
+        return world.declared.holds(DECLARED[word], base(key), now)
     return flags[word](key)
 
 

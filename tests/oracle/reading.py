@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 from tests.oracle.laws import Laws, every, read_bounds
-from tests.oracle.nodes import base, read_slicing
-from tests.oracle.world import Behaves, Behaviour
+from tests.oracle.nodes import base, node_key, read_slicing
+from tests.oracle.world import Asked, Behaves, Behaviour
 
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.declarations import Declaration, DeclarationKind
@@ -54,7 +54,7 @@ class Line:
     at: Instant
     order: int
     event: Event | None = None
-    wish: tuple[AssetKey, ...] = ()
+    wish: Asked | None = None
     said: Declaration | Withdraw | Blind | Sighted | None = None
     """What people declare, and what can be seen."""
     expect: Mapping[str, Any] | None = None
@@ -84,7 +84,7 @@ def read_scenario(document: Mapping[str, Any]) -> Scenario:
     cuts = {entry["key"]: read_slicing(entry.get("partitions")) for entry in document["assets"]}
     charter = read_charter(graph, document.get("policies", []))
     charter = replace(charter, slicings={key: cut for key, cut in cuts.items() if cut is not None})
-    lines = [_line(entry, order, start) for order, entry in enumerate(document["timeline"])]
+    lines = [_line(entry, order, start, charter) for order, entry in enumerate(document["timeline"])]
     lines.sort(key=lambda line: (line.at, line.expect is not None, line.order))
     behaves = _behaviours(document.get("runs", {}))
     return Scenario(str(document["scenario"]), start, charter, tuple(lines), behaves, document)
@@ -133,7 +133,12 @@ def read_charter(graph: AssetGraph, entries: Sequence[Mapping[str, Any]]) -> Law
 def _policy(entry: Mapping[str, Any]) -> Policy:
     expect = entry.get("expect", {})
     limits = tuple(
-        Limit(measure, _duration(expect[measure].get("warn")), _duration(expect[measure].get("stale")))
+        Limit(
+            measure,
+            _duration(expect[measure].get("warn")),
+            _duration(expect[measure].get("stale")),
+            expect[measure].get("per") == "partition",
+        )
         for measure in (Measure.LAG, Measure.BEHIND, Measure.AGE)
         if measure in expect
     )
@@ -195,12 +200,23 @@ WITHDRAWN = {
 KINDS = tuple(kind.value for kind in EventKind)
 
 
-def _line(entry: Mapping[str, Any], order: int, start: Instant) -> Line:
+def _wish(entry: Mapping[str, Any], laws: Laws) -> Asked:
+    """`asset[a..b]` names the windows from a to b."""
+    named: list[str] = []
+    for key in entry["materialize"]:
+        partition = key[len(base(key)) + 1 : -1]
+        first, _, last = partition.partition("..")
+        cut = laws.slicings.get(base(key))
+        named += [node_key(base(key), name) for name in cut.between(first, last)] if last and cut else [key]
+    return Asked(tuple(named), entry.get("parallel", 0))
+
+
+def _line(entry: Mapping[str, Any], order: int, start: Instant, laws: Laws) -> Line:
     at = _instant(entry["at"], start)
     if "expect" in entry:
         return Line(at, order, expect=entry["expect"])
     if "materialize" in entry:
-        return Line(at, order, wish=tuple(entry["materialize"]))
+        return Line(at, order, wish=_wish(entry, laws))
     said = _said(entry, at, order, start)
     if said is not None:
         return Line(at, order, said=said)

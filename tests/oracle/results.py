@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tests.oracle.facts import Facts
 from tests.oracle.laws import CheckRule, Demands, Laws
+from tests.oracle.nodes import base
 
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Check, Event, EventKind
@@ -27,12 +28,14 @@ class Result:
     check: Check
 
 
-def results(facts: Facts, key: AssetKey, asked: Collection[str]) -> dict[str, list[Result]]:
-    """All results of an asset by name, in order of time; `asked`: the names that rules ask metadata for."""
+def results(facts: Facts, keys: Collection[AssetKey], asked: Collection[str]) -> dict[str, list[Result]]:
+    """All results of some nodes by name, in order of time; `asked`: the names that rules ask metadata for."""
     found: dict[str, list[Result]] = {}
-    for order, event in enumerate(facts.of(key, EventKind.CHECK, EventKind.UPDATE)):
-        for check in _told_by(facts, key, event, asked):
-            found.setdefault(check.name, []).append(Result(event.at, order, check))
+    told = (event for event in facts.events if event.kind in (EventKind.CHECK, EventKind.UPDATE))
+    for order, event in enumerate(told):
+        for key in [key for key in event.assets if key in keys]:
+            for check in _told_by(facts, key, event, asked):
+                found.setdefault(check.name, []).append(Result(event.at, order, check))
     return {name: sorted(found[name], key=lambda r: (r.at, r.order)) for name in sorted(found)}
 
 
@@ -50,8 +53,11 @@ def _told_by(facts: Facts, key: AssetKey, event: Event, asked: Collection[str]) 
     return told
 
 
-def holds(rule: CheckRule, told: list[Result]) -> bool | None:
-    """Whether the latest result is as the rule asks; None: there is none, or nothing to compare."""
+def holds(rule: CheckRule, told: list[Result], among: list[Result] | None = None) -> bool | None:
+    """Whether the latest result is as the rule asks; None: there is none, or nothing to compare.
+
+    `among`: the results that it is compared with, if others than those of its own (of a partition: of all).
+    """
     if not told:
         return None
     latest = told[-1]
@@ -66,7 +72,9 @@ def holds(rule: CheckRule, told: list[Result]) -> bool | None:
         return None
     scale = 1.0
     if rule.last:
-        before = {r.at: r.check.value for r in told if r.at < latest.at and isinstance(r.check.value, int | float)}
+        before = {
+            r.at: r.check.value for r in among or told if r.at < latest.at and isinstance(r.check.value, int | float)
+        }
         numbers = [float(before[at]) for at in sorted(before)][-rule.last :]
         if len(numbers) < rule.last:
             return None
@@ -92,7 +100,9 @@ class Checks:
     def results(self, key: AssetKey) -> dict[str, list[Result]]:
         """All results of checks of an asset, by name."""
         if key not in self._results:
-            self._results[key] = results(self._facts, key, {rule.name for rule in self.rules(key)})
+            node = self._facts.graph.assets[key]
+            keys = node.upstreams if getattr(node, "gathers", "") else (key,)
+            self._results[key] = results(self._facts, keys, {rule.name for rule in self.rules(key)})
         return self._results[key]
 
     def latest(self, key: AssetKey) -> list[Result]:
@@ -111,7 +121,7 @@ class Checks:
         return [
             rule
             for name, keys in self._laws.selected.items()
-            if key in keys
+            if base(key) in keys
             for rule in self._laws.demands.get(name, Demands()).checks
         ]
 
@@ -125,4 +135,8 @@ class Checks:
         told = self.results(key)
         if any(last[-1].check.blocking and not last[-1].check.passed for last in told.values()):
             return True
-        return any(rule.blocking and holds(rule, told.get(rule.name, [])) is False for rule in self.rules(key))
+        among = self.results(base(key))
+        return any(
+            rule.blocking and holds(rule, told.get(rule.name, []), among.get(rule.name)) is False
+            for rule in self.rules(key)
+        )

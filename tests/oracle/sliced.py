@@ -6,17 +6,21 @@ pending_since is the earliest of those that are looked after.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from tests.oracle.causes import Cause, Causes
 from tests.oracle.decisions import Launch
 from tests.oracle.facts import OwnRun, Update
 from tests.oracle.freshness import Freshness
+from tests.oracle.laws import Demands
 from tests.oracle.nodes import Key, Node, Partitioning, base, node_key
 from tests.oracle.verdicts import Shown
-from tests.oracle.world import Said, World
+from tests.oracle.world import Asked, Said, World
 
+from freshd.model.declarations import DeclarationKind
 from freshd.model.inputs import Event
+from freshd.model.policy import Policy
 from freshd.model.time import FOREVER, NEVER, Instant
 
 
@@ -78,6 +82,14 @@ class SlicedFreshness(Freshness):
         limited = {asset for asset, _ in open_}
         return min([value for _, value in open_] + [end for asset, end in closed.items() if asset not in limited])
 
+    def due(self, key: Key, t: Instant, updates_on: str | tuple[Key, ...] = "any") -> bool:
+        """`updates_on` names assets: of each one partition at least that is read."""
+        if isinstance(updates_on, str) or not any(u.end <= t for u in self.updates(key)):
+            return super().due(key, t, updates_on if isinstance(updates_on, str) else "any")
+        node = self._node(key)
+        unread = {base(p) for p in node.counted if self.unread(key, p, t)}
+        return not node.virtual and all(p in unread for p in updates_on)
+
     def _pending_since(self, key: Key, t: Instant) -> Instant | None:
         found = [
             missed
@@ -116,6 +128,8 @@ class SlicedWorld(World):
 
     _partitioning: Partitioning = field(init=False)
     _happened: set[Key] = field(init=False, default_factory=set)
+    _named: set[Key] = field(init=False, default_factory=set)
+    """By a wish that is being made."""
 
     def __post_init__(self) -> None:
         self._partitioning = Partitioning(self.charter.graph, self.charter.slicings)
@@ -130,7 +144,8 @@ class SlicedWorld(World):
                 self._looks.append(cut.span(cut.window(self.now))[1])
 
     def _use_nodes(self) -> None:
-        nodes = self._partitioning.nodes(self.now, self._happened)
+        wished = {key for wish in self.decisions.wishes.all if wish.open for key in wish.planned}
+        nodes = self._partitioning.nodes(self.now, self._happened | wished | self._named)
         if nodes == self.charter.graph:
             return
         self.charter = replace(self.charter, graph=nodes)
@@ -143,13 +158,56 @@ class SlicedWorld(World):
     def _take(self, said: Said) -> None:
         if isinstance(said, Event):
             cut = self._partitioning.slicings.get(said.assets[0])
-            if cut is not None and not said.partition:
+            if cut is not None and not (said.partition and cut.exists(said.partition)):
                 return  # nobody can say which partition it is about
             key = node_key(said.assets[0], said.partition if cut is not None else "")
             self._happened.add(key)
             self._use_nodes()
             said = replace(said, assets=(key,), partition="")
         super()._take(said)
+
+    def _wish(self, asked: Asked) -> None:
+        """An asset with partitions named as such: the newest ones, or all fixed ones."""
+        named: list[Key] = []
+        for key in asked.keys:
+            cut = self._partitioning.slicings.get(key)
+            named += [key] if cut is None else [node_key(key, name) for name in cut.current(self.now)]
+        self._named = set(named)
+        self._use_nodes()
+        self._observe()
+        self.decisions.wish(tuple(dict.fromkeys(named)), asked.parallel)
+        self._named = set()
+
+    def _holds(self, kind: DeclarationKind, key: Key) -> bool:
+        """What is declared of an asset holds for its partitions."""
+        return super()._holds(kind, base(key))
+
+    def _pairs(self) -> Iterator[tuple[str, Key]]:
+        """Fixed partitions are judged each where a policy says `per: partition`; the whole may fail in any case."""
+        for name, policy in self.charter.policies.items():
+            demands = self.charter.demands.get(name, Demands())
+            expects = bool(policy.limits or demands.deadlines or demands.checks or demands.learned)
+            for asset in self.charter.selected.get(name, ()):
+                if expects or policy.alert is not None:
+                    yield name, asset
+                cut = self._partitioning.slicings.get(asset)
+                for part in cut.names if cut is not None else ():
+                    if self._expects(name, node_key(asset, part)):
+                        yield name, node_key(asset, part)
+
+    def _policy(self, name: str, key: Key) -> tuple[Policy, Demands]:
+        """Of fixed partitions some of it is asked of each, the rest of the whole; checks and habits of the whole."""
+        policy, demands = super()._policy(name, key)
+        cut = self._partitioning.slicings.get(base(key))
+        if cut is None or not cut.names:
+            return policy, demands
+        each = key != base(key)
+        limits = tuple(limit for limit in policy.limits if limit.each == each)
+        deadlines = tuple(deadline for deadline in demands.deadlines if deadline.per_partition == each)
+        demands = replace(demands, deadlines=deadlines)
+        if each:
+            demands = replace(demands, checks=(), learned="")
+        return replace(policy, limits=limits), demands
 
     def _fresh(self, updates: dict[Key, list[Update]]) -> Freshness:
         return SlicedFreshness(self.charter.graph, updates, self.facts.upstreams_at)
@@ -168,7 +226,8 @@ class SlicedWorld(World):
         node = self.charter.graph.assets[key]
         parts = node.upstreams if getattr(node, "gathers", "") else ()
         failed = [part for part in parts if self.decisions.failed(part)] if "failed" in self._at(name) else []
-        found = causes.of_failure(failed[0]) if failed else super()._failure(causes, name, key, shown)
+        stopped = [part for part in failed if self.decisions.stopped(part)]
+        found = causes.of_failure((stopped or failed)[0]) if failed else super()._failure(causes, name, key, shown)
         return None if found is None else Cause(base(found.key), found.reason)
 
     def _resting(self, causes: Causes, key: Key, shown: Shown) -> Cause:

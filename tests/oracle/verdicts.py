@@ -138,7 +138,10 @@ class Judge:
     def _met(self, deadline: DueBy, tick: Instant) -> bool:
         cut = self._windows()
         if cut is not None:  # the newest partition whose window ended by then
-            named = node_key(self.key, cut.window(cut.span(cut.window(tick - deadline.offset))[0] - 1))
+            name = cut.window(cut.span(cut.window(tick - deadline.offset))[0] - 1)
+            if not cut.exists(name):
+                return True
+            named = node_key(self.key, name)
             return named in self.fresh.graph.assets and self.fresh.updated_at(named, self.t) is not None
         reached = self.fresh.data_time(self.key, self.t)
         return reached is not None and reached >= tick - deadline.max_lag

@@ -23,6 +23,8 @@ class Wished:
     """In topological order."""
     done: set[AssetKey] = field(default_factory=set)
     failed: AssetKey = ""
+    parallel: int = 0
+    """How many of its runs may go on at once; 0: as many as like."""
 
     @property
     def open(self) -> bool:
@@ -39,7 +41,12 @@ class Wishes:
         self._told: set[tuple[str, AssetKey]] = set()
 
     def plan(
-        self, named: Sequence[AssetKey], due: Callable[[AssetKey], bool], never: Callable[[AssetKey], bool]
+        self,
+        named: Sequence[AssetKey],
+        due: Callable[[AssetKey], bool],
+        never: Callable[[AssetKey], bool],
+        above_of: Callable[[AssetKey], Sequence[AssetKey]],
+        parallel: int = 0,
     ) -> Wished:
         """Plan the named assets and every ancestor that is never updated, due, or has a planned upstream."""
         assets = self.charter.graph.assets
@@ -47,7 +54,7 @@ class Wishes:
         wanted = set(named)
         todo = list(named)
         while todo:
-            for up in assets[todo.pop()].upstreams:
+            for up in above_of(todo.pop()):
                 if up not in wanted:
                     wanted.add(up)
                     todo.append(up)
@@ -56,14 +63,14 @@ class Wishes:
         for key, asset in assets.items():
             if key not in wanted:
                 continue
-            above = frozenset(p for up in asset.upstreams for p in shown[up])
+            above = frozenset(p for up in above_of(key) if up in shown for p in shown[up])
             through = asset.virtual and key not in named
             if asset.launcher and not through and (key in named or never(key) or due(key) or above):
                 planned.append(key)
                 shown[key] = frozenset({key})
             else:
                 shown[key] = above
-        wished = Wished(len(self.all), tuple(planned))
+        wished = Wished(len(self.all), tuple(planned), parallel=parallel)
         self.all.append(wished)
         return wished
 
@@ -72,12 +79,16 @@ class Wishes:
         for wished in self.all:
             wished.planned = tuple(planned for planned in wished.planned if planned != key)
 
-    def ready(self, key: AssetKey) -> tuple[int, ...]:
-        """The open wishes that a run of this asset would serve now."""
+    def ready(self, key: AssetKey, runs: Sequence[OwnRun]) -> tuple[int, ...]:
+        """The open wishes that a run of this asset would serve now, without those that have as many runs as may be."""
         return tuple(
             w.number
             for w in self.all
-            if w.open and key in w.planned and key not in w.done and self._planned_above(w, key) <= w.done
+            if w.open
+            and key in w.planned
+            and key not in w.done
+            and self._planned_above(w, key) <= w.done
+            and not 0 < w.parallel <= sum(run.end is None and w.number in run.wishes for run in runs)
         )
 
     def _planned_above(self, wished: Wished, key: AssetKey) -> set[AssetKey]:

@@ -7,7 +7,7 @@ formula names the next instant at which it may.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.oracle.causes import Cause, Causes, Pair
@@ -22,7 +22,7 @@ from tests.oracle.verdicts import WORSE, Judge, Shown
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.inputs import Blind, Event, Sighted, Withdraw
-from freshd.model.policy import Verdict
+from freshd.model.policy import Policy, Verdict
 from freshd.model.time import FOREVER, Duration, Instant
 
 
@@ -38,7 +38,16 @@ class Behaviour:
 Behaves = Callable[[AssetKey, int], Behaviour]
 """By asset, and which of its runs it is (0 is the first)."""
 
-Said = Event | tuple[AssetKey, ...] | Declaration | Withdraw | Blind | Sighted
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The assets (or their partitions) that a person asks for; `parallel`: how many of its runs may go on at once."""
+
+    keys: tuple[AssetKey, ...]
+    parallel: int = 0
+
+
+Said = Event | Asked | Declaration | Withdraw | Blind | Sighted
 """An event, the assets that a person asks for, what people declare, what can be seen."""
 
 
@@ -143,10 +152,13 @@ class World:
             self.sight.take(said)
         elif not isinstance(said, Event):
             self._observe()
-            self.decisions.wish(said)
+            self._wish(said)
         elif self._first_time(said):
             self.facts.events.append(said)
             self.sight.hear(said)
+
+    def _wish(self, asked: Asked) -> None:
+        self.decisions.wish(asked.keys, asked.parallel)
 
     def _holds(self, kind: DeclarationKind, key: AssetKey) -> bool:
         return self.declared.holds(kind, key, self.now)
@@ -206,34 +218,39 @@ class World:
     def _judge(self) -> None:
         causes = Causes(self.decisions)
         found: dict[Pair, Bad] = {}
-        for name, policy in self.charter.policies.items():
-            for key in self.charter.selected.get(name, ()):
-                if not self._expects(name) and policy.alert is None:
-                    continue
-                bad = self._bad(causes, name, key)
-                if bad is not None:
-                    found[key, name] = bad
+        for name, key in self._pairs():
+            bad = self._bad(causes, name, key)
+            if bad is not None:
+                found[key, name] = bad
         collapsed = causes.collapse({pair: bad.cause for pair, bad in found.items()})
         settled = {pair: Bad(collapsed[pair], bad.alerts) for pair, bad in found.items()}
         self.incidents.settle(self.now, settled, announce=not self.catching_up)
         self._looks = [look for look in self._looks if look > self.now]
 
-    def _demands(self, name: str) -> Demands:
-        return self.charter.demands.get(name, Demands())
+    def _pairs(self) -> Iterator[tuple[str, AssetKey]]:
+        """(policy, asset) of every policy that expects something, or alerts."""
+        for name, policy in self.charter.policies.items():
+            for key in self.charter.selected.get(name, ()):
+                if self._expects(name, key) or policy.alert is not None:
+                    yield name, key
 
-    def _expects(self, name: str) -> bool:
-        demands = self._demands(name)
-        return bool(self.charter.policies[name].limits or demands.deadlines or demands.checks or demands.learned)
+    def _policy(self, name: str, key: AssetKey) -> tuple[Policy, Demands]:
+        """What a policy asks of an asset."""
+        return self.charter.policies[name], self.charter.demands.get(name, Demands())
+
+    def _expects(self, name: str, key: AssetKey) -> bool:
+        policy, demands = self._policy(name, key)
+        return bool(policy.limits or demands.deadlines or demands.checks or demands.learned)
 
     def _bad(self, causes: Causes, name: str, key: AssetKey) -> Bad | None:
-        policy = self.charter.policies[name]
+        policy, demands = self._policy(name, key)
         shown, was = None, Verdict.FRESH
         unseen = self.sight.unseen(self.charter.graph, key)
-        if self._expects(name):
+        if self._expects(name, key):
             shown = self.shown.setdefault((key, name), Shown())
             was = shown.verdict
             told = self.decisions.checks.results(key)
-            found = Judge(policy, self._demands(name), self.fresh, key, self.known[key], self.now, told).levels()
+            found = Judge(policy, demands, self.fresh, key, self.known[key], self.now, told).levels()
             self._looks += shown.judge(policy, found, self.now, held=self.catching_up, unseen=unseen is not None)
         if self._holds(DeclarationKind.MAINTENANCE, key):
             return None

@@ -15,7 +15,7 @@ from tests.oracle.facts import OwnRun
 from tests.oracle.laws import Laws
 from tests.oracle.playing import asset_value
 from tests.oracle.waves import joins
-from tests.oracle.world import Behaviour, Said, World
+from tests.oracle.world import Asked, Behaviour, Said, World
 from tests.sim.stage import Violation
 
 from freshd.core.engine import Engine
@@ -63,7 +63,7 @@ class Shadow(World):
                 known = tuple(key for key in said.assets if key in self.charter.graph)
                 heard.append(replace(said, assets=known))
             elif isinstance(said, Wish) and self._first_wish(said):
-                heard.append(said.assets)
+                heard.append(Asked(said.assets))
             elif isinstance(said, Declaration | Withdraw | Blind | Sighted):
                 heard.append(said)
             elif isinstance(said, CaughtUp):

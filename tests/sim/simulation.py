@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from tests.oracle.engine_world import charter_of
+from tests.oracle.engine_world import charter_of, wish_of
 from tests.oracle.enrich import Spice, edited, enriched
 from tests.oracle.generate import Flavour, rewired, scenario_document
 from tests.oracle.laws import Laws
@@ -237,7 +237,7 @@ def _log(scenario: Scenario, rng: Random, faults: Faults) -> dict[str, list[Mess
         at = line.at + (rng.randint(0, 3 * MINUTE) if rng.random() < faults.reorder else 0)
         said: Event | Wish
         if line.event is None:
-            topics[name].append(Message(0, at, Wish(f"wish-{line.order}", line.wish)))
+            topics[name].append(Message(0, at, wish_of(line)))
             continue
         said = dataclasses.replace(line.event, id="") if rng.random() < 0.1 else line.event
         said = dataclasses.replace(said, topic=name.split("/")[1])

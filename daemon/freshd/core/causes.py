@@ -41,16 +41,21 @@ def root_cause(row: Row, measure: Measure, now: Instant, memo: Memo) -> Cause:
 
 
 def rests_beyond(cause: Cause, measure: Measure, now: Instant, memo: Memo) -> tuple[Row, ...]:
-    """Rows beyond the end of a walk on which its choices rest: what limits the due row at which one by age ends."""
+    """Rows beyond the end of a walk that it rests on.
+
+    Of a source's partition the whole, since the outcomes of all say why; a walk by age ends at a due row, and was led
+    there by that row's data time, which rests on what is above it.
+    """
+    whole = (cause.row.whole,) if cause.row.source and cause.row.whole is not None else ()
     if measure not in (Measure.AGE, Measure.LEARNED) or len(cause.path) == 1:
-        return ()
+        return whole
     end = next((step for step in cause.path[1:] if step.due), None)
-    return () if end is None else root_cause(end, Measure.LAG, now, memo).path[1:]
+    return whole if end is None else (*whole, *root_cause(end, Measure.LAG, now, memo).path[1:])
 
 
 def source_reason(row: Row) -> Reason:
-    """Why a source is the cause."""
-    if row.last_failed:
+    """Why a source is the cause: whether its sync failed the latest outcome of any partition says."""
+    if (row.whole or row).last_failed:
         return Reason.SYNC_FAILED
     return Reason.NEVER_UPDATED if updated_at(row) == NEVER else Reason.NO_UPDATE
 

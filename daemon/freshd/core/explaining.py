@@ -98,7 +98,7 @@ def _awaited_news(row: Row) -> tuple[Row, ...]:
     if not row.cells:
         return tuple(up for up in row.ups if up.updated_at == NEVER)
     needed = row.reaction.updates_on
-    asked = row.ups if isinstance(needed, str) else tuple(up for up in row.ups if up.key in needed)
+    asked = row.ups if isinstance(needed, str) else tuple(up for up in row.ups if up.asset.key in needed)
     return asked if needed == "any" else tuple(up for up in asked if not has_news(row, up))
 
 

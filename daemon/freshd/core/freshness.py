@@ -229,7 +229,7 @@ def is_due(row: Row) -> bool:
         return False
     if needed == "all":
         return all(has_news(row, up) for up in row.ups)
-    news = {up.key for up in row.ups if has_news(row, up)}
+    news = {up.asset.key for up in row.ups if has_news(row, up)}
     return all(key in news for key in needed)
 
 

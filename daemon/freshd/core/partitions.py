@@ -16,7 +16,7 @@ from freshd.core.rows import Row
 from freshd.core.work import row_key
 from freshd.model.asset import Asset, AssetKey, PartitionScheme
 from freshd.model.graph import AssetGraph
-from freshd.model.mapping import Slice, reads
+from freshd.model.mapping import WHOLE_ASSET, Slice, reads
 from freshd.model.partitions import Window, is_timed, newest, window_at, window_of, windows_of
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -184,7 +184,7 @@ def _named(up: Asset, read: str | Slice, at: Instant) -> tuple[str, ...]:
     assert up.partitions is not None
     if read.last:
         return tuple(window.key for window in newest(up.partitions, at, read.last)) if at != NEVER else ()
-    return tuple(_between(up.partitions, read.begin, read.end)) if read.end else ()
+    return tuple(_between(up.partitions, read.begin, min(read.end, at + 1)))  # what has not begun is not there yet
 
 
 def _between(scheme: PartitionScheme, begin: Instant, end: Instant) -> Iterator[str]:
@@ -207,11 +207,10 @@ def _of_each(
     """The row keys of what a partition is made from."""
     for up in dict.fromkeys(upstreams):
         read = reads_of(asset, partition, graph.assets[up], at)
-        named = () if read is None else _named(graph.assets[up], read, at)
-        if not named:
+        if read is None or read == WHOLE_ASSET:
             yield up
             continue
         standing = set(in_use[up])
-        for key in named:
+        for key in _named(graph.assets[up], read, at):
             if key in standing:
                 yield row_key(up, key)

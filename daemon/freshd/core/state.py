@@ -163,8 +163,11 @@ class State:
     def touch(self, row: Row) -> None:
         """Something about this row changed: look again at whoever rests on it."""
         self.mark(row)
-        if row.partition and row.asset.key in self.rows:
-            self.judge(self.rows[row.asset.key])
+        whole = self.rows.get(row.asset.key) if row.partition else None
+        if whole is not None:
+            self.judge(whole)
+            for pair in whole.watchers or ():
+                self.judge(pair.row)
         for pair in row.pairs:
             if pair.path or pair.bad or pair.since == NEVER or pair.warn_since != NEVER:
                 self.judge(row)

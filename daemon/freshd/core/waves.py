@@ -94,10 +94,10 @@ def _made_due(row: Row, members: set[Row]) -> bool:
         reads = (read for up in row.ups for read in through_virtual(up))
         return all(read in members or read.updated_at != NEVER for read in reads)
     needed = row.reaction.updates_on
-    news = {up.key for up in row.ups if moved(up) or has_news(row, up)}
+    news = [up for up in row.ups if moved(up) or has_news(row, up)]
     if needed == "any":
         return bool(news)
-    return len(news) == len(row.ups) if needed == "all" else all(key in news for key in needed)
+    return len(news) == len(row.ups) if needed == "all" else {up.asset.key for up in news}.issuperset(needed)
 
 
 def _rests_on(row: Row, members: set[Row]) -> bool:
