@@ -124,7 +124,7 @@ PLANTED_POLICIES = (
     Planted(
         "mutes are told",
         "people turn the alerts off",
-        _is(notices, "_loud", lambda state, i: [*i.members.values()]),
+        _is(notices, "_quiet", lambda state, incident: ()),
         35,
     ),
     Planted("maintenance is ignored", "planned work opens incidents", _without(DeclarationKind.MAINTENANCE), 1),
