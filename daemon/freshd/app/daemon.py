@@ -33,6 +33,7 @@ from freshd.app.serving import HttpThread
 from freshd.core import feasibility
 from freshd.core.engine import Engine
 from freshd.model.errors import FreshdError, PermanentError, TransientError
+from freshd.model.graph import AssetGraph
 from freshd.model.inputs import CaughtUp, CharterReplaced, Sighted
 from freshd.model.records import Record
 from freshd.model.time import SECOND, Duration, Instant
@@ -106,6 +107,7 @@ class Daemon:
         self._http: list[HttpThread] = []
         self._loop: threading.Thread | None = None
         self._engine: Engine | None = None
+        self._described: AssetGraph | None = None  # what the store says the assets are
 
     # -- from outside ----------------------------------------------------------------------------
 
@@ -151,13 +153,14 @@ class Daemon:
         if self._launchers is None or self._translator is None or self._store is None:
             raise PermanentError("the daemon does not run")
         translator, store = self._translator, self._store
+        project = project.after(self.project)
         self._launchers.replace(project)
 
         def adopt() -> None:
             self.project = project
             translator.matcher = project.matcher
             try:
-                store.describe(project.graph.assets.values())
+                self._describe(store, project)
                 store.read_from(marks_of_reading(project), VERSION, self._clock.now())
             except TransientError as error:
                 log.warning("assets.not_described", error=str(error))
@@ -174,7 +177,7 @@ class Daemon:
         settings = project.settings
         self._store = store = SqlStore(settings.store, project.base)
         self._open(store)
-        store.describe(project.graph.assets.values())
+        self._describe(store, project)
         store.read_from(marks_of_reading(project), VERSION, clock.now())
         recovered = recover(project.charter, store)
         self._engine = engine = recovered.engine
@@ -224,6 +227,12 @@ class Daemon:
             policies=len(project.charter.policies),
             records_folded=recovered.records,
         )
+
+    def _describe(self, store: SqlStore, project: Project) -> None:
+        """Have the store say what the catalogue says, unless it does: events wait meanwhile."""
+        if project.graph is not self._described:
+            store.describe(project.graph.assets.values())
+            self._described = project.graph
 
     def _tell_infeasible(self) -> None:
         """Which expectations are shorter than the runs on their path; on the engine's thread, or before it runs."""

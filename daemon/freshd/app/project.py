@@ -58,6 +58,14 @@ class Project:
         """Selectors over its assets and policies."""
         return Selector(self.graph, self.charter.selected)
 
+    def after(self, known: Project) -> Project:
+        """This reading with the graph of the one before if it says the same: what rests on that is as it was."""
+        if self.graph is known.graph or not self.graph.same_as(known.graph):
+            return self
+        same = self.catalog.assets == known.catalog.assets
+        catalog = replace(self.catalog, assets=known.catalog.assets) if same else self.catalog
+        return replace(self, catalog=catalog, charter=replace(self.charter, graph=known.graph))
+
     def select(self, select: Sequence[str], exclude: Sequence[str] = ()) -> tuple[AssetKey, ...]:
         """The assets that selectors name, sorted; all without one. Raises ValueError for bad syntax."""
         return self.selector.select(list(select) or ["**"], exclude=list(exclude))

@@ -149,6 +149,9 @@ def _look_again(state: State, review: tuple[Instant, str] | None) -> None:
 
 def look_again(state: State, row: Row) -> None:
     """Look in this step at a row of which much may be other than it was."""
+    if row in state.described_anew:
+        state.described_anew.discard(row)
+        state.mark(row)
     state.judge(row)
     if (
         row.due

@@ -42,6 +42,8 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> tuple[Instant, str] 
         if kind == "asset" and key in state.rows:
             row = state.rows[key]
             members += _restore_asset(row, value)
+            if {pair.policy.name for pair in row.pairs} != {name for name, *_ in value["pairs"]}:
+                state.described_anew.add(row)
             if value.get("run_of"):
                 run_of.append((row, value["run_of"]))
         elif kind == "asset":

@@ -31,14 +31,18 @@ class Life:
 
     def step(self, now: Instant, inputs: Sequence[Input]) -> list[Step]:
         """A step, and those that the engine asks for at the same instant."""
-        steps = [self.engine.step(now, inputs)]
+        steps = [self.one(now, inputs)]
         while (wake := self.engine.next_wake()) is not None and wake <= now:
-            steps.append(self.engine.step(now, []))
-        records = [record for step in steps for record in step.records]
-        self.since += records
-        if any(isinstance(record, GraphReplaced) for record in records):
-            self.checkpoint()
+            steps.append(self.one(now, []))
         return steps
+
+    def one(self, now: Instant, inputs: Sequence[Input]) -> Step:
+        """A single step, with the checkpoint that the loop takes after a new charter."""
+        step = self.engine.step(now, inputs)
+        self.since += step.records
+        if any(isinstance(record, GraphReplaced) for record in step.records):
+            self.checkpoint()
+        return step
 
     def checkpoint(self) -> None:
         """Keep what changed; the records so far are folded into it."""
