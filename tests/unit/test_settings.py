@@ -137,6 +137,12 @@ def test_what_kubernetes_and_others_set_is_ignored(tmp_path: Path) -> None:
     ("number", "text", "environ", "said"),
     [
         (1, "mod: act", {}, "freshd.yaml:1: unknown key mod; did you mean mode?"),
+        (
+            46,
+            "launchers: {build: {kind: comand, argv: [x]}}",
+            {},
+            "freshd.yaml:1: launchers.build: unknown kind comand; did you mean command?",
+        ),
         (2, "mode: acting", {}, "freshd.yaml:1: mode: should be 'act' or 'observe'"),
         (3, "mode: act\nmode: act", {}, "freshd.yaml:2: the key mode is given twice, first in line 1"),
         (

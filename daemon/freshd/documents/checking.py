@@ -111,6 +111,11 @@ def _message(detail: ErrorDetails, real: Sequence[PathPart], model: type[BaseMod
     if kind == "missing":
         within = f" in {shown}" if shown else ""
         return f"{loc[-1]} is missing{within}"
+    if kind == "union_tag_invalid":
+        given = detail["ctx"]
+        known = [name.strip("' ") for name in given["expected_tags"].split(",")]
+        name = given["discriminator"].strip("'")
+        return f"{shown}: unknown {name} {given['tag']}{nearest(given['tag'], known)}"
     if kind == "value_error":
         said = said.removeprefix("Value error, ")
     said = said[:1].lower() + said[1:]

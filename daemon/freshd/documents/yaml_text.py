@@ -107,7 +107,7 @@ def read_yaml(path: Path, name: str | None = None) -> list[Document]:
     except UnicodeDecodeError as error:
         raise ConfigError([Problem(shown, f"is not UTF-8 text (byte {error.start}); save it as UTF-8")]) from error
     except FileNotFoundError:
-        raise ConfigError([Problem(shown, "no such file")]) from None
+        raise ConfigError([Problem(shown, "no such file; write it, or mend the path that names it")]) from None
     except OSError as error:
         raise ConfigError([Problem(shown, f"cannot be read: {error.strerror or error}")]) from error
     return parse_yaml(text, shown)

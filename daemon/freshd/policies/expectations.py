@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from freshd.adapters.calendar import check_holidays, parse_closed, parse_days, parse_hours, zone_named
 from freshd.documents import Closed, DurationField
@@ -180,8 +180,14 @@ class CalendarModel(Closed):
         return _texts(self.days), _texts(self.hours), self.timezone, _texts(self.holidays), _texts(self.closed)
 
 
+def _below_all(share: float) -> float:
+    if not 0 < share < 1:
+        raise ValueError("no share that can be missed; write one between 0% and 100%, like 99.5%")
+    return share
+
+
 class SloModel(Closed):
     """The share of time, or of deadlines, that is to be good over a window."""
 
-    target: Annotated[Share, Field(gt=0, lt=1)]
+    target: Annotated[Share, AfterValidator(_below_all)]
     window: Annotated[DurationField, Field(ge=HOUR, le=366 * DAY)] = 4 * WEEK

@@ -145,6 +145,12 @@ def test_what_cannot_be_understood_is_refused_with_the_reason_and_nothing_of_it_
     assert daemon.inputs == []
 
 
+def test_a_url_that_nobody_listens_at_says_what_is_missing(daemon: Daemon) -> None:
+    answer = daemon.client(fivetran={"format": "fivetran"}).post("/events/airbyte/tok", json={})
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "nothing takes events here: add airbyte to `ingress` in freshd.yaml"}
+
+
 def test_get_is_not_a_way_to_post(daemon: Daemon) -> None:
     assert daemon.client().get("/events").status_code == 405
 

@@ -122,6 +122,11 @@ policies:
         ),
         (33, CALENDAR + "{closed: 24.12.2026}", "p.yaml:6: calendar.closed: '24.12.2026' is no date; write one like"),
         (34, CALENDAR + "{closed: 2027-01-01..2026-12-24}", "p.yaml:6: calendar.closed: '2027-01-01..2026-12-24' ends"),
+        (
+            46,
+            CALENDAR + "{days: mon-fri, timezone: Europe/Londn}",
+            "p.yaml:6: calendar.timezone: 'Europe/Londn' is no time zone of the IANA database; did you mean Europe/Lo",
+        ),
         (35, CALENDAR + "{timezone: UTC}", "p.yaml:6: calendar: is open all the time; say when it is"),
         (36, CALENDAR + "{day: mon}", "p.yaml:6: unknown key day; did you mean days?"),
         (37, "  expect:\n    checks: [{name: rows, min: 9, max: 1}]", "p.yaml:5: expect.checks.0: min (9) is greater"),
@@ -134,7 +139,11 @@ policies:
         (40, "  expect:\n    checks: [{min: 1}]", "p.yaml:5: name is missing in expect.checks.0"),
         (41, "  expect:\n    checks: [{name: a, passed: false}]", "p.yaml:5: expect.checks.0.passed: should be true"),
         (42, "  expect:\n    learned: sharp", "p.yaml:5: expect.learned: should be 'high', 'medium' or 'low'"),
-        (43, CALENDAR.replace("calendar", "slo") + "{target: 100%}", "p.yaml:6: slo.target: should be less than 1"),
+        (
+            43,
+            CALENDAR.replace("calendar", "slo") + "{target: 100%}",
+            "p.yaml:6: slo.target: no share that can be missed; write one between 0% and 100%, like 99.5%",
+        ),
         (
             44,
             CALENDAR.replace("calendar", "slo") + "{target: 99%, window: 1m}",
@@ -157,7 +166,7 @@ def test_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert [str(problem) for problem in caught.value.problems] == [
         "policies/a.yaml:2: select is missing",
         "policies/b.yaml:1: unknown key polices; did you mean policies?",
-        "missing.yaml: no such file",
+        "missing.yaml: no such file; write it, or mend the path that names it",
     ]
     (tmp_path / "policies" / "a.yaml").write_text("policies:\n- {name: a, select: x}\n")
     (tmp_path / "policies" / "b.yaml").write_text("# nothing yet\n")

@@ -6,6 +6,7 @@ It keeps true: later local times never name earlier instants, so intervals that 
 from __future__ import annotations
 
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -20,7 +21,8 @@ def zone_named(timezone: str) -> ZoneInfo:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         wanted = timezone.rpartition("/")[2].lower().replace(" ", "_")
-        similar = sorted(name for name in available_timezones() if wanted and wanted in name.lower())
+        known = sorted(available_timezones())
+        similar = [name for name in known if wanted and wanted in name.lower()] or get_close_matches(timezone, known, 1)
         hint = f"; did you mean {similar[0]}?" if similar else f", {SHOWN}"
         raise ValueError(f"{timezone!r} is no time zone of the IANA database{hint}") from None
 

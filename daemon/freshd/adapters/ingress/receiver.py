@@ -117,11 +117,17 @@ class Ingress:
                 if entry.in_url:
                     routes.append(Route(path, self._endpoint(name, entry), methods=["POST"]))
         routes.append(Route("/events", self._endpoint("", own), methods=["POST"]))
+        routes += [Route(f"/events/{rest}", self._unknown, methods=["POST"]) for rest in ("{name}", "{name}/{token}")]
         return routes
 
     def figures(self) -> IngressFigures:
         """A snapshot of the counts."""
         return IngressFigures(self._requests.copy(), self._bytes.copy())
+
+    def _unknown(self, request: Request) -> Response:
+        """A sender's URL that nothing stands behind; strangers are not told what does."""
+        name = request.path_params["name"]
+        return JSONResponse({"error": f"nothing takes events here: add {name} to `ingress` in freshd.yaml"}, 404)
 
     def _endpoint(self, name: str, entry: IngressSettings) -> Callable[[Request], Any]:
         async def receive(request: Request) -> Response:
