@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import pandas
 import pytest
-from tests.integration.running import RunningDaemon
+from tests.integration.running import ROOT, RunningDaemon
 
 FILES = {
     "freshd.yaml": """\
@@ -47,6 +50,14 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def freshd(command: str, daemon: RunningDaemon) -> None:
+    """Run a command of the daemon's; it has to succeed."""
+    subprocess.run(
+        [sys.executable, "-m", "freshd", command, "--url", daemon.url],
+        check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT / "daemon")},
+    )  # fmt: skip
+
+
 def _begun(shop: Path) -> list[str]:
     marks = shop / "begun.txt"
     return marks.read_text().split() if marks.exists() else []
@@ -84,3 +95,42 @@ def test_a_run_that_died_with_the_daemon_is_lost_and_made_anew(shop: Path) -> No
         first, second = daemon.get("/api/runs")["runs"][::-1]
     assert len(_begun(shop)) == len(set(_begun(shop))) == 2
     assert (first["run_id"], second["run_id"]) == tuple(_begun(shop))
+
+
+SALES = """\
+import pandas as pd
+from freshd import asset
+from rates import RATE
+
+@asset(deps=["shop/raw"])
+def {name}() -> pd.DataFrame:
+    return pd.DataFrame({{"total": [RATE] * {rows}}})
+"""
+
+
+def test_after_a_reload_warm_workers_run_the_new_code(shop: Path) -> None:
+    """Functions that changed, that came, and modules that theirs import; also where a file keeps its size."""
+
+    def write(name: str, rows: int, rate: int) -> None:
+        (shop / "figures.py").write_text(SALES.format(name=name, rows=rows))
+        (shop / "rates.py").write_text(f"RATE = {rate}\n")
+        for file in ("figures.py", "rates.py"):  # what Python tells versions by, with the size
+            os.utime(shop / file, (rate * 1_000_000, rate * 1_000_000))
+
+    def total(key: str) -> tuple[int, int]:
+        frame = pandas.read_parquet(next(shop.glob(f"**/{key}.parquet")))
+        return len(frame), int(frame["total"].iloc[0])
+
+    write("total", 1, 5)
+    with RunningDaemon(shop) as daemon:
+        daemon.post({"asset": "shop/raw"})
+        daemon.eventually(lambda: daemon.asset("shop/total")["updated_at"] is not None)
+        assert total("total") == (1, 5)
+        write("total", 2, 7)
+        freshd("reload", daemon)
+        daemon.post({"asset": "shop/raw"})
+        daemon.eventually(lambda: daemon.asset("shop/total")["runs_started"] == 2 and total("total") == (2, 7))
+        write("gross", 3, 9)
+        freshd("reload", daemon)
+        daemon.eventually(lambda: daemon.asset("shop/gross")["updated_at"] is not None)
+        assert total("gross") == (3, 9)
