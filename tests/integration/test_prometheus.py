@@ -105,6 +105,19 @@ def test_promtool_finds_nothing_wrong_with_what_a_daemon_says(daemon: RunningDae
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
+def test_a_broker_that_is_away_is_told(tmp_path: Path) -> None:
+    running = RunningDaemon(tmp_path)
+    kafka = {"bootstrap_servers": ["127.0.0.1:1"], "topics": {"syncs": {"format": "freshd"}}}
+    running.configure({"assets.yaml": {"assets": [{"key": "raw"}]}}, catalog=["assets.yaml"], kafka=kafka)
+    running.start("/healthz")
+    try:
+        assert running.metric("freshd_up", service="kafka") == 0
+        assert running.metric("freshd_up", service="store") == 1
+        assert running.metric("freshd_leader") == 1
+    finally:
+        running.kill()
+
+
 def test_openmetrics_says_the_same_to_who_asks_for_it(daemon: RunningDaemon) -> None:
     daemon.post({"asset": "shop/raw_orders", "id": "s1"})
     daemon.eventually(lambda: daemon.metric("freshd_runs_total", launcher="build", outcome="succeeded") == 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ from tests.unit.core.walks import Walk
 from freshd.adapters.prometheus import DaemonMetrics
 from freshd.adapters.prometheus.shards import SHARD, Shards, inflate
 from freshd.core.engine import Engine
-from freshd.model.asset import Asset
+from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.errors import TransientError
 from freshd.model.graph import build_graph
 from freshd.model.inputs import CharterReplaced, Event, EventKind, Started
+from freshd.model.partitions import window_at
 from freshd.model.policy import Charter, Limit, Measure, Policy, Slo
 from freshd.model.time import DAY, HOUR, MINUTE, SECOND, Instant, parse_instant
 
@@ -232,3 +234,38 @@ def test_shards_hold_what_was_put_last(assets: int) -> None:
     shards.settle()
     for family in range(2):
         assert b"".join(map(inflate, shards.members(family))) == b"".join(one[family] for one in true)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_partitions_come_into_use_and_windows_move_on(seed: int) -> None:
+    rng = Random(f"partitions {seed}")
+    day, region = PartitionScheme(by="day"), PartitionScheme(names=("eu", "us"))
+    made = [
+        Asset("raw", partitions=PartitionScheme(by="hour")), Asset("days", ("raw",), partitions=day),
+        Asset("regions", partitions=region), Asset("whole", ("days", "regions")), Asset("other", group="g"),
+    ]  # fmt: skip
+    graph = build_graph(made)
+    policy = Policy("p", limits=(Limit(Measure.LAG, 45 * MINUTE, 3 * HOUR), Limit(Measure.BEHIND, None, HOUR)))
+    asking = Asking(Engine(Charter(graph, {"p": policy}, {"p": tuple(sorted(graph.assets))})))
+    metrics = DaemonMetrics("1")
+    asking.engine.step(asking.now, [Started(False)])
+    for number in range(120):
+        asking.now += rng.randrange(1, 40) * MINUTE
+        asset = rng.choice(made)
+        scheme = asset.partitions
+        name = rng.choice(scheme.names) if scheme is region else ""
+        if scheme is not None and scheme.by:
+            name = window_at(scheme, asking.now - rng.choice([0, 0, 1, 30]) * HOUR).key
+        inputs = [Event(EventKind.UPDATE, (asset.key,), asking.now, partition=name, changed=rng.random() < 0.8)]
+        asking.engine.step(asking.now, inputs if rng.random() < 0.8 else [])
+        while (wake := asking.engine.next_wake()) is not None and wake <= asking.now:
+            asking.engine.step(asking.now, [])
+        if number % 2:
+            assert lines(scraped(metrics, asking)) == lines(anew(metrics, asking)), f"step {number}: {inputs}"
+
+
+def test_while_the_loop_does_not_answer_what_is_away_is_told() -> None:
+    asking, metrics = started(world(1)), DaemonMetrics("1", up=lambda: {"store": False, "kafka": True})
+    asking.lose = True
+    body = scraped(metrics, asking)
+    assert (value(body, 'freshd_up{service="store"}'), value(body, 'freshd_up{service="kafka"}')) == (0, 1)
