@@ -38,8 +38,8 @@ from freshd.model.time import DAY, HOUR, MINUTE, SECOND, Instant
 ASSETS = 100_000
 GROUPS, TEAMS, POLICIES, FEEDS, INCIDENTS = 60, 25, 6, 200, 100
 GOAL_S = 1.0
-EVERY_S = 15
-FED_S = 100
+EVERY_S = 20
+FED_S = 90
 FIRST_S = 300
 """How long the first scrape may take: all series are new then."""
 ROUNDS = 3

@@ -62,7 +62,7 @@ class Prometheus(Server):
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The instant vector that an expression gives now."""
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=30)
+        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=SOON_S)
         assert answer.is_success, f"{expression}: {answer.text}"
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
         return result
@@ -74,7 +74,7 @@ class Prometheus(Server):
 
     def get(self, path: str) -> Any:
         """Something of its API."""
-        return httpx.get(f"{self.url}/api/v1/{path}", timeout=10).raise_for_status().json()["data"]
+        return httpx.get(f"{self.url}/api/v1/{path}", timeout=SOON_S).raise_for_status().json()["data"]
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def prometheus_over(
     path = program("prometheus", package="prometheus")
     jobs = [{"job_name": job, "static_configs": [{"targets": list(at)}]} for job, at in targets.items()]
     config: dict[str, Any] = {
-        "global": {"scrape_interval": every, "evaluation_interval": every},
+        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
         "scrape_configs": jobs,
         "rule_files": [str(rule) for rule in rules],
     }
