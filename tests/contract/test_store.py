@@ -323,15 +323,15 @@ def test_what_people_declare(store: SqlStore, url: str) -> None:
 
 def test_wishes(store: SqlStore, url: str) -> None:
     store.append([WishMade(NOW, Wish("w", ("a",), "ann"), ("up", "a"))], {})
-    store.append([WishEnded(NOW + 1, "w", Reason.UPSTREAM_FAILED, "up")], {})
+    store.append([WishEnded(NOW + 1, "w", Reason.RUN_FAILED, "up")], {})
     rows = sql(url, "SELECT wish_id, author, planned, ended_at, outcome, cause FROM wishes")
-    assert rows == [("w", "ann", 2, NOW + 1, "upstream_failed", "up")]
+    assert rows == [("w", "ann", 2, NOW + 1, "run_failed", "up")]
     store.append([WishMade(NOW + 2, Wish("x", ("a", "b"), "ben"), ("a", "b"))], {})
     assert [(row["wish_id"], row["assets"], row["ended_at"]) for row in store.wishes()] == [
         ("x", ["a", "b"], None),
         ("w", ["a"], NOW + 1),
     ]
-    assert [row["outcome"] for row in store.wishes(5, "w")] == ["upstream_failed"]
+    assert [row["outcome"] for row in store.wishes(5, "w")] == ["run_failed"]
     assert store.wishes(5, "nobody") == []
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from freshd.adapters.sql.recording import Recording
 from freshd.app.project import Project
-from freshd.core.feasibility import infeasible, notes, usual_duration
+from freshd.core.feasibility import infeasible, notes
+from freshd.core.just_in_time import usual_duration
 from freshd.model.errors import FreshdError, Problem
 
 

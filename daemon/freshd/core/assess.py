@@ -22,7 +22,7 @@ from freshd.model.time import FOREVER, NEVER, Instant
 def assess_row(state: State, row: Row, at: Instant, memo: Memo | None = None, brief: bool = False) -> Assessment:
     """Everything there is to say of one row; `brief`: without causes and what it waits for."""
     if memo is None:
-        memo = state.memo if at == state.now else {}
+        memo = state.memo_at(at)
     updated, reached, pending = updated_at(row), data_time(row, at, memo), pending_since(row)
     policies = tuple(_policy_view(state, pair, at, memo) for pair in row.pairs if pair.policy.has_expectations)
     verdict = max((view.verdict for view in policies), key=RANK.__getitem__, default=None)
@@ -89,7 +89,7 @@ def _policy_view(state: State, pair: Pair, at: Instant, memo: Memo) -> PolicyVie
     )
 
 
-def _inherited(row: Row, at: Instant, reached: Instant, memo: dict[tuple[Row, Instant], Instant]) -> int | None:
+def _inherited(row: Row, at: Instant, reached: Instant, memo: Memo) -> int | None:
     """How much of the lag the upstreams have now."""
     if reached == NEVER:
         return None
@@ -114,8 +114,7 @@ def _cause(state: State, row: Row, at: Instant) -> tuple[str, str, tuple[AssetKe
         return worst.cause, worst.reason, tuple(step.key for step in path)
     if not worst.measure:
         return "", "", ()
-    memo = state.memo if at == state.now else {}
-    found = root_cause(row, Measure(worst.measure), at, memo)
+    found = root_cause(row, Measure(worst.measure), at, state.memo_at(at))
     return found.row.asset.key, found.reason.value, tuple(step.key for step in found.path)
 
 

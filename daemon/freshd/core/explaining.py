@@ -21,7 +21,7 @@ from freshd.model.time import FOREVER, NEVER, Instant
 
 def explain_row(state: State, row: Row, at: Instant) -> Explanation:
     """What explains the row, beside its assessment."""
-    memo = state.memo if at == state.now else {}
+    memo = state.memo_at(at)
     limit = root_cause(row, Measure.LAG, at, memo)
     steps = tuple(Limiting(step.asset.key, _known(data_time(step, at, memo)), step.partition) for step in limit.path)
     launching = launching_of(state, row)
@@ -105,7 +105,7 @@ def _awaited_news(row: Row) -> tuple[Row, ...]:
 def _ahead(state: State, row: Row, at: Instant, launching: Launching) -> tuple[Ahead, ...]:
     """What comes by itself."""
     found: list[Ahead] = []
-    memo = state.memo if at == state.now else {}
+    memo = state.memo_at(at)
     for pair in row.pairs:
         if not pair.policy.has_expectations:
             continue

@@ -8,20 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from freshd.core.just_in_time import FEWEST_RUNS
-from freshd.core.learned import percentile
-from freshd.core.work import DURATIONS_KEPT
 from freshd.model.assessment import Infeasible
 from freshd.model.asset import AssetKey
 from freshd.model.errors import Problem
 from freshd.model.policy import Charter, Measure, Policy
 from freshd.model.time import Duration
-
-
-def usual_duration(durations: Sequence[Duration]) -> Duration | None:
-    """The p95 of the last successful runs; None: too few to tell."""
-    last = durations[-DURATIONS_KEPT:]
-    return percentile(sorted(last), 95) if len(last) >= FEWEST_RUNS else None
 
 
 def infeasible(charter: Charter, takes: Mapping[AssetKey, Duration]) -> list[Infeasible]:

@@ -7,11 +7,13 @@ longer than usual) is noticed by `notice`, and whoever rests on it asks anew: no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from freshd.core.learned import percentile
 from freshd.core.rows import Row
 from freshd.core.state import State
 from freshd.core.verdicts import turns_stale_at
-from freshd.core.work import Timing
+from freshd.core.work import DURATIONS_KEPT, Timing
 from freshd.model.policy import ReactionKind
 from freshd.model.time import FOREVER, MINUTE, NEVER, Duration, Instant
 
@@ -34,9 +36,15 @@ def known_duration(row: Row) -> Duration | None:
     """The same, if enough runs have succeeded to tell; runs of all partitions of an asset count."""
     owner = row.whole or row
     durations = owner.work.durations if owner.work is not None else None
-    if durations is None or len(durations) < FEWEST_RUNS or not row.asset.launcher or row.virtual:
+    if durations is None or not row.asset.launcher or row.virtual:
         return None
-    return percentile(sorted(durations), 95)
+    return usual_duration(durations)
+
+
+def usual_duration(durations: Sequence[Duration]) -> Duration | None:
+    """The p95 of the last successful runs; None: too few to tell."""
+    last = durations[-DURATIONS_KEPT:]
+    return percentile(sorted(last), 95) if len(last) >= FEWEST_RUNS else None
 
 
 def took(state: State, row: Row, duration: Duration) -> None:

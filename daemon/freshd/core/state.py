@@ -86,7 +86,6 @@ class State:
         "timers",
         "to_judge",
         "to_plan",
-        "touched",
         "watch",
         "windows_at",
         "windows_next",
@@ -127,7 +126,6 @@ class State:
         self.to_judge: set[Row] = set()
         self.later: deque[Row] = deque()  # rows to judge in the coming steps, some at a time
         self.to_plan: set[Row] = set()
-        self.touched: list[Pair] = []
         self.deferred: set[Row] = set()
         self.dirty: dict[Row, None] = {}
         self.gone: list[AssetKey] = []
@@ -247,6 +245,10 @@ class State:
     def due_of(self, launcher: str) -> list[Row]:
         """The due automatic rows of a launcher, upstreams first."""
         return upstreams_first(self.due.get(launcher, ()))
+
+    def memo_at(self, at: Instant) -> Memo:
+        """Data times found out already, for questions about `at`."""
+        return self.memo if at == self.now else {}
 
     @property
     def catching_up(self) -> bool:

@@ -46,7 +46,6 @@ class Reason(StrEnum):
     NO_RESULT = "no_result"
     # ends of wishes
     DONE = "done"
-    UPSTREAM_FAILED = "upstream_failed"
 
 
 @value(frozen=True, slots=True)

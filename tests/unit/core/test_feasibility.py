@@ -11,7 +11,8 @@ import pytest
 from tests.unit.core.play import Play, charter_of
 from tests.unit.core.test_windows import Every
 
-from freshd.core.feasibility import infeasible, notes, usual_duration
+from freshd.core.feasibility import infeasible, notes
+from freshd.core.just_in_time import usual_duration
 from freshd.model.policy import Deadline, Limit, Measure, Policy
 from freshd.model.time import MINUTE
 
