@@ -207,11 +207,11 @@ def _messages() -> Any:
         [
             (
                 f"sum by (channel, outcome) (increase(freshd_notifications_total{{{IT}}}[$__rate_interval]))",
-                "{{channel}}: {{outcome}}",
+                "{{outcome}} {{channel}}",
             )
         ],
         "none",
-        colours={"/: failed$/": words.STALE, "/: delivered$/": words.FRESH},
+        colours={"/^failed /": words.STALE, "/^delivered /": words.FRESH},
         drawn_as_bars=True,
         nothing="No message was sent.",
     )

@@ -23,7 +23,7 @@ ENDED: Final = 'launcher=~"$launcher", outcome!="observed"'
 
 def dashboard() -> Dashboard:
     """The dashboard."""
-    launchers = "label_values(freshd_runs_total, launcher)"
+    launchers = 'label_values({__name__=~"freshd_runs_total|freshd_runs_in_flight"}, launcher)'
     return framed(
         words.REACTION,
         "freshd / Reaction",

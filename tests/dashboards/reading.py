@@ -37,6 +37,7 @@ class Question:
 
     dashboard: str
     panel: str
+    letter: str
     expression: str
     legend: str
     now: bool
@@ -46,6 +47,11 @@ class Question:
 
     def __str__(self) -> str:
         return f"{self.dashboard}: {self.panel}: {self.expression}"
+
+    @property
+    def id(self) -> str:
+        """Short, for the names of tests."""
+        return f"{self.dashboard}: {self.panel} {self.letter}"
 
     @property
     def labels(self) -> set[str]:
@@ -81,6 +87,7 @@ def questions() -> list[Question]:
         Question(
             name,
             panel["title"],
+            target["refId"],
             target["expr"],
             target.get("legendFormat", ""),
             bool(target.get("instant")),
@@ -108,9 +115,12 @@ def recorded() -> set[str]:
     return {rule["record"] for made in rules for group in made["groups"] for rule in group["rules"] if "record" in rule}
 
 
-def asked(expression: str, chosen: Mapping[str, str | list[str]], span: str = "5m") -> str:
-    """What Grafana would send. `chosen`: the variables' values, lists for those of which many can be chosen."""
-    texts = {"__rate_interval": span, "__range": span, "__interval": span}
+def asked(expression: str, chosen: Mapping[str, str | list[str]], interval: str = "1m", shown: str = "1h") -> str:
+    """What Grafana would send. `chosen`: the variables' values, lists for those of which many can be chosen.
+
+    `interval`: what Grafana takes for rates; `shown`: the time shown.
+    """
+    texts = {"__rate_interval": interval, "__range": shown}
     for name, value in chosen.items():
         if isinstance(value, list):
             special = [_SPECIAL.sub(r"\\\\\1", one) if one != ".*" else one for one in value]

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from helm.dashboards import words
-from tests.dashboards.reading import Question, all_panels, asked, dashboards, questions, recorded, variables
+from tests.dashboards.reading import ROOT, Question, all_panels, asked, dashboards, questions, recorded, variables
 from tests.docs.metrics_table import families
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -115,7 +115,7 @@ def test_the_daemons_own_dashboard_asks_by_job_and_instance() -> None:
                 assert found[1] and 'job=~"$job", instance=~"$instance"' in found[1], question
 
 
-@pytest.mark.parametrize("question", questions(), ids=str)
+@pytest.mark.parametrize("question", questions(), ids=lambda question: question.id)
 def test_rates(question: Question) -> None:
     """Over the time shown by Grafana's own interval; a counter is never shown as it stands."""
     if not question.now:
@@ -126,6 +126,14 @@ def test_rates(question: Question) -> None:
             assert re.search(within, question.expression), f"{metric} is a counter"
     if "_bucket" in question.expression:
         assert re.search(r"sum by \(le\)", question.expression)
+
+
+def test_every_reason_of_an_incident_has_words() -> None:
+    """Those that docs/alerts.md explains."""
+    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    _, _, section = page.partition("## The root cause")
+    told = set(re.findall(r"^\| `(\w+)` \|", section.partition("\n## ")[0], re.MULTILINE))
+    assert told and set(words.REASONS) == told
 
 
 def test_every_metric_exists() -> None:
