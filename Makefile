@@ -27,7 +27,7 @@ setup-dbt: ## make .venv-dbt: dbt's pins are tight, so it has an environment of 
 	@if [ -f requirements-dbt.lock ]; then .ci/venv .venv-dbt requirements-dbt.lock; fi
 
 components: ## install what the tests of real components need (Debian, as root), or say what is missing
-	@.ci/components curl java maven openssl postgresql prometheus alertmanager node
+	@.ci/components curl java maven openssl postgresql prometheus alertmanager node etcd go
 
 test: setup setup-dbt components ## run every check
 	@$(PYTHON_IN) -m pytest $(PYTEST)
@@ -35,6 +35,7 @@ test: setup setup-dbt components ## run every check
 lint: setup ## format, then check style, types and layers
 	@$(PYTHON_IN) -m tests.docs.tables
 	@$(PYTHON_IN) -m helm.dashboards
+	@$(PYTHON_IN) -m helm.chart
 	@$(VENV)/bin/ruff format -q .
 	@$(VENV)/bin/ruff check -q --fix .
 	@$(PYTHON_IN) -m pytest tests/tidy

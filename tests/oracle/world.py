@@ -288,7 +288,7 @@ class World:
             self._staying.discard(pair)
         if verdict.value in self._at(pair[1]):
             return True
-        held = was is Verdict.STALE or pair in self._staying
+        held = ("stale" in self._at(pair[1]) and was is Verdict.STALE) or pair in self._staying
         stays = verdict is Verdict.UNKNOWN and held and self.incidents.member(pair)
         self._staying.discard(pair)
         if stays:

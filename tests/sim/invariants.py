@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from tests.oracle.nodes import base
 from tests.sim.shadow import Shadow
 from tests.sim.stage import Stage, Violation
 
@@ -78,8 +79,9 @@ def one_run_at_a_time(stage: Stage, shadow: Shadow) -> None:
 def picture(engine: Engine, now: Instant) -> dict[str, object]:
     """Everything an engine says of itself."""
     told: dict[str, object] = {"announced": engine.announced}
-    for key in engine.charter.graph.assets:
-        for word, value in dataclasses.asdict(engine.assess(key, now)).items():
+    for key in engine._state.rows:
+        asset = base(key)
+        for word, value in dataclasses.asdict(engine.assess(asset, now, key[len(asset) + 1 : -1])).items():
             if word != "next_launch":  # when it will be looked at again: a lower bound, not a fact
                 told[f"{key} {word}"] = value
     told["incidents"] = engine.incidents()

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tests.oracle.comparing import OF_WHOLES
 from tests.oracle.decisions import Launch
 from tests.oracle.facts import OwnRun
 from tests.oracle.laws import Laws
+from tests.oracle.nodes import base, node_key
 from tests.oracle.playing import asset_value
+from tests.oracle.sliced import SlicedWorld
 from tests.oracle.waves import joins
 from tests.oracle.world import Asked, Behaviour, Said, World
 from tests.sim.stage import Violation
@@ -47,7 +50,12 @@ class Shadow(World):
     def turn(self, now: Instant, inputs: Sequence[Input], records: Sequence[Record]) -> None:
         """Everything of one durable step of the engine."""
         self.now = now
-        self._requested = {key: r.run.run_id for r in records if isinstance(r, RunRequested) for key in r.run.assets}
+        self._requested = {
+            node_key(key, r.run.partition): r.run.run_id
+            for r in records
+            if isinstance(r, RunRequested)
+            for key in r.run.assets
+        }
         for said in inputs:
             if isinstance(said, Started):
                 self._start(said)
@@ -63,7 +71,7 @@ class Shadow(World):
                 known = tuple(key for key in said.assets if key in self.charter.graph)
                 heard.append(replace(said, assets=known))
             elif isinstance(said, Wish) and self._first_wish(said):
-                heard.append(Asked(said.assets))
+                heard.append(self._asked(said))
             elif isinstance(said, Declaration | Withdraw | Blind | Sighted):
                 heard.append(said)
             elif isinstance(said, CaughtUp):
@@ -94,6 +102,9 @@ class Shadow(World):
         self.shown = {pair: shown for pair, shown in self.shown.items() if pair in pairs}
         self.stale_facts()
 
+    def _asked(self, wish: Wish) -> Asked:
+        return Asked(wish.assets, wish.parallel)
+
     def _first_wish(self, wish: Wish) -> bool:
         known = ("wish", wish.id) in self._seen
         self._seen.add(("wish", wish.id))
@@ -111,7 +122,7 @@ class Shadow(World):
         if told.phase not in (RunPhase.QUEUED, RunPhase.STARTED):
             self.facts.orphans.discard(told.run_id)
         for run in list(self.facts.runs):
-            if run.run_id != told.run_id or run.end is not None or told.asset not in ("", run.asset):
+            if run.run_id != told.run_id or run.end is not None or told.asset not in ("", base(run.asset)):
                 continue
             if told.phase is RunPhase.STARTED:
                 run.began = min(told.started_at if told.started_at is not None else told.at, self.now)
@@ -148,9 +159,10 @@ class Shadow(World):
 
     def compare(self, engine: Engine) -> None:
         """The engine says of every asset and incident what the oracle says."""
-        for key in self.charter.graph.assets:
-            seen: Any = engine.assess(key, self.now)
-            for word in WORDS:
+        for key, node in self.charter.graph.assets.items():
+            asset = base(key)
+            seen: Any = engine.assess(asset, self.now, key[len(asset) + 1 : -1])
+            for word in OF_WHOLES if getattr(node, "gathers", "") else WORDS:
                 expected = asset_value(self, key, word)
                 actual = getattr(seen, word)
                 actual = actual.value if isinstance(actual, Verdict) else actual
@@ -162,3 +174,28 @@ class Shadow(World):
             raise Violation(f"incidents: the oracle says {ours}, the engine {theirs}")
         if self.incidents.announced != engine.announced:
             raise Violation(f"announced: the oracle says {self.incidents.announced}, the engine {engine.announced}")
+
+
+class SlicedShadow(Shadow, SlicedWorld):
+    """The same where assets have partitions; its graph stays what it is."""
+
+    def __init__(self, charter: Laws, now: Instant) -> None:
+        self._given = charter
+        super().__init__(charter, now)
+
+    def adopt(self, charter: Laws, now: Instant) -> None:
+        if charter is not self._given:
+            raise AssertionError("worlds of partitions keep their graph")
+
+    def _asked(self, wish: Wish) -> Asked:
+        cuts = self.charter.slicings
+        named = [
+            node_key(key, partition)
+            for key in wish.assets
+            for partition in (wish.partitions if key in cuts and wish.partitions else ("",))
+        ]
+        return Asked(tuple(named), wish.parallel)
+
+    def _launch(self, launch: Launch) -> None:
+        super()._launch(launch)
+        self._happened.add(launch.asset)

@@ -13,9 +13,10 @@ from tests.oracle.enrich import Spice, edited, enriched
 from tests.oracle.generate import Flavour, rewired, scenario_document
 from tests.oracle.laws import Laws
 from tests.oracle.reading import LAUNCHER, Scenario, read_scenario
+from tests.oracle.slicing import sliced_document
 from tests.sim import invariants, people
 from tests.sim.faults import Faults, draw_faults
-from tests.sim.shadow import Shadow
+from tests.sim.shadow import Shadow, SlicedShadow
 from tests.sim.stage import (
     Crash,
     Message,
@@ -56,6 +57,11 @@ SPICED_SHARE = 0.5
 
 SPICE = Spice(calendars=0.4, rules=0.6, learned=0.3, windows=0.25, late=0.25)
 
+SLICED_SHARE = 0.15
+"""Of the worlds whose assets have partitions; their graph is not replaced, and their launcher has no limit."""
+
+SLICED_SPICE = dataclasses.replace(SPICE, learned=0, late=0)
+
 FOLD_SHARE = 0.1
 """Of the steps after which the state is compared with the fold of what is durable."""
 
@@ -94,11 +100,14 @@ class Simulation:
         self.rng = Random(f"simulation {seed}")
         wave = Random(f"wave {seed}").random() < WAVE_SHARE
         document = scenario_document(seed, WAVES if wave else SMALL, probes=0)
+        self.sliced = not wave and Random(f"sliced {seed}").random() < SLICED_SHARE
         if Random(f"spice {seed}").random() < SPICED_SHARE:
-            document = enriched(document, seed, SPICE)
+            document = enriched(document, seed, SLICED_SPICE if self.sliced else SPICE)
+        if self.sliced:
+            document = sliced_document(seed, document=document)
         self.scenario = read_scenario(document)
         limit = Random(f"limit {seed}").choice([0, 0, 0, 0, 1, 2])
-        launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave, limit=0 if wave else limit)}
+        launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave, limit=0 if wave or self.sliced else limit)}
         self._settings = partial(dataclasses.replace, limits=LIMITS, launchers=launchers)
         self.charter: Charter = self._settings(charter_of(self.scenario.document))
         self._laws: list[tuple[Charter, Laws]] = [(self.charter, self._settings(self.scenario.charter))]
@@ -108,7 +117,7 @@ class Simulation:
         self.stage.upstreams = {key: asset.upstreams for key, asset in self.charter.graph.assets.items()}
         self.stage.log = _log(self.scenario, self.rng, drawn)
         self._say(seed)
-        self.shadow = Shadow(self._laws_of(self.charter), 0)
+        self.shadow = (SlicedShadow if self.sliced else Shadow)(self._laws_of(self.charter), 0)
         self.summary = Summary(seed)
         self.ledger = invariants.Ledger()
         self._turned = False
@@ -125,7 +134,7 @@ class Simulation:
     def _replacement(self, seed: int) -> tuple[Instant, Charter | None]:
         """In some worlds the graph is replaced while the daemon runs, or while it is down."""
         rng = Random(f"replacement {seed}")
-        if rng.random() > REPLACED_SHARE:
+        if rng.random() > REPLACED_SHARE or self.sliced:
             return 0, None
         document = rewired(dict(self.scenario.document), rng)
         if rng.random() < EDITED_SHARE:
@@ -144,7 +153,8 @@ class Simulation:
         last = max((m.readable_at for messages in self.stage.log.values() for m in messages), default=0)
         self._phase(max(last, self.scenario.start) + 5 * MINUTE)
         self.stage.faults = self.stage.faults.calm()
-        engine = self._phase(self.stage.now + QUIET)
+        end = self.stage.now + QUIET
+        engine = self._phase(end - end % HOUR + 55 * MINUTE if self.sliced else end)  # long after a window has begun
         invariants.converged(self.stage, self.shadow, engine)
         self.summary.digest = self.stage.digest()
         self.summary.runs = len(self.stage.executions)

@@ -79,10 +79,15 @@ def _derived_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
         value = reading_time(row, start, at, memo)
         bound = cells[offset + TIME]
         best = max(best, min(value, bound))
-        if bound >= value and start >= history.latest_start(cells, offset):
+        if bound >= value and start >= history.latest_start(cells, offset) and not _may_go_back(row):
             break
         offset -= WIDTH
     return best
+
+
+def _may_go_back(row: Row) -> bool:
+    """Whether it reads windows as a whole, which reaches less far once a new one is made that read less."""
+    return any(up.virtual and up.rare.parts is not None for up in row.ups)
 
 
 def reading_time(row: Row, start: Instant, at: Instant, memo: Memo) -> Instant:

@@ -76,7 +76,12 @@ def in_use_already(rows: Mapping[str, Row]) -> Used:
     used: Used = {}
     for row in rows.values():
         if row.partition and (
-            row.cells or row.work is not None or row.rare.others or row.rare.wishes or row.rare.checks
+            row.cells
+            or row.work is not None
+            or row.outcome_at != NEVER
+            or row.rare.others
+            or row.rare.wishes
+            or row.rare.checks
         ):
             used.setdefault(row.asset.key, set()).add(row.partition)
     return used

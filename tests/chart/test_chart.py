@@ -1,0 +1,173 @@
+"""What the chart makes of values, by the real Helm CLI; objects are checked strictly for each Kubernetes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from tests.chart import tools
+from tests.chart.rendering import CASES, CHART, of_kind, one, rendered, run_helm, template
+
+from freshd.settings import load_settings
+
+VERSIONS = ("1.27", "1.30", "1.34", "1.37")
+OPERATOR = ("github.com/prometheus-operator/prometheus-operator", "v0.85.0")
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_lint_finds_nothing(case: Path) -> None:
+    done = run_helm("lint", "--strict", str(CHART), "-f", str(case))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_every_object_is_valid_for_each_kubernetes(case: Path) -> None:
+    objects = [item for item in rendered(case=case) if "monitoring.coreos.com" not in item["apiVersion"]]
+    assert objects
+    for item in objects:
+        for version in VERSIONS:
+            kubernetes_validate.validate(item, version, strict=True)
+
+
+def _definition(kind: str) -> dict[str, Any]:
+    folder = tools.module(*OPERATOR) / "example" / "prometheus-operator-crd"
+    text = (folder / f"monitoring.coreos.com_{kind.lower()}s.yaml").read_text(encoding="utf-8")
+    version = yaml.safe_load(text)["spec"]["versions"][0]
+    found: dict[str, Any] = _closed(version["schema"]["openAPIV3Schema"])
+    found["properties"]["metadata"] = {"type": "object"}
+    return found
+
+
+def _closed(part: Any) -> Any:
+    """As strict as the API server is: a property that is not listed is wrong."""
+    if isinstance(part, list):
+        return [_closed(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("x-kubernetes-int-or-string"):
+        return {}
+    made = {name: _closed(value) for name, value in part.items()}
+    if isinstance(made.get("properties"), dict) and made.get("type") == "object":
+        made.setdefault("additionalProperties", False)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "count"), [("monitoring", "ServiceMonitor", 1), ("podmonitor", "PodMonitor", 1),
+                                ("monitoring", "PrometheusRule", 2)],
+)  # fmt: skip
+def test_monitors_and_rules_fit_the_operators_definitions(case: str, kind: str, count: int) -> None:
+    found = of_kind(rendered(case=CHART / "ci" / f"{case}-values.yaml"), kind)
+    assert len(found) == count
+    for item in found:
+        Draft202012Validator(_definition(kind)).validate(item)
+
+
+def test_the_pod_is_hardened() -> None:
+    pod = one(rendered(), "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["enableServiceLinks"] is False and pod["automountServiceAccountToken"] is False
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+    assert written == {"/data", "/tmp"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_the_daemon_takes_the_settings_that_the_chart_writes(case: Path, tmp_path: Path) -> None:
+    made = one_config(rendered(case=case))
+    (tmp_path / "freshd.yaml").write_text(made["freshd.yaml"], encoding="utf-8")
+    load_settings(tmp_path / "freshd.yaml", {})
+
+
+def one_config(objects: list[dict[str, Any]]) -> dict[str, str]:
+    (found,) = [item for item in of_kind(objects, "ConfigMap") if "freshd.yaml" in item["data"]]
+    data: dict[str, str] = found["data"]
+    return data
+
+
+def test_secrets_are_files_at_their_settings() -> None:
+    objects = rendered(case=CHART / "ci" / "postgresql-kafka-values.yaml")
+    config = yaml.safe_load(one_config(objects)["freshd.yaml"])
+    assert config["store"] == {
+        "url": "postgresql://freshd@postgres.db.svc/freshd",
+        "password_file": "/run/secrets/freshd/store.password_file",
+    }
+    assert config["ingress"]["airbyte"]["url_token_file"] == "/run/secrets/freshd/ingress.airbyte.url_token_file"
+    assert not of_kind(objects, "Secret")  # none of the chart's own
+    (volume,) = [
+        item for item in one(objects, "Deployment")["spec"]["template"]["spec"]["volumes"] if item["name"] == "secrets"
+    ]
+    assert len(volume["projected"]["sources"]) == 6
+
+
+def test_rules_and_dashboards_are_the_files_of_the_chart() -> None:
+    objects = rendered(case=CHART / "ci" / "monitoring-values.yaml")
+    rules = {item["metadata"]["name"]: item["spec"] for item in of_kind(objects, "PrometheusRule")}
+    for path in (CHART / "rules").glob("*.yaml"):
+        text = path.read_text(encoding="utf-8").replace(
+            "https://freshd.example/docs/runbooks", "https://runbooks.shop.example/freshd"
+        )
+        assert rules[f"shop-freshd-{path.stem}"] == yaml.safe_load(text)
+    boards = {name: text for item in of_kind(objects, "ConfigMap") for name, text in item["data"].items()}
+    for path in (CHART / "dashboards").glob("*.json"):
+        assert json.loads(boards[path.name]) == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_rights_on_jobs_only_when_used() -> None:
+    assert not of_kind(rendered(), "Role")
+    objects = rendered(values={"rbac": {"jobs": True}})
+    assert (
+        of_kind(objects, "Role")
+        and one(objects, "Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"]
+    )
+
+
+def test_a_change_of_policies_starts_nothing_anew_a_change_of_the_store_does() -> None:
+    def stamp(values: dict[str, Any]) -> str:
+        found: str = one(rendered(values=values), "Deployment")["spec"]["template"]["metadata"]["annotations"][
+            "checksum/start-settings"
+        ]
+        return found
+
+    assert stamp({}) == stamp({"config.policies": "policies/*.yaml"}) != stamp({"config.log.level": "debug"})
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"replicas": 2}, ["replicas"]),
+        ({"config.polices": "x"}, ["polices"]),
+        ({"config.kafka": {"bootstrap_server": "a:1"}}, ["kafka", "bootstrap_server"]),
+        ({"config.mode": "watch"}, ["mode", "act"]),
+        ({"config.slack": {"token": "xoxb-1"}}, ["slack", "token"]),
+        ({"secrets": {"store.passwort_file": {"existingSecret": "a", "key": "b"}}}, ["store.passwort_file"]),
+        ({"secrets": {"slack.token_file": {"existingSecret": ""}}}, ["existingSecret"]),
+        ({"persistence": {"enabled": "yes"}}, ["persistence", "enabled"]),
+        ({"image": {"pullPolicy": "Sometimes"}}, ["pullPolicy", "IfNotPresent"]),
+        ({"replicaCount": 2}, ["replicaCount: 2", "SQLite", "one daemon"]),
+        ({"replicaCount": 2, "config.store": "postgresql://a@b/c"}, ["replicaCount: 2", "standby"]),
+        ({"serviceMonitor.enabled": True, "podMonitor.enabled": True}, ["serviceMonitor", "podMonitor"]),
+        ({"files": {"../passwd": "x"}}, ["files", "../passwd"]),
+    ],
+)
+def test_wrong_values_are_refused_with_the_key(values: dict[str, Any], named: list[str]) -> None:
+    done = template(values=values)
+    assert done.returncode != 0
+    for word in named:
+        assert word in done.stderr, done.stderr
