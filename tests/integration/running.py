@@ -144,6 +144,6 @@ class RunningDaemon:
 
     def _listens(self, begun: int) -> str:
         for line in self.said()[begun:].splitlines():
-            if "started" in line and "listen=" in line:
+            if ("started" in line or "waiting" in line) and "listen=" in line:
                 return line.split("listen=")[1].split()[0]
         return ""

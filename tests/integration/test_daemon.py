@@ -235,6 +235,28 @@ def test_while_the_store_is_locked_nothing_is_lost_and_nobody_is_told_a_lie(shop
     assert daemon.get("/readyz")["ok"]
 
 
+def test_a_store_that_is_away_at_the_start_is_waited_for_and_seen_to_be(shop: Path) -> None:
+    with RunningDaemon(shop) as daemon:
+        daemon.stop()
+    with closing(sqlite3.connect(shop / "state/freshd.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        daemon = RunningDaemon(shop)
+        try:
+            daemon.start("/healthz")
+            ready = httpx.get(f"{daemon.url}/readyz", timeout=60)
+            assert ready.status_code == 503
+            assert "locked" in ready.json()["store"]["trouble"]
+            assert 'freshd_up{service="store"} 0.0' in httpx.get(f"{daemon.url}/metrics", timeout=60).text
+            refused = httpx.post(f"{daemon.url}/api/events", json={}, timeout=60)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+            assert "has not begun yet" in refused.json()["error"]
+            other.execute("ROLLBACK")
+            daemon.eventually(lambda: "started" in daemon.said().rpartition("waiting")[2])
+            assert daemon.stop() == 0
+        finally:
+            daemon.kill()
+
+
 def test_beyond_loopback_a_write_needs_the_token(shop: Path) -> None:
     settings = (shop / "freshd.yaml").read_text().replace("127.0.0.1:0", "0.0.0.0:0")
     (shop / "freshd.yaml").write_text(settings + "api: {token_file: token}\n")

@@ -25,6 +25,7 @@ from freshd.adapters.formats import decoder
 from freshd.adapters.kafka import KafkaIntake
 from freshd.adapters.sql.store import SqlStore
 from freshd.app.narrator import Narrator
+from freshd.app.opening import open_store
 from freshd.app.parts import VERSION, Launchers, http_servers, kafka_intake, metrics_of, notifier_of, result_inputs
 from freshd.app.project import Project
 from freshd.app.reloading import Reloader
@@ -47,10 +48,6 @@ from freshd.runtime.translate import Translator
 
 DRAIN: Final[Duration] = 5 * SECOND
 """How long a stopping daemon goes on making durable what it has taken in."""
-
-FIRST_OPENING: Final[Duration] = SECOND // 2
-LONGEST_OPENING: Final[Duration] = 10 * SECOND
-"""The longest wait between two tries to open a store that cannot be reached."""
 
 JOIN_S: Final = 30.0
 """How long a stopping daemon waits for its loop; a store that hangs is left behind."""
@@ -176,7 +173,7 @@ class Daemon:
         project, clock = self.project, self._clock
         settings = project.settings
         self._store = store = SqlStore(settings.store, project.base)
-        self._open(store)
+        open_store(store, settings, self._stop_within)
         self._describe(store, project)
         store.read_from(marks_of_reading(project), VERSION, clock.now())
         recovered = recover(project.charter, store)
@@ -247,18 +244,6 @@ class Daemon:
         gone = [Sighted(topic) for topic, _, _ in engine.blind() if topic and topic not in read]
         if gone:
             self.inbox.put(gone)
-
-    def _open(self, store: SqlStore) -> None:
-        """Take the store over; one that cannot be reached now is waited for until the daemon is to stop."""
-        wait = FIRST_OPENING
-        while True:
-            try:
-                return store.open()
-            except TransientError as error:
-                log.error("store.unavailable", what="open", error=str(error), note="it is tried again")
-                if self._stop_within(wait):
-                    raise
-                wait = min(2 * wait, LONGEST_OPENING)
 
     def _stop_within(self, wait: Duration) -> bool:
         try:

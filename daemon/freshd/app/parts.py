@@ -5,7 +5,7 @@ It joins adapters with what the runtime offers them; it starts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import structlog
 from sqlalchemy import make_url
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from freshd.adapters.catalog import read_results
 from freshd.adapters.formats.dbt import read_artifact
@@ -23,7 +24,7 @@ from freshd.adapters.kafka.figures import KafkaState
 from freshd.adapters.launch import LauncherSettings, ProcessLauncher, make_launcher
 from freshd.adapters.prometheus import DaemonMetrics, of_process
 from freshd.adapters.slack import make_notifier
-from freshd.adapters.web import Site, probe_routes, web_routes
+from freshd.adapters.web import Site, probe_routes, waiting_routes, web_routes
 from freshd.app.serving import HttpThread, bind
 from freshd.core.engine import Engine
 from freshd.model.asset import Asset, AssetKey
@@ -205,13 +206,19 @@ def http_servers(
         loopback=is_loopback(settings.listen),
     )
     metrics.requests = lambda: ingress.figures().requests
-    everything = Starlette(routes=[*ingress.routes(), *web_routes(site)])
-    servers = [HttpThread(everything, bind(settings.listen, settings.where("listen")))]
+    return _servers(settings, [*ingress.routes(), *web_routes(site)], probe_routes(site))
+
+
+def waiting_servers(settings: Settings, why: Callable[[], str]) -> list[HttpThread]:
+    """The servers of a daemon that cannot begin. Binds them."""
+    return _servers(settings, waiting_routes(why), waiting_routes(why))
+
+
+def _servers(settings: Settings, everything: Sequence[BaseRoute], probes: Sequence[BaseRoute]) -> list[HttpThread]:
+    servers = [HttpThread(Starlette(routes=everything), bind(settings.listen, settings.where("listen")))]
     if settings.metrics is not None and settings.metrics.listen:
-        where = settings.where("metrics", "listen")
-        servers.append(
-            HttpThread(Starlette(routes=list(probe_routes(site))), bind(settings.metrics.listen, where), "http-metrics")
-        )
+        bound = bind(settings.metrics.listen, settings.where("metrics", "listen"))
+        servers.append(HttpThread(Starlette(routes=probes), bound, "http-metrics"))
     return servers
 
 
