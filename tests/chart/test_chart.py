@@ -129,6 +129,18 @@ def test_rules_and_dashboards_are_the_files_of_the_chart() -> None:
         assert json.loads(boards[path.name]) == json.loads(path.read_text(encoding="utf-8"))
 
 
+def test_links_of_dashboards_lead_to_where_people_reach_the_daemon() -> None:
+    pages = "https://freshd.shop.example/"
+    objects = rendered(values={"dashboards": {"enabled": True, "url": pages}})
+    boards = [
+        json.loads(text) for item in of_kind(objects, "ConfigMap") for text in item["data"].values() if text[0] == "{"
+    ]
+    assert len(boards) == 5
+    for board in boards:
+        (page,) = [known["query"] for known in board["templating"]["list"] if known["name"] == "freshd"]
+        assert f"{page}/" == pages
+
+
 def test_rights_on_jobs_only_when_used() -> None:
     assert not of_kind(rendered(), "Role")
     objects = rendered(values={"rbac": {"jobs": True}})
