@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.integration.running import ROOT, RunningDaemon
+
+from freshd.adapters.sql import SqlHistory, StoreSettings
 
 SETTINGS = """\
 store: sqlite:///freshd.db
@@ -102,6 +107,45 @@ def test_what_a_daemon_has_recorded(folder: Path) -> None:
     assert found["events"] == 2
     assert found["totals"]["current"]["runs"] == found["totals"]["candidate"]["runs"] >= 1
     assert found["notes"] == []
+
+
+def test_what_people_declared_holds_on_both_sides(folder: Path) -> None:
+    """`orders` is paused before its second update, so that neither side launches it then."""
+    with RunningDaemon(folder) as daemon:
+        daemon.post({"asset": "raw", "id": "1"})
+        daemon.eventually(lambda: daemon.asset("orders")["runs_started"] == 1)
+        daemon.eventually(lambda: not daemon.asset("orders")["due"])
+        httpx.post(f"{daemon.url}/api/pause", json={"select": "orders", "reason": "we move"}).raise_for_status()
+        daemon.post({"asset": "raw", "id": "2"})
+        daemon.eventually(lambda: daemon.asset("orders")["due"])
+        found = told(folder, "--policies", "stricter.yaml", "--beat", "0s")
+    assert [found["totals"][side]["runs"] for side in ("current", "candidate")] == [1, 1]
+
+
+def test_a_journal_that_begins_in_the_middle_goes_on_from_a_checkpoint(folder: Path) -> None:
+    def live(*names: str) -> None:
+        with RunningDaemon(folder) as daemon:
+            for name in names:
+                before = daemon.asset("orders")["runs_started"]
+                daemon.post({"asset": "raw", "id": name})
+                daemon.eventually(lambda was=before: daemon.asset("orders")["runs_started"] > was)  # type: ignore[misc]
+                daemon.eventually(lambda: not daemon.asset("orders")["due"])
+
+    live("1")
+    live()  # its checkpoint knows the first event
+    history = SqlHistory(StoreSettings.model_validate("sqlite:///freshd.db").target(folder))
+    start, state = history.whole_state()  # as a daemon keeps it in a quiet moment
+    history.close()
+    live("2")
+    with closing(sqlite3.connect(folder / "freshd.db")) as store, store:
+        store.execute("INSERT OR REPLACE INTO replay_starts (step, at, state) VALUES (?, 0, ?)", (start, state))
+        store.execute("DELETE FROM journal WHERE step <= ?", (start,))
+    found = told(folder, "--policies", "stricter.yaml", "--beat", "0s")
+    assert (found["events"], found["totals"]["candidate"]["runs"], found["notes"]) == (1, 1, [])
+    with closing(sqlite3.connect(folder / "freshd.db")) as store, store:
+        store.execute("DELETE FROM replay_starts")
+    (note,) = told(folder, "--policies", "stricter.yaml", "--beat", "0s")["notes"]
+    assert note.startswith("the journal begins in the middle")
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from typing import Final
 from freshd.adapters.formats.own import decode
 from freshd.adapters.sql.recording import Recording
 from freshd.backtest.trial import Arrival
+from freshd.model.declarations import Declaration
 from freshd.model.errors import ConfigError, DecodeError, Problem
 from freshd.model.identify import Matcher
-from freshd.model.inputs import Event, Unmatched
-from freshd.model.records import EventTaken, WishMade
+from freshd.model.inputs import Blind, Event, Input, Sighted, Unmatched, Withdraw
+from freshd.model.records import Blinded, DeclarationEnded, Declared, EventTaken, Record, SightRegained, WishMade
 from freshd.model.sighting import Message
 from freshd.model.time import NEVER, Instant
 
@@ -71,15 +72,50 @@ def lines_of(path: Path) -> Iterator[bytes]:
         raise ConfigError([Problem(str(path), f"cannot be read: {why}")]) from None
 
 
-def from_recording(recording: Recording, progress: Progress = lambda done: None) -> Iterator[Arrival]:
-    """The events and wishes that a store's journal holds, when they were taken."""
+def from_recording(
+    recording: Recording,
+    progress: Progress = lambda done: None,
+    after: int = 0,
+    standing: Iterable[Declaration] = (),
+) -> Iterator[Arrival]:
+    """What a store's journal holds that was told, when it was taken: events, wishes, declarations, lost sight.
+
+    `after` a step at which these declarations stood.
+    """
     latest: Instant = NEVER
-    for recorded in recording.steps():
+    known = {said.id: said for said in standing}
+    for recorded in recording.steps(after):
         if not recorded.step % TOLD_EVERY:
             progress(recorded.step)
         for record in recorded.records:
             latest = max(latest, record.now)
-            if isinstance(record, EventTaken):
-                yield latest, record.event
-            elif isinstance(record, WishMade):
-                yield latest, record.wish
+            given = _told(record, known)
+            if given is not None:
+                yield latest, given
+
+
+def _told(record: Record, known: dict[str, Declaration]) -> Input | None:
+    """What was told that came to this record; None: it is a decision, or something that comes by itself.
+
+    `known`: the declarations that stood before it, kept up to date.
+    """
+    match record:
+        case EventTaken():
+            return record.event
+        case WishMade():
+            return record.wish
+        case Declared(declaration=said):
+            before = known.get(said.id)
+            known[said.id] = said
+            if before is None:
+                return said
+            return Withdraw((said.kind,), tuple(sorted(set(before.assets) - set(said.assets))))
+        case DeclarationEnded():
+            ended = known.pop(record.declaration, None)
+            return Withdraw((ended.kind,), ended.assets) if ended is not None and record.withdrawn else None
+        case Blinded():
+            return Blind(record.topic, record.since, record.why)
+        case SightRegained():
+            return Sighted(record.topic)
+        case _:
+            return None

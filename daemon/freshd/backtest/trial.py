@@ -50,8 +50,12 @@ def run_trial(
     since: Instant | None = None,
     until: Instant | None = None,
     beat: Duration = 0,
+    known: Iterable[StateRow] = (),
 ) -> Trial:
     """Play what arrives up to `until` (the last arrival), counting from `since` (the first).
+
+    `known`: a checkpoint of the daemon as it was before the first arrival. What it knew of assets, runs, wishes and
+    declarations is where both sides begin; what its policies made of that is found anew.
 
     With a `beat` the daemon looks up only then: what comes between two beats is one step at the second of them, which
     is quicker, and everything is found so much late at most. 0: everything is heard, and found, at its instant.
@@ -77,9 +81,20 @@ def run_trial(
         checkpoint_records=NEVER_CHECKPOINTED,
         checkpoint_quiet=FOREVER,
     )
-    drive(Engine(charter), world, lambda: hearing.over)
+    engine = Engine(charter)
+    engine.restore(_without_views(known))
+    drive(engine, world, lambda: hearing.over)
     end = clock.now() if until is None else until
     return Trial(ledger, ledger.close(end), counted, end, hearing.heard)
+
+
+def _without_views(rows: Iterable[StateRow]) -> Iterator[StateRow]:
+    """A checkpoint without what its policies held of it: verdicts, incidents, messages."""
+    for kind, key, value in rows:
+        if kind == "asset" and isinstance(value, dict):
+            yield kind, key, {**value, "pairs": []}
+        elif kind != "incident":
+            yield kind, key, value
 
 
 class _Hearing:
@@ -171,24 +186,27 @@ class _Performing:
                 self._hearing.tell(now, NoticeReport(notice.notice_id, now, delivered=True, handle=handle))
 
     def _launch(self, run: LaunchRun) -> None:
-        now = last = self._clock.now()
+        now = self._clock.now()
+        begun = last = run.requested_at if run.resumed else now  # one of before the beginning goes on
         ends: dict[AssetKey, Instant] = {}
         dropped: set[AssetKey] = set()
         for key in run.assets:
             ups = [up for up in self._read_by(key) if up in ends or up in dropped] if len(run.assets) > 1 else []
             if any(up in dropped for up in ups):
                 dropped.add(key)
-                self._hearing.tell(last, RunReport(run.run_id, RunPhase.SKIPPED, last, asset=key))
+                self._hearing.tell(max(last, now), RunReport(run.run_id, RunPhase.SKIPPED, last, asset=key))
                 continue
             drawn = self._past.draw(key, run.run_id)
-            start = max((ends[up] for up in ups), default=now)
+            start = max((ends[up] for up in ups), default=begun)
             end = ends[key] = start + drawn.takes
             last = max(last, end)
             if drawn.failed:
                 dropped.add(key)
             phase = RunPhase.FAILED if drawn.failed else RunPhase.SUCCEEDED
             error = "as a run of it failed before" if drawn.failed else ""
-            self._hearing.tell(end, RunReport(run.run_id, phase, end, asset=key, started_at=start, error=error))
+            self._hearing.tell(
+                max(end, now), RunReport(run.run_id, phase, end, asset=key, started_at=start, error=error)
+            )
             self._ledger.ran(now, key, drawn.takes, drawn.failed)
 
     def _read_by(self, key: AssetKey) -> Iterator[AssetKey]:

@@ -6,7 +6,7 @@ It takes facts over as they were written, also by an older freshd; it derives no
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -51,7 +51,8 @@ def restore_rows(state: State, rows: Iterable[StateRow]) -> tuple[Instant, str] 
         elif kind == "runs":
             _restore_runs(state, value)
         elif kind == "declarations":
-            _restore_declarations(state, value)
+            for known, begun in declarations_in(value):
+                state.declarations.put(known, begun)
         elif kind == "blind":
             state.blind = {topic: Blinded(now, topic, since, why) for now, topic, since, why in value}
         elif kind == "wish":
@@ -158,10 +159,10 @@ def _restore_rare(row: Row, value: dict[str, Any]) -> None:
         seed(row)
 
 
-def _restore_declarations(state: State, value: list[Any]) -> None:
+def declarations_in(value: Iterable[Any]) -> Iterator[tuple[Declaration, bool]]:
+    """The declarations of a checkpoint's row of them, each with whether it held."""
     for name, kind, assets, begins, until, author, reason, select, begun in value:
-        known = Declaration(name, DeclarationKind(kind), tuple(assets), begins, until, author, reason, select)
-        state.declarations.put(known, begun)
+        yield Declaration(name, DeclarationKind(kind), tuple(assets), begins, until, author, reason, select), begun
 
 
 def _restore_runs(state: State, value: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from freshd.backtest.comparison import comparison
 from freshd.backtest.past_runs import PastRun, PastRuns
 from freshd.backtest.trial import Arrival, Trial, run_trial
+from freshd.core.engine import Engine
 from freshd.model.asset import Asset
 from freshd.model.graph import build_graph
 from freshd.model.inputs import Event, EventKind
@@ -26,6 +28,7 @@ from freshd.model.policy import (
     Verdict,
 )
 from freshd.model.time import HOUR, MINUTE, SECOND, parse_instant
+from freshd.ports import StateRow
 
 T0 = parse_instant("2026-03-02T08:00:00Z")
 GRAPH = build_graph(
@@ -50,6 +53,14 @@ def charter(
         reactions=dict.fromkeys(("left", "right", "joined"), reaction),
         launchers={"build": LauncherTraits("build", wave=wave)},
     )
+
+
+def checkpoint_of(told: Charter, *arrivals: Arrival) -> list[StateRow]:
+    """What a daemon that has heard all this writes down; its runs go on."""
+    engine = Engine(told)
+    for at, given in arrivals:
+        engine.step(at, [given])
+    return [(kind, key, json.loads(json.dumps(value))) for kind, key, value in engine.changed_state()]
 
 
 def updates(*minutes: int) -> list[Arrival]:
@@ -198,3 +209,24 @@ def test_arrivals_are_read_as_they_are_needed() -> None:
 
     run_trial(charter(HOUR), coming(), PastRuns({}, GRAPH), until=T0 + 10 * MINUTE)
     assert ahead == 11
+
+
+def test_both_sides_begin_with_what_was_known_of_assets_and_find_verdicts_themselves() -> None:
+    before = [(T0, Event(EventKind.UPDATE, (key,), T0, id=key, source="test")) for key in GRAPH.assets if key != "view"]
+    known = checkpoint_of(charter(HOUR, eager=False), *before)
+    later = updates(90)
+    blank = run_trial(charter(HOUR), later, PastRuns({}, GRAPH))
+    informed = run_trial(charter(HOUR), later, PastRuns({}, GRAPH), known=known)
+    strict = run_trial(charter(30 * MINUTE), later, PastRuns({}, GRAPH), known=known)
+    assert blank.ledger.violations == [] and set(blank.ledger.reasons) == {"first_data"}
+    assert set(informed.ledger.reasons) == {"new_data"}
+    for trial in (informed, strict):
+        assert {(one.asset, one.since) for one in trial.ledger.violations if one.asset != "raw"} == {
+            (key, T0 + 90 * MINUTE) for key in ("left", "right", "view", "joined")
+        }, "what has been stale since before is found at the first look"
+
+
+def test_runs_that_were_under_way_come_to_an_end() -> None:
+    known = checkpoint_of(charter(HOUR), updates(0)[0])
+    trial = run_trial(charter(HOUR), updates(5, 20), PastRuns({}, GRAPH), known=known)
+    assert trial.ledger.spent["left"].runs == 3, "the one of then, and one for each update"
