@@ -1,7 +1,6 @@
 """Objectives of policies: what was attained, what is left of the budget, how fast it burns, and where the time went.
 
-The shares come from the recording rules. Objectives of deadlines count deadlines, not time; they are on the
-daemon's own page and in `freshd report`, not here.
+The shares come from the recording rules. Objectives of deadlines count deadlines, not time: the API tells them.
 """
 
 from __future__ import annotations
