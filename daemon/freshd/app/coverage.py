@@ -39,7 +39,7 @@ class Coverage:
         """For people."""
         told = [
             f"coverage: {self.with_policy} of {self.assets} assets have a policy",
-            f"  {self.sources} sources feed something"
+            f"  {self.sources} {'source feeds' if self.sources == 1 else 'sources feed'} something"
             + (f"; {_some(self.idle_sources)} feed nothing" if self.idle_sources else ""),
             f"  {self.sources - len(self.unreached)} of them have a way for events to reach them",
         ]

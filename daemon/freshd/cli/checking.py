@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freshd.cli.options import ConfigOption, JsonOption, config_path
-from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json, print_problems
+from freshd.cli.output import DOES_NOT_HOLD, console, counted, errors, print_json, print_problems
 from freshd.model.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def check(ctx: typer.Context, config: ConfigOption = None, as_json: JsonOption =
         else:
             print_problems(error)
             count = len(error.problems)
-            errors().print(f"{count} problem{'' if count == 1 else 's'}; coverage is known once {_those(count)} mended")
+            errors().print(f"{counted(count, 'problem')}; coverage is known once {_those(count)} mended")
         raise typer.Exit(DOES_NOT_HOLD) from None
     notes = (*project.notes, *secret_problems(project.settings), *infeasible_notes(project))
     project = replace(project, notes=notes)
@@ -78,8 +78,8 @@ def _tell(project: Project) -> None:
     settings, charter = project.settings, project.charter
     out = console()
     out.print(
-        f"{project.path}: {len(project.graph)} assets, {len(charter.policies)} policies, "
-        f"{len(charter.launchers)} launchers, mode {settings.mode}: no problems",
+        f"{project.path}: {counted(len(project.graph), 'asset')}, {counted(len(charter.policies), 'policy')}, "
+        f"{counted(len(charter.launchers), 'launcher')}, mode {settings.mode}: no problems",
         markup=False,
     )
     for line in coverage_of(project).lines():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -12,10 +12,12 @@ from rich.table import Table
 
 from freshd.cli import show
 from freshd.cli.options import ConfigOption, JsonOption, TokenFileOption, UrlOption, client
-from freshd.cli.output import console, print_json
+from freshd.cli.output import console, moment, print_json
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="How many at most, the newest.")]
 AssetArgument = Annotated[str | None, typer.Argument(help="Only of this asset.")]
+
+MOMENTS: Final = ("ended_at", "started_at", "data_time")
 
 Json = Mapping[str, Any]
 
@@ -43,7 +45,14 @@ def incidents(
             out,
             ("incident", "cause", "reason", "opened", "closed", "affected"),
             [
-                (r["incident"], r["cause"], _words(r["reason"]), r["opened_at"], r["closed_at"], _assets(r))
+                (
+                    r["incident"],
+                    r["cause"],
+                    _words(r["reason"]),
+                    moment(r["opened_at"]),
+                    moment(r["closed_at"]),
+                    _assets(r),
+                )
                 for r in rows
             ],
         )
@@ -64,7 +73,7 @@ def runs(
         print_json(answer)
         return
     rows = [
-        (r["run_id"], ", ".join(r["assets"]), _words(r["reason"]), r["attempt"], r["requested_at"], _outcome(r))
+        (r["run_id"], ", ".join(r["assets"]), _words(r["reason"]), r["attempt"], moment(r["requested_at"]), _outcome(r))
         for r in answer["runs"]
     ]
     _table(console(), ("run", "assets", "reason", "attempt", "requested", "outcome"), rows)
@@ -85,7 +94,7 @@ def events(
         print_json(answer)
         return
     rows = [
-        (_named(r), _update(r), r["ended_at"], r["started_at"], r["data_time"], r["source"] or r["run_id"])
+        (_named(r), _update(r), *(moment(r[name]) for name in MOMENTS), r["source"] or r["run_id"])
         for r in answer["events"]
     ]
     _table(console(), ("asset", "event", "ended", "started", "data time", "from"), rows)
@@ -104,7 +113,7 @@ def deadletters(
     if as_json:
         print_json(answer)
         return
-    rows = [(r["at"], r["origin"], r["format"], r["reason"], r["message"]) for r in answer["dead_letters"]]
+    rows = [(moment(r["at"]), r["origin"], r["format"], r["reason"], r["message"]) for r in answer["dead_letters"]]
     _table(console(), ("at", "origin", "format", "reason", "message"), rows, "every message so far was understood")
 
 
@@ -144,5 +153,5 @@ def _outcome(row: Json) -> str:
         return "observed"
     outcome, ended = row.get("outcome"), row.get("ended_at")
     if outcome:
-        return f"{outcome} at {ended}" if ended else str(outcome)
-    return f"running since {row['started_at']}" if row.get("started_at") else "requested"
+        return f"{outcome} at {moment(ended)}" if ended else str(outcome)
+    return f"running since {moment(row['started_at'])}" if row.get("started_at") else "requested"

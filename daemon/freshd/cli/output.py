@@ -52,6 +52,19 @@ def fail_with(error: FreshdError) -> int:
     return WRONG_USE if isinstance(error, NotFound) else DOES_NOT_HOLD
 
 
+def counted(number: int, word: str) -> str:
+    """`1 policy`, `2 policies`."""
+    several = word[:-1] + "ies" if word.endswith("y") else word + "s"
+    return f"{number} {word if number == 1 else several}"
+
+
+def moment(instant: str | None) -> str:
+    """An instant of the API to the second, for tables."""
+    text = instant or ""
+    whole, point, _ = text.partition(".")
+    return f"{whole}Z" if point and text.endswith("Z") else text
+
+
 def verdict(word: str | None) -> str:
     """A verdict in its colour; a dash for none."""
     if not word:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from freshd.app.serving import HttpThread, bind
 from freshd.cli import app, show_explanation
+from freshd.cli.output import counted, moment
 from freshd.model.explanation import Hold
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -180,7 +181,7 @@ def test_init_writes_files_that_check_finds_nothing_wrong_with() -> None:
     assert freshd("init")[0] == 0
     code, out, _ = freshd("check")
     assert code == 0
-    assert "2 assets, 1 policies, 1 launchers" in out
+    assert "2 assets, 1 policy, 1 launcher" in out
     assert out.splitlines()[1].startswith("coverage: 2 of 2 assets have a policy")
 
 
@@ -490,3 +491,20 @@ def test_scenarios_hold_or_not_or_cannot_be_read() -> None:
     assert json.loads(freshd("test", "good.yaml", "--json")[1])["passed"] is True
     assert "made" in freshd("test", "good.yaml", "--trace")[1]
     assert freshd("test")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        ("2026-11-22T08:49:00Z", "2026-11-22T08:49:00Z"),
+        ("2026-11-22T08:49:00.123456Z", "2026-11-22T08:49:00Z"),
+        (None, ""),
+    ],
+)
+def test_tables_show_instants_to_the_second(instant: str | None, shown: str) -> None:
+    assert moment(instant) == shown
+
+
+def test_one_is_not_several() -> None:
+    assert [counted(number, "policy") for number in (0, 1, 2)] == ["0 policies", "1 policy", "2 policies"]
+    assert counted(2, "asset") == "2 assets"
