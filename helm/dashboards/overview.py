@@ -31,6 +31,12 @@ def counted(verdict: str, by: str = "") -> str:
     return f'sum{by} ({COUNTS}{{team=~"$team", asset_group=~"$group", verdict="{verdict}"}})'
 
 
+def _share(by: str = "") -> str:
+    """Of the pairs that are fresh; 0, not nothing, where none is."""
+    everything = f"sum{by} ({COUNTS}{CHOSEN})"
+    return f"({counted('fresh', by)} or 0 * {everything}) / {everything}"
+
+
 def dashboard() -> Dashboard:
     """The dashboard."""
     return framed(
@@ -98,7 +104,7 @@ def _numbers() -> list[tuple[int, Any]]:
             number(
                 "Fresh",
                 "Share of all pairs of asset and policy that are fresh now.",
-                f"{counted('fresh')} / sum({COUNTS}{CHOSEN})",
+                _share(),
                 "percentunit",
                 words.steps((None, words.STALE), (0.95, words.WARN), (0.99, words.FRESH)),
                 decimals=1,
@@ -221,7 +227,7 @@ def _shares(label: str, word: str) -> Any:
     return rows(
         f"Fresh by {word.lower()}",
         f"Share of pairs of asset and policy of each {word.lower()} that are fresh, and how many are not.",
-        [f"{counted('fresh', by)} / sum{by} ({COUNTS}{CHOSEN})", *per_verdict],
+        [_share(by), *per_verdict],
         [
             Column(label, word, links=column.links),
             Column(

@@ -253,3 +253,14 @@ def test_the_overview_says_what_is_late_by_how_much_and_why(story: Story) -> Non
     (causes,) = [question for question in questions() if question.panel == "Open incidents and their causes"]
     told = {row["metric"]["cause"]: row["metric"]["reason"] for row in story.answer(causes, chosen)}
     assert told["shop/raw_fx"] == "no_update" and told["shop/broken"] == "run_failed"
+
+
+def test_an_owner_of_whom_nothing_is_fresh_has_a_share_of_none(story: Story) -> None:
+    share = next(question for question in questions() if question.panel == "Fresh by owner")
+    rows = story.answer(share, everything(story, "freshd-overview"))
+    assert {row["metric"].get("team", ""): float(row["value"][1]) for row in rows} == {
+        "treasury@shop.example": 0.0,
+        "ingestion@shop.example": 1.0,
+        "sales@shop.example": 0.5,
+        "": 0.0,
+    }
