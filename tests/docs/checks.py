@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.docs.pages import Block
+from jsonschema import Draft7Validator
+from tests.docs.pages import ROOT, Block
 
 from freshd.adapters.catalog.load import inline_assets
 from freshd.adapters.catalog.yaml_assets import read_assets
@@ -119,8 +121,16 @@ def _alertmanager(document: Document, block: Block) -> None:
     assert block.name == "alertmanager.yml", f"{block.where}: only that name is tried"
 
 
+def _values(document: Document, block: Block) -> None:
+    """Values of the chart, which tests/chart shows Helm to judge by the same schema."""
+    schema = json.loads((ROOT / "helm" / "freshd" / "values.schema.json").read_text(encoding="utf-8"))
+    wrong = [error.message for error in Draft7Validator(schema).iter_errors(document.value)]
+    assert not wrong, f"{block.where}: {wrong}"
+
+
 _READERS: Mapping[str, Callable[[Document, Block], Any]] = {
     "scenario": _scenario,
+    "config": _values,
     "groups": _prometheus,
     "scrape_configs": _prometheus,
     "receivers": _alertmanager,
