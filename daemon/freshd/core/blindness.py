@@ -84,7 +84,7 @@ def spread(state: State) -> None:
     state.blinded = now
     moved = [row for row in before if row not in now]
     moved += [row for row, topic in now.items() if before.get(row) != topic]
-    state.later.extend(sorted(moved, key=by_key))
+    state.judge_later(sorted(moved, key=by_key))
 
 
 def _blind_by(state: State, topic: str) -> str | None:

@@ -102,7 +102,7 @@ def _look_again(state: State, declaration: Declaration) -> None:
             case DeclarationKind.MUTE:
                 state.book.stale.update(pair.incident for pair in row.pairs if pair.incident)
             case DeclarationKind.MAINTENANCE:
-                state.later.append(row)
+                state.judge_later((row,))
             case DeclarationKind.PAUSE:
                 _react_anew(state, row)
 

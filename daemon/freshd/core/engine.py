@@ -47,6 +47,10 @@ TIMERS_BESIDE_INPUTS = 100
 """As TIMERS_PER_STEP, of a step in which inputs became facts: whoever sent them waits for it."""
 
 
+JUDGED_FOR_RECORD = 10
+"""How many rows more a step judges for each record of its inputs; what one input moves beyond that waits as well."""
+
+
 class Engine:
     """Knows every asset of its charter: what is fresh, what to launch, whom to tell."""
 
@@ -103,8 +107,9 @@ class Engine:
             blindness.not_caught_up(state, self._emit)
             self._emit(records.DaemonCaughtUp(now))
         declared.turn(state, self._emit)
-        self._pop_timers(TIMERS_BESIDE_INPUTS if produced else TIMERS_PER_STEP)
-        self._decide()
+        most = TIMERS_PER_STEP + JUDGED_FOR_RECORD * len(produced)
+        some = TIMERS_BESIDE_INPUTS if produced else TIMERS_PER_STEP
+        self._decide(most, some - self._pop_timers(some))
         effects = [effect for record in produced if (effect := _effect_of(record)) is not None]
         return Step(tuple(produced), tuple(effects))
 
@@ -292,9 +297,11 @@ class Engine:
 
     # decisions
 
-    def _pop_timers(self, most: int) -> None:
+    def _pop_timers(self, most: int) -> int:
+        """Queue the rows whose instant has come, some of them; how many pairs these are."""
         state = self._state
-        for row in state.timers.pop(state.now, most):
+        rows = state.timers.pop(state.now, most)
+        for row in rows:
             if row in state.described_anew:
                 state.described_anew.discard(row)
                 state.mark(row)
@@ -302,13 +309,17 @@ class Engine:
             state.plan(row)
         if not state.described_anew:
             state.described_anew = set()  # one that was full once keeps its size
+        return sum(len(row.pairs) for row in rows)
 
-    def _decide(self) -> None:
+    def _decide(self, most: int, old: int) -> None:
+        """Look again at what was queued: at most so many rows; of those from earlier steps about `old` pairs."""
         state = self._state
         blindness.spread(state)
-        state.judge_some(TIMERS_PER_STEP)
+        state.judge_some(old)
+        if state.rebuilt:
+            state.rebuilt, most = False, len(state.rows)
         while state.to_judge or state.to_plan or state.wishes.ended:
-            self._judging.judge_queued(self._emit)
+            most -= self._judging.judge_queued(self._emit, most)
             self._end_wishes()
             planner.consider(state, self._emit)
         views = self._judging.changed_views()

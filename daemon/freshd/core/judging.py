@@ -45,14 +45,19 @@ class Judging:
         self._feeds: set[str] = set()  # feeds whose sources' pairs changed in this step
         self._labels: dict[str, tuple[str, str]] = {}  # feeds that count as one cause: (cause, reason)
 
-    def judge_queued(self, emit: Emit) -> None:
-        """Judge every queued row, in order of key."""
+    def judge_queued(self, emit: Emit, most: int) -> int:
+        """Judge the queued rows, in order of key: at most so many, the others in later steps; how many that were."""
         state = self._state
+        done = 0
         while state.to_judge:
             batch = sorted(state.to_judge, key=by_key)
             state.to_judge = set()
-            for row in batch:
+            now, rest = batch[: most - done], batch[most - done :]
+            state.judge_later(rest)
+            for row in now:
                 self._judge_row(row, emit)
+            done += len(now)
+        return done
 
     def _judge_row(self, row: Row, emit: Emit) -> None:
         state = self._state

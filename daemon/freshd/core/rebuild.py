@@ -26,7 +26,8 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
     """
     changed, state.changed = Changed.LINKS if review is None else state.changed, Changed.LINKS
     state.memo.clear()
-    state.later.clear()
+    state.forget_later()
+    state.rebuilt = True
     state.sight_moved = True
     state.blinded = {}
     state.hurried = []

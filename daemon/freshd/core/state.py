@@ -68,6 +68,7 @@ class State:
         "hurried",
         "infeasible",
         "later",
+        "laters",
         "launcher_load",
         "limited",
         "memo",
@@ -76,6 +77,7 @@ class State:
         "others",
         "partitioned",
         "queued",
+        "rebuilt",
         "retired",
         "reviewed_at",
         "rows",
@@ -125,6 +127,8 @@ class State:
         self.seen = Remembered()
         self.to_judge: set[Row] = set()
         self.later: deque[Row] = deque()  # rows to judge in the coming steps, some at a time
+        self.laters: set[Row] = set()  # the same
+        self.rebuilt = False  # all rows are judged in this step, however many they are
         self.to_plan: set[Row] = set()
         self.deferred: set[Row] = set()
         self.dirty: dict[Row, None] = {}
@@ -185,10 +189,24 @@ class State:
         if row.pairs:
             self.to_judge.add(row)
 
+    def judge_later(self, rows: Iterable[Row]) -> None:
+        """Judge these rows in the coming steps, in this order; those that wait for that already keep their places."""
+        for row in rows:
+            if row not in self.laters:
+                self.laters.add(row)
+                self.later.append(row)
+
+    def forget_later(self) -> None:
+        """No row waits for a later step."""
+        self.later.clear()
+        self.laters = set()
+
     def judge_some(self, most: int) -> None:
-        """Judge the next of the rows that can wait for a later step, so that no step is long for them."""
-        for _ in range(min(most, len(self.later))):
+        """Judge the next of the rows that wait for a later step, so many pairs, so that no step is long for them."""
+        while most > 0 and self.later:
             row = self.later.popleft()
+            most -= len(row.pairs)
+            self.laters.discard(row)
             if self.rows.get(row.key) is row:
                 self.judge(row)
 

@@ -166,6 +166,7 @@ def test_the_files_change_meanwhile() -> None:
 
 def test_many_are_judged_some_in_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "TIMERS_PER_STEP", 2)
+    monkeypatch.setattr(engine, "TIMERS_BESIDE_INPUTS", 2)
     play = seeing()
     steps = []
     inputs: tuple[Input, ...] = (blind("", 1.5),)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from freshd.core.engine import TIMERS_BESIDE_INPUTS, TIMERS_PER_STEP, Engine
+from freshd.core.engine import JUDGED_FOR_RECORD, TIMERS_BESIDE_INPUTS, TIMERS_PER_STEP, Engine
 from freshd.model.asset import Asset
 from freshd.model.graph import build_graph
 from freshd.model.inputs import CharterReplaced, Event, EventKind, Started
-from freshd.model.policy import Charter, Limit, Measure, Policy
+from freshd.model.policy import Alert, Charter, Limit, Measure, Policy
 from freshd.model.records import Record, VerdictChanged
 from freshd.model.time import MINUTE
 
@@ -28,6 +28,7 @@ def engine() -> Engine:
     made = Engine(charter("p", 10 * M))
     made.step(0, [Started(False)])
     made.step(M, [Event(EventKind.UPDATE, tuple(KEYS), M)])
+    slices(made, M)
     return made
 
 
@@ -99,6 +100,7 @@ def test_of_several_instants_the_slices_go_by_instant() -> None:
     subject.step(0, [Started(False)])
     subject.step(M, [Event(EventKind.UPDATE, tuple(early), M)])
     subject.step(2 * M, [Event(EventKind.UPDATE, tuple(late), 2 * M)])
+    slices(subject, 2 * M)
     found = slices(subject, 30 * M)
     in_order = early + late
     for some in found:
@@ -115,6 +117,41 @@ def test_a_slice_of_rows_with_many_policies_has_fewer_rows() -> None:
     subject = Engine(Charter(graph, policies, dict.fromkeys(policies, tuple(KEYS))))
     subject.step(0, [Started(False)])
     subject.step(M, [Event(EventKind.UPDATE, tuple(KEYS), M)])
+    slices(subject, M)
     found = slices(subject, 11 * M)
     assert max(map(len, found)) == TIMERS_PER_STEP
     assert [key for some in found for key in some] == sorted(KEYS * 5)
+
+
+def views(many: int) -> Engine:
+    """A source and so many views of it, all stale at minute 12, in one incident."""
+    keys = [f"v{number:05d}" for number in range(many)]
+    graph = build_graph([Asset("r"), *(Asset(key, ("r",), virtual=True) for key in keys)])
+    policy = Policy("p", (Limit(Measure.LAG, None, 10 * M),), alert=Alert())
+    made = Engine(Charter(graph, {"p": policy}, {"p": tuple(keys)}))
+    made.step(0, [Started(False)])
+    made.step(M, [Event(EventKind.UPDATE, ("r",), M)])
+    slices(made, M)
+    slices(made, 12 * M)
+    return made
+
+
+def test_what_one_update_heals_is_judged_in_slices_too() -> None:
+    many = 3_000
+    subject = views(many)
+    step = subject.step(13 * M, [Event(EventKind.UPDATE, ("r",), 13 * M)])
+    found = [changes(step.records), *slices(subject, 13 * M)]
+    assert [key for some in found for key in some] == [f"v{number:05d}" for number in range(many)]
+    assert max(map(len, found)) <= TIMERS_PER_STEP + JUDGED_FOR_RECORD
+    assert not subject.incidents()
+
+
+def test_what_waits_is_judged_once_however_often_it_is_moved() -> None:
+    subject = views(3_000)
+    for n in range(5):
+        subject.step(13 * M + n, [Event(EventKind.UPDATE, ("r",), 13 * M + n)])
+    calls = 0
+    while (wake := subject.next_wake()) is not None and wake <= 13 * M + 5:
+        subject.step(13 * M + 5, [])
+        calls += 1
+    assert calls <= 3_000 // TIMERS_PER_STEP + 1

@@ -63,7 +63,7 @@ PRUNE_AFTER: Final[Duration] = MINUTE
 
 PRUNE_AT_ONCE_AFTER: Final[Duration] = SECOND
 PIECE_AFTER: Final = 1_000
-"""If the last checkpoint is so long ago all pieces of that are done at once; else one, and one more for so many rows."""
+"""If the last checkpoint is so long ago all pieces of it are done at once; else one, and one more for so many rows."""
 
 _log = structlog.get_logger("freshd.store")
 
