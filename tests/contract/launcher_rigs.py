@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import pytest
 
 from freshd.adapters.clock import SystemClock
-from freshd.adapters.launch import CommandSettings, DbtSettings, PythonSettings, make_launcher
+from freshd.adapters.launch import CommandSettings, DbtSettings, ProcessLauncher, PythonSettings, make_launcher
 from freshd.model.asset import Asset
 from freshd.model.effects import LaunchRun
 from freshd.model.inputs import RunPhase, RunReport
@@ -94,12 +94,18 @@ class Rig(Protocol):
     def stop(self) -> None: ...
 
 
+class RealRig(Rig, Protocol):
+    """One whose runs are processes."""
+
+    def launcher(self, timeout_s: float = 0, limit: int = 0) -> ProcessLauncher: ...
+
+
 class _ProcessRig:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = folder / "state"
         self.assets: dict[str, Asset] = {}
-        self.made: list[Launcher] = []
+        self.made: list[ProcessLauncher] = []
         (folder / "marks").mkdir(parents=True)
 
     def ran(self, name: str) -> int:
@@ -114,7 +120,7 @@ class _ProcessRig:
             if is_running(pid):
                 os.killpg(pid, 9)
 
-    def _make(self, settings: CommandSettings | PythonSettings | DbtSettings) -> Launcher:
+    def _make(self, settings: CommandSettings | PythonSettings | DbtSettings) -> ProcessLauncher:
         launcher = make_launcher("l", settings, self.assets.__getitem__, self.state, CLOCK, self.folder)
         self.made.append(launcher)
         return launcher
@@ -140,7 +146,7 @@ class CommandRig(_ProcessRig):
         for name in ("good", "bad", "slow", "brief"):
             self.assets[name] = Asset(name)
 
-    def launcher(self, timeout_s: float = 0, limit: int = 0) -> Launcher:
+    def launcher(self, timeout_s: float = 0, limit: int = 0) -> ProcessLauncher:
         argv = [sys.executable, "-S", "-E", "script.py", "{{ asset.name }}"]
         return self._make(CommandSettings(kind="command", argv=argv, timeout=timeout_s, limit=limit))
 
@@ -195,7 +201,7 @@ class PythonRig(_ProcessRig):
         self.assets[key] = Asset(key, upstreams=tuple(inputs.values()), hints=hints, **changes)
         return self.assets[key]
 
-    def launcher(self, timeout_s: float = 0, limit: int = 0, **more: Any) -> Launcher:
+    def launcher(self, timeout_s: float = 0, limit: int = 0, **more: Any) -> ProcessLauncher:
         return self._make(PythonSettings(kind="python", timeout=timeout_s, limit=limit, **more))
 
 
@@ -271,7 +277,7 @@ class DbtRig(_ProcessRig):
         self.write(f"models/{name}.sql", config + sql)
         self.assets[name] = Asset(name, upstreams=upstreams, unique_id=f"model.wares.{name}", virtual=virtual)
 
-    def launcher(self, timeout_s: float = 0, limit: int = 0, **more: Any) -> Launcher:
+    def launcher(self, timeout_s: float = 0, limit: int = 0, **more: Any) -> ProcessLauncher:
         settings = DbtSettings(kind="dbt", timeout=timeout_s, limit=limit or 8, python=self.python, **more)
         return self._make(settings)
 

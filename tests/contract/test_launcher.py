@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.contract.launcher_rigs import (
@@ -16,6 +17,7 @@ from tests.contract.launcher_rigs import (
     DbtRig,
     FakeRig,
     PythonRig,
+    RealRig,
     Reports,
     Rig,
     forks_of,
@@ -45,9 +47,9 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture(params=["command", "python", pytest.param("dbt", marks=pytest.mark.dbt)])
-def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealRig]:
     """Every kind whose runs are processes."""
-    yield from _rig(request.param, tmp_path / "world")
+    yield from cast("Iterator[RealRig]", _rig(request.param, tmp_path / "world"))
 
 
 @pytest.fixture(params=["fake", "command", "python"])
@@ -57,9 +59,9 @@ def quick(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture(params=["command", "python"])
-def quick_real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+def quick_real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealRig]:
     """As `quick`, with processes."""
-    yield from _rig(request.param, tmp_path / "world")
+    yield from cast("Iterator[RealRig]", _rig(request.param, tmp_path / "world"))
 
 
 def test_a_run_starts_succeeds_and_finishes(rig: Rig) -> None:
@@ -171,7 +173,7 @@ def test_runs_beyond_the_limit_are_queued_and_then_run(rig: Rig) -> None:
     assert ended <= started
 
 
-def test_a_run_whose_watcher_was_killed_is_lost_and_its_work_stopped(real: Rig) -> None:
+def test_a_run_whose_watcher_was_killed_is_lost_and_its_work_stopped(real: RealRig) -> None:
     reports, run = Reports(), run_of("slow")
     real.launcher().launch(run, reports)
     wait_until(lambda: real.ran("slow") == 1)
@@ -180,7 +182,7 @@ def test_a_run_whose_watcher_was_killed_is_lost_and_its_work_stopped(real: Rig) 
     wait_until(lambda: not is_running(worker))
 
 
-def test_a_run_whose_watcher_died_while_the_daemon_was_down_is_lost(quick_real: Rig) -> None:
+def test_a_run_whose_watcher_died_while_the_daemon_was_down_is_lost(quick_real: RealRig) -> None:
     before, after, run = Reports(), Reports(), run_of("slow")
     old = quick_real.launcher()
     old.launch(run, before)
@@ -193,7 +195,7 @@ def test_a_run_whose_watcher_died_while_the_daemon_was_down_is_lost(quick_real: 
     assert quick_real.ran("slow") == 1
 
 
-def test_a_worker_that_was_killed_has_failed(quick_real: Rig) -> None:
+def test_a_worker_that_was_killed_has_failed(quick_real: RealRig) -> None:
     reports, run = Reports(), run_of("slow")
     quick_real.launcher().launch(run, reports)
     wait_until(lambda: quick_real.ran("slow") == 1)
@@ -203,11 +205,11 @@ def test_a_worker_that_was_killed_has_failed(quick_real: Rig) -> None:
     assert "SIGKILL" in outcome.error
 
 
-def test_the_end_of_the_warm_server_harms_no_run(quick_real: Rig) -> None:
+def test_the_end_of_the_warm_server_harms_no_run(quick_real: RealRig) -> None:
     launcher, reports = quick_real.launcher(), Reports()
     launcher.launch(run_of("brief", "first"), reports)
     wait_until(lambda: quick_real.ran("brief") == 1)
-    os.kill(launcher.server_pid, 9)  # type: ignore[attr-defined]
+    os.kill(launcher.server_pid, 9)
     time.sleep(0.05)
     launcher.launch(run_of("good", "second"), reports)
     assert reports.outcome("first").phase is RunPhase.SUCCEEDED
@@ -215,30 +217,30 @@ def test_the_end_of_the_warm_server_harms_no_run(quick_real: Rig) -> None:
     assert quick_real.ran("brief") == quick_real.ran("good") == 1
 
 
-def test_nothing_but_runs_outlives_the_daemon(quick_real: Rig) -> None:
+def test_nothing_but_runs_outlives_the_daemon(quick_real: RealRig) -> None:
     launcher, reports = quick_real.launcher(), Reports()
     launcher.launch(run_of("slow"), reports)
     wait_until(lambda: quick_real.ran("slow") == 1)
-    server = launcher.server_pid  # type: ignore[attr-defined]
+    server = launcher.server_pid
     spares = [pid for pid in forks_of(server) if str(pid) != _watcher(quick_real)]
     launcher.close()
     wait_until(lambda: not any(is_running(pid) for pid in (server, *spares)))
     assert is_running(int(_watcher(quick_real)))
 
 
-def test_the_warm_server_forks_with_one_thread(real: Rig) -> None:
+def test_the_warm_server_forks_with_one_thread(real: RealRig) -> None:
     launcher, reports = real.launcher(), Reports()
     launcher.launch(run_of("good"), reports)
     assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
-    assert threads_of(launcher.server_pid) == 1  # type: ignore[attr-defined]
+    assert threads_of(launcher.server_pid) == 1
 
 
-def test_a_retired_launcher_ends_once_its_runs_are_over(quick_real: Rig) -> None:
+def test_a_retired_launcher_ends_once_its_runs_are_over(quick_real: RealRig) -> None:
     launcher, reports = quick_real.launcher(), Reports()
     launcher.launch(run_of("brief"), reports)
     wait_until(lambda: quick_real.ran("brief") == 1)
-    server = launcher.server_pid  # type: ignore[attr-defined]
-    launcher.retire()  # type: ignore[attr-defined]
+    server = launcher.server_pid
+    launcher.retire()
     assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
     wait_until(lambda: not is_running(server))
     with pytest.raises(TransientError, match="closed"):
