@@ -60,6 +60,9 @@ SPICE = Spice(calendars=0.4, rules=0.6, learned=0.3, windows=0.25, late=0.25)
 SLICED_SHARE = 0.15
 """Of the worlds whose assets have partitions; their graph is not replaced, and their launcher has no limit."""
 
+SLICED_FROM = 100
+"""Worlds before this one have none: seeds of them are noted where bugs are planted."""
+
 SLICED_SPICE = dataclasses.replace(SPICE, learned=0, late=0)
 
 FOLD_SHARE = 0.1
@@ -100,7 +103,7 @@ class Simulation:
         self.rng = Random(f"simulation {seed}")
         wave = Random(f"wave {seed}").random() < WAVE_SHARE
         document = scenario_document(seed, WAVES if wave else SMALL, probes=0)
-        self.sliced = not wave and Random(f"sliced {seed}").random() < SLICED_SHARE
+        self.sliced = not wave and seed >= SLICED_FROM and Random(f"sliced {seed}").random() < SLICED_SHARE
         if Random(f"spice {seed}").random() < SPICED_SHARE:
             document = enriched(document, seed, SLICED_SPICE if self.sliced else SPICE)
         if self.sliced:
