@@ -27,7 +27,7 @@ setup-dbt: ## make .venv-dbt: dbt's pins are tight, so it has an environment of 
 	@if [ -f requirements-dbt.lock ]; then .ci/venv .venv-dbt requirements-dbt.lock; fi
 
 components: ## install what the tests of real components need (Debian, as root), or say what is missing
-	@.ci/components curl java maven openssl postgresql prometheus alertmanager node etcd go
+	@.ci/components curl java maven openssl postgresql prometheus alertmanager node etcd go buildah debootstrap
 
 test: setup setup-dbt components ## run every check
 	@$(PYTHON_IN) -m pytest $(PYTEST)
