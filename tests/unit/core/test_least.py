@@ -10,11 +10,12 @@ from freshd.core.least import Least, PairKey, among_few, by_asset
 from freshd.core.rows import Pair, Row
 from freshd.model.asset import Asset
 from freshd.model.policy import Policy
+from freshd.model.records import Member
 
 
 def pair(number: int, cause: str) -> Pair:
     made = Pair(Policy(f"p{number % 3}"), Row(Asset(f"a{number:05d}")))
-    made.cause = cause
+    made.member = Member(*made.key, "stale", cause, "no_update", 0, number)
     return made
 
 
