@@ -622,6 +622,18 @@ def test_of_old_totals_the_last_is_kept_for_windows_to_begin_with(opened: Open) 
     assert store.objective_before("p", "a", "", NOW + 2 * HOUR - NOW % HOUR) is None
 
 
+def test_of_an_asset_that_is_gone_all_old_totals_go(opened: Open) -> None:
+    for number, known in enumerate(("a", "other")):
+        store = opened(keep={"objectives": "10d"})
+        store.describe([Asset(known)])
+        later = NOW + (30 + number) * DAY
+        store.append([*(counted(NOW + hour * HOUR, hour) for hour in range(3)), counted(later, 9)], {})
+        store.append([EventTaken(later, Event(EventKind.UPDATE, ("new",), later))], {})
+        store.checkpoint([])
+        kept = store.objective_before("p", "a", "", NOW + 30 * DAY - NOW % HOUR)
+        assert (kept or {}).get("active") == (2 if known == "a" else None)
+
+
 def test_an_open_incident_is_kept_however_old(opened: Open) -> None:
     store = opened()
     later = NOW + 4_000 * DAY

@@ -112,7 +112,10 @@ def _prune_runs(transaction: Transaction, before: Instant) -> None:
 
 
 def _prune_objectives(transaction: Transaction, before: Instant) -> None:
-    """Totals that are old go, but not the last before that instant of a pair: windows begin with it."""
+    """Totals that are old go, but not the last before that instant of a pair: windows begin with it.
+
+    Of an asset that is in the catalogue no longer they all go.
+    """
     chosen = (
         "SELECT o.policy, o.asset, o.partition, o.hour FROM objective_hours o WHERE o.hour < ? AND EXISTS "
         "(SELECT 1 FROM objective_hours n WHERE n.policy = o.policy AND n.asset = o.asset "
@@ -120,6 +123,12 @@ def _prune_objectives(transaction: Transaction, before: Instant) -> None:
     )
     drop = "DELETE FROM objective_hours WHERE policy = ? AND asset = ? AND partition = ? AND hour = ?"
     transaction.run_many(drop, transaction.rows(chosen, before, before, SLICE))
+    gone = (
+        "SELECT o.policy, o.asset, o.partition, o.hour FROM objective_hours o WHERE o.hour < ? "
+        "AND NOT EXISTS (SELECT 1 FROM assets a WHERE a.key = o.asset) AND EXISTS (SELECT 1 FROM assets) "
+        "ORDER BY o.hour LIMIT ?"
+    )
+    transaction.run_many(drop, transaction.rows(gone, before, SLICE))
 
 
 def _prune_incidents(transaction: Transaction, before: Instant) -> None:
