@@ -14,6 +14,8 @@ COPY daemon /build/daemon
 RUN /opt/freshd/bin/python -m pip install --disable-pip-version-check --no-cache-dir --quiet \
         --no-deps --no-build-isolation /build \
     && /opt/freshd/bin/python -m pip uninstall --yes --quiet setuptools pip \
+    && rm -rf /opt/freshd/lib/python3*/site-packages/*/tests /opt/freshd/lib/python3*/site-packages/numpy/*/tests \
+        /opt/freshd/lib/python3*/site-packages/pyarrow/include /opt/freshd/lib/python3*/site-packages/pyarrow/src \
     && mkdir -p /made/data /made/etc/freshd \
     && chown 65532:65532 /made/data
 

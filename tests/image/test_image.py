@@ -19,7 +19,7 @@ from tests.integration.running import free_port
 pytestmark = pytest.mark.timeout(1800)
 
 USER = "65532:65532"
-LARGEST_MB = 800
+LARGEST_MB = 720
 READY_WITHIN_S = 120.0
 
 
