@@ -81,7 +81,8 @@ def test_a_real_prometheus_takes_in_everything_that_is_exported(daemon: RunningD
     # Nothing was left out on the way: as many samples were taken in as lines stand on the page.
     lines = [line for line in daemon.answer("/metrics").text.splitlines() if line and not line.startswith("#")]
     prometheus.until(lambda: prometheus.value("scrape_samples_post_metric_relabeling") == len(lines))
-    names = {sample["metric"]["__name__"] for sample in prometheus.query('{job="freshd", __name__=~"freshd_.+"}')}
+    said = '{job="freshd", __name__=~"(freshd|process)_.+"}'
+    names = {sample["metric"]["__name__"] for sample in prometheus.query(said)}
     assert names == {line.partition("{")[0].partition(" ")[0] for line in lines}
 
     updated = prometheus.value('freshd_asset_updated_timestamp_seconds{asset="shop/raw_orders"}')

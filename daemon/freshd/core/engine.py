@@ -317,7 +317,7 @@ class Engine:
         blindness.spread(state)
         state.judge_some(old)
         if state.rebuilt:
-            state.rebuilt, most = False, len(state.rows)
+            state.rebuilt, most = False, most + len(state.rows)
         while state.to_judge or state.to_plan or state.wishes.ended:
             most -= self._judging.judge_queued(self._emit, most)
             self._end_wishes()
