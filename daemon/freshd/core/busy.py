@@ -75,10 +75,7 @@ def settle(state: State, row: Row) -> None:
             if more_stuck:
                 _stuck_by(state, kid, more_stuck)
             stack.append(kid)
-        if here.waiters:
-            for waiter in here.waiters:
-                state.plan(waiter)
-            here.waiters = None
+        state.wake_waiters(here)
 
 
 def _stuck_by(state: State, row: Row, more: int) -> None:

@@ -61,13 +61,12 @@ class Judging:
 
     def _judge_row(self, row: Row, emit: Emit) -> None:
         state = self._state
-        row.judge_at = FOREVER
+        until = FOREVER
         for pair in row.pairs:
-            until = self._judge_pair(pair, emit)
-            row.judge_at = min(row.judge_at, until)
+            until = min(until, self._judge_pair(pair, emit))
         if row.rare.timing is not None:
             just_in_time.notice(state, row)
-        state.arm(row)
+        state.arm(row, until)
 
     def _judge_pair(self, pair: Pair, emit: Emit) -> int:
         state = self._state

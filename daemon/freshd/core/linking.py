@@ -113,6 +113,7 @@ def _is_limited(charter: Charter) -> bool:
 
 def _forget(state: State, row: Row) -> None:
     row.pairs = ()
+    state.waiters.pop(row, None)
     retire(state, row.key, 0 if row.work is None else row.work.requested)
 
 

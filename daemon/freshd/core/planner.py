@@ -81,7 +81,7 @@ def _consider(state: State, row: Row, emit: Emit, contest: bool = True) -> bool:
             contends = contest and state.limited and places.is_limited(state, row)
             if not contends and (not state.limited or _has_place(state, row, emit)):
                 _request(state, row, reason, wishes, emit)
-    state.arm(row)
+    state.arm(row, row.plan_at)
     return contends
 
 
@@ -144,9 +144,7 @@ def _held_until(state: State, row: Row, retrying: bool) -> Instant:
     """How long a ready row is held: FOREVER while it waits for another (which wakes it), else until it is quiet."""
     awaited = waits_for(state, row)
     for upstream in awaited:
-        if upstream.waiters is None:
-            upstream.waiters = {}
-        upstream.waiters[row] = None
+        state.wait(row, upstream)
     if awaited:
         return FOREVER
     if retrying or not row.reaction.debounce:

@@ -159,7 +159,7 @@ def release_stop(state: State, row: Row) -> None:
     if release != work.stop_release:
         work.stop_release = release
         row.plan_at = min(row.plan_at, release)
-        state.arm(row)
+        state.arm(row, row.plan_at)
         state.mark(row)
 
 

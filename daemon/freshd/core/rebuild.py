@@ -44,10 +44,10 @@ def _derive(state: State, relinked: bool) -> None:
     state.due.clear()
     state.others.clear()
     state.queued.clear()
+    state.waiters.clear()
     for row in rows:
         row.busy_ups = row.stuck_ups = 0
         row.above = row.stuck = False
-        row.waiters = None
         if relinked:
             row.read_at = NEVER
         if row.partition:
@@ -140,7 +140,7 @@ def _look_again(state: State, review: tuple[Instant, str] | None) -> None:
     state.timers.clear()
     state.reviewed_at, first = (NEVER, "") if review is None else review
     for row in state.rows.values():
-        row.judge_at = row.plan_at = row.timer = FOREVER
+        row.plan_at = row.timer = FOREVER
         if review is not None and row.key >= first:
             row.timer = state.reviewed_at
             state.timers.push(state.reviewed_at, row)

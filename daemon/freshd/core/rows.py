@@ -122,7 +122,6 @@ class Row:
         "ended_runs",
         "first",
         "floor",
-        "judge_at",
         "key",
         "kids",
         "known_since",
@@ -146,7 +145,6 @@ class Row:
         "updated_at",
         "ups",
         "virtual",
-        "waiters",
         "watchers",
         "work",
     )
@@ -191,12 +189,10 @@ class Row:
         self.above = False  # counts in its readers' busy_ups
         self.stuck_ups = 0
         self.stuck = False
-        self.waiters: dict[Row, None] | None = None  # due rows that wait for this one
         self.watchers: dict[Pair, None] | None = None  # pairs whose cause rests on this one
         self.topic = ""  # the Kafka topic of its last event
-        self.judge_at: Instant = FOREVER  # when to look again; so are the next two
-        self.plan_at: Instant = FOREVER
-        self.timer: Instant = FOREVER
+        self.plan_at: Instant = FOREVER  # when to look again at whether to launch it
+        self.timer: Instant = FOREVER  # when to look at it again for any reason: a lower bound
 
     def __lt__(self, other: Row) -> bool:
         return self.key < other.key

@@ -52,7 +52,7 @@ def started(state: State, row: Row, run: str, start: Instant) -> None:
     settle(state, row)
     state.touch(row)
     row.plan_at = min(row.plan_at, start + state.charter.limits.lost_after)
-    state.arm(row)
+    state.arm(row, row.plan_at)
 
 
 def start_of(row: Row, run: str) -> Instant | None:

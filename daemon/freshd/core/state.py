@@ -88,6 +88,7 @@ class State:
         "timers",
         "to_judge",
         "to_plan",
+        "waiters",
         "watch",
         "windows_at",
         "windows_next",
@@ -130,6 +131,7 @@ class State:
         self.laters: set[Row] = set()  # the same
         self.rebuilt = False  # all rows are judged in this step, however many they are
         self.to_plan: set[Row] = set()
+        self.waiters: dict[Row, dict[Row, None]] = {}  # by the row that they wait for, due rows
         self.deferred: set[Row] = set()
         self.dirty: dict[Row, None] = {}
         self.gone: list[AssetKey] = []
@@ -177,10 +179,7 @@ class State:
         if row.watchers:
             for pair in row.watchers:
                 self.judge(pair.row)
-        if row.waiters:
-            for waiter in row.waiters:
-                self.plan(waiter)
-            row.waiters = None
+        self.wake_waiters(row)
 
     def judge(self, row: Row) -> None:
         """Look at the row's policies again in this step."""
@@ -225,12 +224,20 @@ class State:
         """Look again in this step at whether to launch the row."""
         self.to_plan.add(row)
 
-    def arm(self, row: Row) -> None:
-        """Have the row looked at when its earliest instant comes."""
-        at = row.judge_at if row.judge_at < row.plan_at else row.plan_at
+    def wait(self, row: Row, upstream: Row) -> None:
+        """Look again at whether to launch `row` when something about `upstream` changes."""
+        self.waiters.setdefault(upstream, {})[row] = None
+
+    def wake_waiters(self, row: Row) -> None:
+        """Something about the row changed: whoever waits for it is planned again."""
+        if self.waiters:
+            for waiter in self.waiters.pop(row, ()):
+                self.plan(waiter)
+
+    def arm(self, row: Row, at: Instant) -> None:
+        """Have the row looked at then, if not earlier."""
         if at < row.timer:
-            row.timer = at
-            self.timers.push(at, row)
+            row.timer = self.timers.push(at, row)
 
     def note_due(self, row: Row) -> None:
         """Keep the set of due automatic rows of the row's launcher true."""

@@ -21,9 +21,10 @@ PIECE: Final = 1_000
 class _Crowd:
     """The rows of one instant, to be had in order of key."""
 
-    __slots__ = ("_heads", "_loose", "_pieces")
+    __slots__ = ("_heads", "_loose", "_pieces", "at")
 
-    def __init__(self, rows: list[Row]) -> None:
+    def __init__(self, at: Instant, rows: list[Row]) -> None:
+        self.at = at
         self._loose = rows
         self._pieces: list[list[Row]] = []  # each in order, last key first
         self._heads: list[tuple[str, int]] = []  # a heap: the first key of each piece, and which one it is
@@ -70,18 +71,19 @@ class Timers:
         self._heap: list[Instant] = []
         self._rows: dict[Instant, Row | _Crowd] = {}
 
-    def push(self, at: Instant, row: Row) -> None:
-        """Look at `row` at `at`."""
+    def push(self, at: Instant, row: Row) -> Instant:
+        """Look at `row` at `at`; the same instant, as one number for all rows that want it."""
         if at >= FOREVER:
-            return
+            return FOREVER
         known = self._rows.get(at)
         if known is None:
             self._rows[at] = row
             heappush(self._heap, at)
-        elif isinstance(known, _Crowd):
-            known.add(row)
-        else:
-            self._rows[at] = _Crowd([known, row])
+            return at
+        if not isinstance(known, _Crowd):
+            known = self._rows[at] = _Crowd(known.timer if known.timer == at else at, [known])
+        known.add(row)
+        return known.at
 
     def next(self) -> Instant | None:
         """The earliest instant at which a row wants to be looked at."""

@@ -165,7 +165,7 @@ def await_checks(state: State, row: Row) -> None:
         if end > bound and end + wait > state.now:
             row.own_rare.checked_by = end + wait
             row.plan_at = min(row.plan_at, row.rare.checked_by)
-            state.arm(row)
+            state.arm(row, row.plan_at)
             break
     settle(state, row)
 

@@ -18,6 +18,7 @@ from freshd.core.just_in_time import needed_by
 from freshd.core.lineage import through_virtual
 from freshd.core.rows import Row, is_automatic
 from freshd.core.state import State
+from freshd.core.verdicts import judge
 from freshd.model.declarations import DeclarationKind
 from freshd.model.policy import Charter, ReactionKind
 from freshd.model.time import FOREVER, NEVER
@@ -143,7 +144,11 @@ def _flags(row: Row, above: dict[str, bool], stuck: dict[str, bool]) -> Iterator
 
 
 def _waking(state: State, row: Row) -> Iterator[str]:
-    earliest = min(row.judge_at, row.plan_at)
+    if any(row in known for known in (state.to_judge, state.laters, state.blinded, state.deferred)):
+        return  # is judged again without a timer
+    seen = [pair.policy for pair in row.pairs if pair.policy.has_expectations and not pair.policy.sustain]
+    turns = [judge(policy, row, state.now, {}).until for policy in seen]
+    earliest = min([row.plan_at, *turns])
     if row.timer > earliest:
         yield f"is to be looked at at {earliest}, and is in the queue for {row.timer}"
 

@@ -23,8 +23,7 @@ def row(key: str, pairs: int = 0) -> Row:
 def arm(queue: Timers, at: Instant, *rows: Row) -> None:
     """Each wants to be looked at then, and not when it wanted to before."""
     for one in rows:
-        one.timer = at
-        queue.push(at, one)
+        one.timer = queue.push(at, one)
 
 
 def popped(queue: Timers, now: Instant, most: int) -> list[list[str]]:
@@ -91,3 +90,12 @@ def test_one_that_wants_another_instant_is_passed_over() -> None:
     b.timer = FOREVER
     assert popped(queue, 9, 10) == [["a"]]
     assert queue.next() is None
+
+
+def test_rows_of_one_instant_share_its_number() -> None:
+    """Of a warehouse whose deadlines lie at one instant each row would have one of its own otherwise."""
+    queue, a, b, c = Timers(), row("a"), row("b"), row("c")
+    arm(queue, 10**15, a)
+    for other in (b, c):
+        arm(queue, 10**15 + 1 - 1, other)
+    assert a.timer is b.timer is c.timer
