@@ -119,7 +119,8 @@ def story(tmp_path_factory: pytest.TempPathFactory, kafka: str, kafka_admin: Any
             kafka={"bootstrap_servers": kafka.split(","), "topics": {name: {"format": "freshd"}}, "group_id": name},
             slack={"token_file": "slack-token", "channel": "#data-freshness", "base_url": slack.url},
         )
-        daemon.start("/healthz")
+        daemon.start()
+        daemon.eventually(lambda: daemon.metric("freshd_catching_up") == 0)  # from then on it launches
         producer = KafkaProducer(bootstrap_servers=kafka.split(","))
         with prometheus_over(folder, {"freshd": [daemon.url.removeprefix("http://")]}, rules) as prometheus:
             try:
