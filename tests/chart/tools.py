@@ -67,6 +67,15 @@ def kube() -> Path:
     return _built(f"kube-{KUBERNETES}", "kube", build)
 
 
+PROGRAMS: dict[str, Callable[[], Path]] = {f"helm-{HELM}": helm, f"kwok-{KWOK}": kwok, f"kube-{KUBERNETES}": kube}
+"""What builds each, by its folder in the cache; what most tests need comes first."""
+
+
+def stands(name: str) -> bool:
+    """Whether one of PROGRAMS is built."""
+    return (_cache() / name).is_dir()
+
+
 def module(path: str, version: str) -> Path:
     """The folder of a Go module's files."""
     done = _run([go(), "mod", "download", "-json", f"{path}@{version}"], CONTROL_PLANE)
@@ -79,8 +88,12 @@ def _install(package: str, folder: Path) -> None:
     _run([go(), "install", "-trimpath", package], folder, GOBIN=str(folder))
 
 
+def _cache() -> Path:
+    return Path(os.environ.get("FRESHD_CACHE") or Path.home() / ".cache" / "freshd")
+
+
 def _built(name: str, program: str, build: Callable[[Path], None]) -> Path:
-    root = Path(os.environ.get("FRESHD_CACHE") or Path.home() / ".cache" / "freshd")
+    root = _cache()
     root.mkdir(parents=True, exist_ok=True)
     folder = root / name
     with (root / f"{name}.lock").open("w") as lock:
