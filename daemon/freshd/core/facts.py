@@ -31,15 +31,15 @@ def apply(state: State, record: Record) -> None:
             runs.begin(state, record)
         case records.RunReported(report=report):
             runs.report(state, report)
-        case records.EventRepeated() | records.DeadLettered() | records.UnmatchedSeen() | records.QuietSteps():
-            pass
-        case records.RunQueued() | records.StopEnded() | records.RunOfOthersLost() | records.CheckWaitEnded():
-            _of_row(state, record)
         case records.VerdictChanged() | records.Violated() | records.ObjectiveCounted():
             _of_pair(state, record)
         case records.IncidentChanged():
             for pair in state.book.record(record, state.pair_of):
                 state.mark(pair.row)
+        case records.EventRepeated() | records.DeadLettered() | records.UnmatchedSeen() | records.QuietSteps():
+            pass
+        case records.RunQueued() | records.StopEnded() | records.RunOfOthersLost() | records.CheckWaitEnded():
+            _of_row(state, record)
         case records.NoticeRequested():
             notices.asked(state, record)
         case records.NoticeReported(report=report):

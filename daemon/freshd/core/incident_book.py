@@ -108,6 +108,10 @@ class Incident:
             known = self._by_asset = Least(members, by_asset)
         return known.first(members, "", without, most)
 
+    def row(self) -> tuple[object, ...]:
+        """What a checkpoint has of it that a record may change: who is a member, the members' own rows say."""
+        return (self.cause, self.reason, self.severity, self.closed_at, self.reopened, self.merged_into)
+
     def sort_key(self) -> tuple[Instant, str]:
         """Incidents in the order in which they were opened."""
         return (self.opened_at, self.id)
@@ -152,6 +156,7 @@ class IncidentBook:
         self.acknowledged: set[str] = set()
         """Open incidents that somebody said to know of."""
         self.dirty: set[str] = set()
+        """Those of which a checkpoint says something else by now; what it says of members is in their own rows."""
         self.under_way: dict[str, tuple[str, str]] = {}
         """Notices asked for and not yet reported: (incident, channel) by notice id."""
         self.unsettled: set[str] = set()
@@ -162,6 +167,7 @@ class IncidentBook:
     def record(self, told: IncidentChanged, pair_of: PairOf) -> list[Pair]:
         """Make the incident what the record says; the pairs that are in another incident now, or in one otherwise."""
         incident = self.incidents.get(told.incident)
+        before = None if incident is None else incident.row()
         if incident is None:
             incident = self.reopen(told.incident) or Incident(told.incident, told.cause, told.opened_at)
             self.incidents[told.incident] = incident
@@ -173,6 +179,8 @@ class IncidentBook:
         incident.cause, incident.reason, incident.severity = told.cause, told.reason, told.severity
         incident.opened_at, incident.closed_at = told.opened_at, told.closed_at
         incident.reopened, incident.merged_into = told.reopened, told.merged_into
+        if before != incident.row():
+            self.dirty.add(incident.id)
         moved = [pair for key in told.left if (pair := self._take_out(incident, key)) is not None]
         for member in told.put:
             pair = pair_of(member.asset, member.partition, member.policy)
@@ -187,7 +195,6 @@ class IncidentBook:
             self.joined = max(self.joined, member.joined)
             self.put(incident, key, pair)
             moved.append(pair)
-        self.dirty.add(incident.id)
         self.stale.add(incident.id)
         self.unsettled.add(incident.id)
         if told.closed_at is None:
@@ -256,7 +263,6 @@ class IncidentBook:
         pair = incident.members.pop(key, None)
         if pair is not None:
             self.unsettled.add(incident.id)
-            self.dirty.add(incident.id)
             self._uncount(incident, pair)
             if pair.incident == incident.id:
                 pair.incident = ""

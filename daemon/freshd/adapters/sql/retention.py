@@ -7,17 +7,71 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from freshd.adapters.sql import statements as sql
 from freshd.adapters.sql.settings import KeepSettings
 from freshd.adapters.sql.writer import Transaction
-from freshd.model.time import Duration, Instant
+from freshd.model.time import MINUTE, NEVER, SECOND, Duration, Instant
 
 SLICE: Final = 2_000
 """Rows that one transaction prunes at most of one table."""
 
+PRUNE_ROWS: Final = 10_000
+PRUNE_AFTER: Final[Duration] = MINUTE
+"""History is pruned at a checkpoint after this many rows, or this long after the last time."""
+
+AT_ONCE_AFTER: Final[Duration] = SECOND
+PIECE_AFTER: Final = 1_000
+"""If the last checkpoint is so long ago all pieces of it are done at once; else one, and one more for so many rows."""
+
 Work = Callable[[Transaction], None]
+
+
+class Pruner:
+    """When which piece is due: all while little happens, a piece or so while checkpoints follow upon each other."""
+
+    def __init__(self, keep: KeepSettings) -> None:
+        self._keep = keep
+        self._rows_since_pruning = 0
+        self._rows_since_checkpoint = 0
+        self._pruned_at: Instant = NEVER
+        self._checkpoint_at: Instant = NEVER
+        self._pieces: Iterator[Work] | None = None
+
+    def note(self, rows: int) -> None:
+        """So many rows of history were written."""
+        self._rows_since_pruning += rows
+        self._rows_since_checkpoint += rows
+
+    def checkpointed(self, now: Instant) -> None:
+        """A checkpoint was made."""
+        self._rows_since_checkpoint, self._checkpoint_at = 0, now
+
+    def hurried(self, now: Instant) -> bool:
+        """Whether there is no time for all pieces."""
+        return now - self._checkpoint_at < AT_ONCE_AFTER
+
+    def pieces(self, now: Instant, folded: int) -> Iterator[Work]:
+        """The pieces of the round that goes on, or of a new one if it is time for that; each as it is asked for."""
+        if self._pieces is None:
+            if self._rows_since_pruning < PRUNE_ROWS and now - self._pruned_at < PRUNE_AFTER:
+                return
+            budget = max(PRUNE_ROWS, 2 * self._rows_since_pruning)
+            self._pieces = prunings(self._keep, now, budget, folded)
+            self._rows_since_pruning, self._pruned_at = 0, now
+        while (work := next(self._pieces, None)) is not None:
+            yield work
+        self._pieces = None
+
+    def some_pieces(self, now: Instant, folded: int) -> Iterator[Work]:
+        """As many of them as go with one checkpoint."""
+        return islice(self.pieces(now, folded), 1 + self._rows_since_checkpoint // PIECE_AFTER)
+
+    def give_up(self) -> None:
+        """Leave the rest of the round to the next one."""
+        self._pieces = None
 
 
 def prunings(keep: KeepSettings, now: Instant, budget: int, folded: int) -> Iterator[Work]:
@@ -58,21 +112,29 @@ class _Numbered:
 
     def prune(self, transaction: Transaction, now: Instant) -> None:
         """Drop a slice of rows that are too old or too many."""
-        oldest = transaction.rows(f"SELECT id, {self._instant} FROM {self._table} ORDER BY id LIMIT ?", SLICE)
-        if not oldest:
+        chosen = f"SELECT id, {self._instant} FROM {self._table} ORDER BY id LIMIT ?"
+        first = transaction.rows(chosen, 1)
+        if not first or not self._goes(transaction, first[0][0], first[0][1] < now - self._age):
             self.done = True
             return
+        oldest = transaction.rows(chosen, SLICE)
         last = 0
         for number, instant in oldest:
             if instant >= now - self._age:
                 break
             last = number
         if self._rows is not None:
-            newest = transaction.rows(f"SELECT MAX(id) FROM {self._table}")[0][0]
-            last = max(last, min(newest - self._rows, oldest[-1][0]))
+            last = max(last, min(self._newest(transaction) - self._rows, oldest[-1][0]))
         if last >= oldest[0][0]:
             transaction.run(f"DELETE FROM {self._table} WHERE id <= ?", last)
         self.done = last < oldest[-1][0]
+
+    def _goes(self, transaction: Transaction, number: int, too_old: bool) -> bool:
+        """Whether this row, the oldest, is too old or one too many: nearly always it is neither."""
+        return too_old or (self._rows is not None and number <= self._newest(transaction) - self._rows)
+
+    def _newest(self, transaction: Transaction) -> int:
+        return int(transaction.rows(f"SELECT MAX(id) FROM {self._table}")[0][0])
 
 
 class _Journal:
@@ -87,17 +149,24 @@ class _Journal:
     def prune(self, transaction: Transaction) -> None:
         """Drop a slice of steps that are too old or too much, and the places to begin that they led on from."""
         newest = next((row[0] for row in transaction.rows(sql.NEWEST_BYTES)), 0)
-        oldest = transaction.rows("SELECT step, at, upto_bytes FROM journal ORDER BY step LIMIT ?", SLICE)
+        chosen = "SELECT step, at, upto_bytes FROM journal ORDER BY step LIMIT ?"
+        if all(self._stays(newest, *row) for row in transaction.rows(chosen, 1)):
+            self.done = True
+            return
+        oldest = transaction.rows(chosen, SLICE)
         last = 0
         for step, at, upto in oldest:
-            if step > self._folded or (at >= self._before and newest - upto < self._bytes):
+            if self._stays(newest, step, at, upto):
                 break
             last = step
         if last:
             transaction.run("DELETE FROM journal WHERE step <= ?", last)
             transaction.run("DELETE FROM replay_starts WHERE step < ?", last)
             transaction.run("DELETE FROM readings WHERE step < (SELECT MAX(step) FROM readings WHERE step <= ?)", last)
-        self.done = not oldest or last < oldest[-1][0]
+        self.done = last < oldest[-1][0]
+
+    def _stays(self, newest: int, step: int, at: Instant, upto: int) -> bool:
+        return step > self._folded or (at >= self._before and newest - upto < self._bytes)
 
 
 def _prune_runs(transaction: Transaction, before: Instant) -> None:

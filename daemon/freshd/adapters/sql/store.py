@@ -16,7 +16,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, repeat
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,13 +30,13 @@ from freshd.adapters.sql.history import SqlHistory
 from freshd.adapters.sql.migrate import migrate
 from freshd.adapters.sql.projection import PAYLOAD_BYTES, HistoryRows, Projector, json_text
 from freshd.adapters.sql.recording import StartKeeper
-from freshd.adapters.sql.retention import prunings
+from freshd.adapters.sql.retention import Pruner
 from freshd.adapters.sql.settings import StoreSettings
 from freshd.adapters.sql.writer import BadValueError, Transaction, Writer
 from freshd.model.asset import Asset
 from freshd.model.errors import FencedError, TransientError
 from freshd.model.records import DeadLettered, Record
-from freshd.model.time import MINUTE, NEVER, SECOND, Duration, Instant
+from freshd.model.time import NEVER, SECOND, Duration, Instant
 from freshd.ports import Position, StateRow
 
 FLOOD_ROWS: Final = 200
@@ -56,14 +56,6 @@ CHECKPOINT_SLICE: Final = 2_000
 
 JOURNAL_SLICE: Final = 50
 """Appends read back from the journal at a time."""
-
-PRUNE_ROWS: Final = 10_000
-PRUNE_AFTER: Final[Duration] = MINUTE
-"""History is pruned at a checkpoint after this many rows, or this long after the last time."""
-
-PRUNE_AT_ONCE_AFTER: Final[Duration] = SECOND
-PIECE_AFTER: Final = 1_000
-"""If the last checkpoint is so long ago all pieces of it are done at once; else one, and one more for so many rows."""
 
 _log = structlog.get_logger("freshd.store")
 
@@ -95,7 +87,6 @@ class SqlStore(SqlHistory):
         """
         url = settings.target(base)
         super().__init__(url)
-        self._keep = settings.keep
         self._holder = holder or f"{socket.gethostname()}, process {os.getpid()}"
         self._writer = Writer(url, settings.synchronous)
         self._codec = RecordCodec()
@@ -112,11 +103,7 @@ class SqlStore(SqlHistory):
         self._later = HistoryRows()
         self._later_since: Instant = NEVER
         self._flood = False
-        self._rows_since_pruning = 0
-        self._pruned_at: Instant = NEVER
-        self._pruning: Iterator[Callable[[Transaction], None] | None] | None = None
-        self._rows_since_checkpoint = 0
-        self._checkpoint_at: Instant = NEVER
+        self._pruner = Pruner(settings.keep)
 
     @property
     def epoch(self) -> int:
@@ -186,6 +173,7 @@ class SqlStore(SqlHistory):
         """
         encode = self._codec.encode_state
         again = list(rows) if isinstance(rows, Iterator) else rows
+        hurried = self._pruner.hurried(self._now)
 
         def fold(transaction: Transaction) -> None:
             transaction.write_history(self._later)
@@ -198,12 +186,16 @@ class SqlStore(SqlHistory):
                 transaction.run_many(sql.DROP_STATE, [key for key in newest if newest[key] is None])
             transaction.run(sql.FOLD_JOURNAL, self._step)
             self._starts.write(transaction)
+            if hurried:
+                for work in self._pruner.some_pieces(self._now, self._folded):
+                    work(transaction)
 
         self._settle()
         self._write("write a checkpoint", fold, self._step, self._step, durable=False)
         self._folded = self._step
-        self._prune()
-        self._rows_since_checkpoint, self._checkpoint_at = 0, self._now
+        if not hurried:
+            self._prune()
+        self._pruner.checkpointed(self._now)
         self._starts.look(self._now)
 
     def recover(self) -> tuple[Iterator[StateRow], Iterator[Record]]:
@@ -296,8 +288,7 @@ class SqlStore(SqlHistory):
             self._bytes += len(ready.blob)
             self._now = ready.now
             self._flood = len(ready.rows.materialisations) >= FLOOD_ROWS
-            self._rows_since_pruning += len(ready.rows)
-            self._rows_since_checkpoint += len(ready.rows)
+            self._pruner.note(len(ready.rows))
             if history_step < ready.step:
                 self._later_since = self._later_since if len(self._later) else ready.now
                 self._later.add(ready.rows)
@@ -326,24 +317,13 @@ class SqlStore(SqlHistory):
             self._write("write history", lambda transaction: transaction.write_history(later), history_step=self._step)
 
     def _prune(self) -> None:
-        """Drop what is old, some at a time; while checkpoints follow upon each other, a piece or so at each."""
-        if self._pruning is None:
-            if self._rows_since_pruning < PRUNE_ROWS and self._now - self._pruned_at < PRUNE_AFTER:
-                return
-            budget = max(PRUNE_ROWS, 2 * self._rows_since_pruning)
-            self._pruning = chain(prunings(self._keep, self._now, budget, self._folded), repeat(None, 1))
-            self._rows_since_pruning, self._pruned_at = 0, self._now
-        hurried = self._now - self._checkpoint_at < PRUNE_AT_ONCE_AFTER
-        pieces = 1 + self._rows_since_checkpoint // PIECE_AFTER if hurried else None
+        """Drop all that is old, each piece in a transaction of its own."""
         try:
-            for work in islice(self._pruning, pieces):
-                if work is None:
-                    self._pruning = None
-                else:
-                    self._write("prune history", work, durable=False)
+            for work in self._pruner.pieces(self._now, self._folded):
+                self._write("prune history", work, durable=False)
         except TransientError as error:
             _log.warning("history was not pruned", error=str(error))
-            self._pruning = None
+            self._pruner.give_up()
 
     # -- reading -----------------------------------------------------------------------------------
 

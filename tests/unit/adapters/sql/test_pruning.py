@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from freshd.adapters.sql import store as store_module
+from freshd.adapters.sql import retention
+from freshd.adapters.sql.retention import Pruner, Work
 from freshd.adapters.sql.settings import StoreSettings
 from freshd.adapters.sql.store import SqlStore
 from freshd.model.policy import Verdict
@@ -21,13 +23,14 @@ PIECES = 8
 def pruned(monkeypatch: pytest.MonkeyPatch, folder: Path, nows: list[Instant], rows: int) -> list[int]:
     """How many pieces were done at each checkpoint, with so many new rows of history before each."""
     found: list[int] = []
-    write = SqlStore._write
+    pieces = Pruner.pieces
 
-    def noted(self: SqlStore, doing: str, *given: Any, **named: Any) -> None:
-        found[-1] += doing == "prune history"
-        write(self, doing, *given, **named)
+    def noted(*given: Any) -> Iterator[Work]:
+        for work in pieces(*given):
+            found[-1] += 1
+            yield work
 
-    monkeypatch.setattr(SqlStore, "_write", noted)
+    monkeypatch.setattr(Pruner, "pieces", noted)
     store = SqlStore(StoreSettings(url=f"sqlite:///{folder}/s.db"))
     found.append(0)
     store.open()
@@ -45,13 +48,13 @@ def test_an_idle_store_does_all_of_it_at_once(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_close_upon_each_other_they_do_a_piece_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(store_module, "PRUNE_ROWS", 10)
+    monkeypatch.setattr(retention, "PRUNE_ROWS", 10)
     nows = [DAY + n * SECOND // 10 for n in range(PIECES + 3)]
     assert pruned(monkeypatch, tmp_path, nows, 10) == [PIECES] + [1] * PIECES + [0, 1]
 
 
 def test_after_many_rows_they_do_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(store_module, "PRUNE_ROWS", 10)
-    monkeypatch.setattr(store_module, "PIECE_AFTER", 5)
+    monkeypatch.setattr(retention, "PRUNE_ROWS", 10)
+    monkeypatch.setattr(retention, "PIECE_AFTER", 5)
     nows = [DAY + n * SECOND // 10 for n in range(4)]
     assert pruned(monkeypatch, tmp_path, nows, 10)[1:] == [3, 3, 2]
