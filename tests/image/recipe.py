@@ -16,7 +16,8 @@ from tests.chart.tools import missing, need
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/freshd-base:bookworm"
-IMAGE = "localhost/freshd-test"
+IMAGE = f"localhost/freshd-test:{os.getpid()}"
+"""One of this session's own: it is removed at the end."""
 ENVIRON = {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
 BUILD_WITHIN_S = 1200
 OF_THE_MACHINE = ("/etc/ssl/certs", "/etc/pip.conf")
@@ -54,7 +55,7 @@ def build() -> str:
     """The image of the Dockerfile."""
     lent = [part for path in OF_THE_MACHINE if Path(path).exists() for part in ("--volume", f"{path}:{path}:ro")]
     arguments = ["--build-arg", f"BASE={base()}", "--build-arg", "REVISION=tried", "-t", IMAGE]
-    buildah("bud", "-q", "--layers", *lent, *arguments, str(ROOT))
+    buildah("bud", "-q", *lent, *arguments, str(ROOT))
     return IMAGE
 
 
