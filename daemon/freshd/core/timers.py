@@ -95,16 +95,21 @@ class Timers:
         return None
 
     def pop(self, now: Instant, most: int) -> list[Row]:
-        """Rows whose instant has come, in order, with at most `most` pairs, or one row; their timers are spent."""
+        """Rows whose instant has come, in order, with at most `most` pairs, or one row; their timers are spent.
+
+        Of an instant at which one is to be planned all come: who waits for whom, and who gets a place, rests on all.
+        """
         rows: list[Row] = []
         weight = 0
         while self._heap and self._heap[0] <= now:
             at = self._heap[0]
             known = self._rows[at]
+            planned = False
             while (row := self._first(at)) is not None:
                 weight += len(row.pairs) or 1
-                if rows and weight > most:
+                if rows and weight > most and not planned:
                     return rows
+                planned = planned or row.plan_at <= now
                 row.timer = FOREVER
                 rows.append(row)
                 if isinstance(known, _Crowd):

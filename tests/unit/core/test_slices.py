@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+from tests.unit.core.play import EAGER, Play, charter_of, update
+from tests.unit.core.test_windows import HOURLY
 
 from freshd.core.engine import JUDGED_FOR_RECORD, TIMERS_BESIDE_INPUTS, TIMERS_PER_STEP, Engine
 from freshd.model.asset import Asset
 from freshd.model.graph import build_graph
 from freshd.model.inputs import CharterReplaced, Event, EventKind, Started
-from freshd.model.policy import Alert, Charter, Limit, Measure, Policy
+from freshd.model.policy import Alert, Charter, LauncherTraits, Limit, Measure, Policy, Reaction
 from freshd.model.records import Record, VerdictChanged
 from freshd.model.time import MINUTE
 
@@ -155,3 +159,31 @@ def test_what_waits_is_judged_once_however_often_it_is_moved() -> None:
         subject.step(13 * M + 5, [])
         calls += 1
     assert calls <= 3_000 // TIMERS_PER_STEP + 1
+
+
+def crowd(reaction: Reaction, *launchers: LauncherTraits) -> Play:
+    """`z` and more than a slice of others read `r`, `a` reads `r` and `z`; all are due since minute 55."""
+    others = [f"m{number:03d}" for number in range(TIMERS_PER_STEP)]
+    graph = "; ".join(("r", "z < r", "a < z r", *(f"{key} < r" for key in others)))
+    urgent = Policy("p", (Limit(Measure.LAG, None, 200 * M),))
+    play = Play(charter_of(graph, {"p": (urgent, "z")}, eager=reaction, launchers=launchers))
+    play.at(50, *(update(key, 50) for key in ("r", "z", "a", *others)))
+    return play.update(55, "r")
+
+
+WINDOWED = replace(EAGER, window=HOURLY)
+
+
+def test_whoever_may_run_from_one_instant_on_waits_for_those_above_that_may_too() -> None:
+    play = crowd(WINDOWED).until(100).done(105, "z").until(110)
+    assert [run for run in play.runs if run[1] in "az"] == [(100, "z"), (105, "a")]
+
+
+def test_whoever_may_run_from_one_instant_on_goes_in_one_wave() -> None:
+    play = crowd(WINDOWED, LauncherTraits("go", wave=True)).until(100)
+    assert [len(run.assets) for run in play.launches] == [TIMERS_PER_STEP + 2]
+
+
+def test_of_all_that_are_ready_at_one_instant_the_least_slack_gets_the_place() -> None:
+    play = crowd(replace(EAGER, debounce=5 * M), LauncherTraits("go", limit=1)).until(60)
+    assert play.runs == [(60, "z")]
