@@ -24,6 +24,7 @@ from tests.contract.store_victim import EACH, records
 from tests.postgres.server import Server
 
 from freshd.adapters.sql import SqlStore, StoreSettings, connect
+from freshd.adapters.sql.writer import Writer
 from freshd.model.errors import PermanentError, TransientError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +80,55 @@ def test_killed_in_mid_append_nothing_durable_is_lost_and_nothing_is_half_writte
         counted = store._query("count", "SELECT COUNT(*), MAX(recorded_at) FROM materialisations")
         assert counted == [(last * EACH, 1_700_000_000_000_000 + last)]
         store.close()
+
+
+# -- gone back: a server crashed before a commit reached its disk, or a standby took over that had not heard of it
+
+
+def lose(url: str, statement: str, *values: Any) -> None:
+    """What the store looks like afterwards, by hand."""
+    settings = StoreSettings.model_validate(url)
+    writer = Writer(settings.target(Path()), settings.synchronous)
+    with writer.transaction("lose") as transaction:
+        transaction.run(statement, *values)
+    writer.close()
+
+
+def test_a_store_that_lost_facts_is_not_gone_on_with(url: str) -> None:
+    store = store_at(url)
+    store.append(records(1), {"s": "1"})
+    store.append(records(2), {"s": "2"})
+    lose(url, "DELETE FROM journal WHERE step = ?", 2)
+    lose(url, "UPDATE lease SET step = ?, history_step = ?", 1, 1)
+    with pytest.raises(PermanentError, match="has lost what it had confirmed"):
+        store.append(records(3), {"s": "3"})
+    store._writer.close()
+    again = store_at(url)
+    assert numbers(again) == [1] * EACH
+    again.close()
+
+
+def test_a_store_that_lost_a_checkpoint_is_not_gone_on_with(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it folded is still in the journal; the next checkpoint of the same life would fold it without writing it."""
+    store = store_at(url)
+    store.append(records(1), {"s": "1"})
+    store.checkpoint([("upto", "", 1)])
+    lose(url, "DELETE FROM state WHERE kind = ?", "upto")
+    lose(url, "UPDATE lease SET folded = ?", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(store._writer, "_connected", gone)
+        with pytest.raises(TransientError):
+            store.append(records(2), {"s": "2"})
+    with pytest.raises(PermanentError, match="has lost what it had confirmed"):
+        store.append(records(2), {"s": "2"})
+    store._writer.close()
+    again = store_at(url)
+    assert numbers(again) == [1] * EACH
+    again.close()
+
+
+def gone() -> Any:
+    raise TransientError("the server crashed")
 
 
 # -- SQLite

@@ -34,7 +34,7 @@ from freshd.adapters.sql.retention import Pruner
 from freshd.adapters.sql.settings import StoreSettings
 from freshd.adapters.sql.writer import BadValueError, Transaction, Writer
 from freshd.model.asset import Asset
-from freshd.model.errors import FencedError, TransientError
+from freshd.model.errors import FencedError, PermanentError, TransientError
 from freshd.model.records import DeadLettered, Record
 from freshd.model.time import NEVER, SECOND, Duration, Instant
 from freshd.ports import Position, StateRow
@@ -169,7 +169,8 @@ class SqlStore(SqlHistory):
     def checkpoint(self, rows: Iterable[StateRow]) -> None:
         """Put the changed state, which folds the journal so far; then prune what is old, some at a time.
 
-        It is durable no later than the next append: what it folds is, and nothing needs it sooner.
+        It is durable no later than the next append: what it folds is. A server that crashes in between loses it;
+        that is noticed before the next write (`_check_lease`).
         """
         encode = self._codec.encode_state
         again = list(rows) if isinstance(rows, Iterator) else rows
@@ -253,7 +254,7 @@ class SqlStore(SqlHistory):
     ) -> None:
         with self._writer.transaction(doing, scrub=scrub, durable=durable) as transaction:
             if transaction.run(sql.MOVE_ON, step, history_step, self._epoch, self._step) != 1:
-                self._check_epoch(transaction)
+                self._check_lease(transaction)
                 raise TransientError(f"{self._writer.where}: an earlier commit has come through late; trying again")
             work(transaction)
 
@@ -264,17 +265,26 @@ class SqlStore(SqlHistory):
         if not self._in_doubt:
             return
         with self._writer.transaction("find out what it has") as transaction:
-            step, history_step = self._check_epoch(transaction)
+            step, history_step = self._check_lease(transaction)
         self._in_doubt = False
         self._moved(step, history_step)
 
-    def _check_epoch(self, transaction: Transaction) -> tuple[int, int]:
-        """The steps that the store has. Raises FencedError if it is another daemon's."""
-        epoch, step, history_step, holder, _ = transaction.rows(sql.READ_LEASE)[0]
+    def _check_lease(self, transaction: Transaction) -> tuple[int, int]:
+        """The steps that the store has. Raises FencedError if it is another daemon's, PermanentError if it went back.
+
+        It goes back if a server crashes before a commit has reached its disk, or a standby takes over that has not
+        heard of it. The next life begins with what is there; this one's next checkpoint would leave out what is not.
+        """
+        epoch, step, history_step, holder, folded = transaction.rows(sql.READ_LEASE)[0]
         if epoch != self._epoch:
             raise FencedError(
                 f"{self._writer.where}: another freshd ({holder}) has taken over this store; this one stops. "
                 "Run one daemon for each store"
+            )
+        if step < self._step or folded < self._folded:
+            raise PermanentError(
+                f"{self._writer.where}: the store has lost what it had confirmed (it has step {step} and a checkpoint "
+                f"of {folded}, it had {self._step} and {self._folded}); start freshd again, to go on from there"
             )
         return step, history_step
 
