@@ -51,7 +51,9 @@ class Watching(Watch):
         for row in coming:
             self._numbers[row] = len(self._numbers)
             self._times.append(data_time(row, now, memo))
-            if not row.partition:
+            if row.partition:
+                self._look_below(row, now, memo)  # those were looked at before it
+            else:
                 told[row] = None
         for _ in range(0 if coming else most):
             if not self.moved:
@@ -71,6 +73,10 @@ class Watching(Watch):
         if reached == self._times[number]:
             return
         self._times[number] = reached
+        self._look_below(row, now, memo)
+
+    def _look_below(self, row: Row, now: Instant, memo: Memo) -> None:
+        """Whoever is right below the row and has another data time than was found last has moved."""
         for kid in row.kids:
             known = self._numbers.get(kid)
             if known is not None and data_time(kid, now, memo) != self._times[known]:

@@ -264,6 +264,21 @@ def test_partitions_come_into_use_and_windows_move_on(seed: int) -> None:
             assert lines(scraped(metrics, asking)) == lines(anew(metrics, asking)), f"step {number}: {inputs}"
 
 
+def test_what_moves_while_partitions_have_yet_to_be_looked_at_is_told_too() -> None:
+    """Assets come before the partitions that they gather: news that nothing changed reaches both in between."""
+    graph = build_graph([Asset("raw"), Asset("days", ("raw",), partitions=PartitionScheme(by="day"))])
+    engine = Engine(Charter(graph))
+    engine.step(T0, [Started(False), *update("raw")])
+    engine.step(T0 + 1, [Event(EventKind.UPDATE, ("days",), T0 + 1, partition="2026-11-22")])
+    told = [engine.moved(T0 + 1, len(graph.assets), anew=True)]
+    now = T0 + MINUTE
+    engine.step(now, update("raw", at=now, changed=False))
+    while told[-1].more:
+        told.append(engine.moved(now, len(graph.assets)))
+    found = {asset.key: state.data_time for moved in told for _, asset, state in moved.told}
+    assert found == dict.fromkeys(graph.assets, now)
+
+
 def test_while_the_loop_does_not_answer_what_is_away_is_told() -> None:
     asking, metrics = started(world(1)), DaemonMetrics("1", up=lambda: {"store": False, "kafka": True})
     asking.lose = True
