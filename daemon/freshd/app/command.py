@@ -11,15 +11,11 @@ from freshd.adapters.clock import SystemClock
 from freshd.app.daemon import Daemon
 from freshd.app.logs import configure_logs
 from freshd.app.project import load_project
-from freshd.app.secret_files import secret_problems
-from freshd.model.errors import ConfigError
 
 
 def run_daemon(path: Path, tell: Callable[[str], None] | None = None) -> None:
     """Run until told to stop. Raises ConfigError for files that cannot be used, and what ended the daemon else."""
     project = load_project(path)
-    if unusable := secret_problems(project.settings):
-        raise ConfigError(unusable)
     clock = SystemClock()
     configure_logs(clock, project.settings.log.level, project.settings.log.format)
     log = structlog.get_logger("freshd.daemon")

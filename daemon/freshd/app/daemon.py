@@ -25,7 +25,7 @@ from freshd.adapters.formats import decoder
 from freshd.adapters.kafka import KafkaIntake
 from freshd.adapters.sql.store import SqlStore
 from freshd.app.narrator import Narrator
-from freshd.app.opening import open_store
+from freshd.app.opening import open_store, wait_for_secrets
 from freshd.app.parts import VERSION, Launchers, http_servers, kafka_intake, metrics_of, notifier_of, result_inputs
 from freshd.app.project import Project
 from freshd.app.reloading import Reloader
@@ -172,6 +172,7 @@ class Daemon:
         """Recover and begin. Raises ConfigError, PermanentError or FencedError; then `close` cleans up."""
         project, clock = self.project, self._clock
         settings = project.settings
+        wait_for_secrets(settings, self._stop_within)
         self._store = store = SqlStore(settings.store, project.base)
         open_store(store, settings, self._stop_within)
         self._describe(store, project)

@@ -209,9 +209,9 @@ def http_servers(
     return _servers(settings, [*ingress.routes(), *web_routes(site)], probe_routes(site))
 
 
-def waiting_servers(settings: Settings, why: Callable[[], str]) -> list[HttpThread]:
-    """The servers of a daemon that cannot begin. Binds them."""
-    return _servers(settings, waiting_routes(why), waiting_routes(why))
+def waiting_servers(settings: Settings, what: str, why: Callable[[], str]) -> list[HttpThread]:
+    """The servers of a daemon that cannot begin for want of `what`. Binds them."""
+    return _servers(settings, waiting_routes(what, why), waiting_routes(what, why))
 
 
 def _servers(settings: Settings, everything: Sequence[BaseRoute], probes: Sequence[BaseRoute]) -> list[HttpThread]:

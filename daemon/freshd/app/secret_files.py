@@ -1,6 +1,6 @@
 """The files that settings name for secrets and certificates: is each there, and does it hold anything?
 
-Asked by `freshd check`, which may run where they are not, and by the start, which refuses to go on without them: an
+Asked by `freshd check`, which may run where they are not, and by the start, which does not go on without them: an
 empty token would open a door that somebody meant to shut. What they hold is looked at by nobody here.
 """
 

@@ -1,4 +1,4 @@
-"""Files for secrets that cannot be used: told by `check`, refused by the start, at the line or variable of each."""
+"""Files for secrets that cannot be used: told by `check`, waited for by the start, at the line or variable of each."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from freshd.app.command import run_daemon
+from freshd.app.opening import FIRST_WAIT, wait_for_secrets
 from freshd.app.secret_files import secret_problems
 from freshd.cli.commands import app
-from freshd.model.errors import ConfigError
+from freshd.model.errors import ConfigError, TransientError
+from freshd.model.time import Duration
 from freshd.settings import load_settings
 
 WRITTEN = """\
@@ -50,16 +51,23 @@ def test_what_is_said_of_a_file(tmp_path: Path, number: int, file: str, said: st
     )
 
 
-def test_check_notes_it_and_the_start_refuses(tmp_path: Path) -> None:
+def test_check_notes_it_and_the_start_waits(tmp_path: Path) -> None:
     path = tmp_path / "freshd.yaml"
     path.write_text(WRITTEN % "gone" + "catalog: [assets.yaml]\n", encoding="utf-8")
     (tmp_path / "assets.yaml").write_text("assets: [{key: a}]", encoding="utf-8")
     checked = CliRunner().invoke(app, ["--config", str(path), "check"])
     assert checked.exit_code == 0 and checked.output.count("cannot be read: No such file") == 2
     assert f"note: {path}:2: api.token_file: " in checked.output
-    with pytest.raises(ConfigError) as caught:
-        run_daemon(path)
-    assert [problem.where for problem in caught.value.problems] == [f"{path}:2", f"{path}:6"]
+    asked: list[Duration] = []
+
+    def stop_within(wait: Duration) -> bool:
+        asked.append(wait)
+        return len(asked) == 3
+
+    with pytest.raises(TransientError) as caught:
+        wait_for_secrets(load_settings(path, {"FRESHD_LISTEN": "127.0.0.1:0"}), stop_within)
+    assert [f"{path}:{line}: " in str(caught.value) for line in (2, 6)] == [True, True]
+    assert asked == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
     assert not (tmp_path / "freshd.db").exists(), "nothing has begun"
 
 

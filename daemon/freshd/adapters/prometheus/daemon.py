@@ -243,7 +243,7 @@ class _DaemonCollector(Collector):
             "freshd_leader", "1 in the daemon that owns the store and decides.", int(self._leader())
         )
         up = GaugeMetricFamily(
-            "freshd_up", "0 while a service that the daemon needs does not answer: store, kafka.", labels=("service",)
+            "freshd_up", "0 while what the daemon needs is away: store, kafka, secrets.", labels=("service",)
         )
         for service, answers in sorted(self._up().items()):
             up.add_metric((service,), int(answers))

@@ -1,4 +1,4 @@
-"""What is answered while the daemon waits for its store: it is alive, not ready, and why; the same as a metric.
+"""What is answered while the daemon waits for its store or its secrets: it is alive, not ready, why, and as a metric.
 
 An orchestrator then waits with it instead of starting it again and again, and whoever looks finds the reason.
 """
@@ -20,17 +20,19 @@ RETRY_AFTER_S: Final = 5
 """When whoever asked for more should ask again."""
 
 
-def waiting_routes(why: Callable[[], str]) -> list[Route]:
+def waiting_routes(what: str, why: Callable[[], str]) -> list[Route]:
     """/healthz, /readyz and /metrics of a daemon that cannot begin; everything else is answered 503."""
     registry = CollectorRegistry()
-    up = Gauge("freshd_up", "0 while a service that the daemon needs does not answer.", ["service"], registry=registry)
-    up.labels("store").set(0)
+    up = Gauge(
+        "freshd_up", "0 while what the daemon needs is away: store, kafka, secrets.", ["service"], registry=registry
+    )
+    up.labels(what).set(0)
 
     async def healthz(request: Request) -> Response:
         return answer_json({"ok": True})
 
     async def readyz(request: Request) -> Response:
-        return answer_json({"ok": False, "store": {"ok": False, "trouble": why()}}, 503)
+        return answer_json({"ok": False, what: {"ok": False, "trouble": why()}}, 503)
 
     async def metrics(request: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
