@@ -88,7 +88,7 @@ def test_the_pod_is_hardened() -> None:
     assert written == {"/data", "/tmp"}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+@pytest.mark.parametrize("case", [path for path in CASES if "own-objects" not in path.name], ids=lambda path: path.name)
 def test_the_daemon_takes_the_settings_that_the_chart_writes(case: Path, tmp_path: Path) -> None:
     made = one_config(rendered(case=case))
     (tmp_path / "freshd.yaml").write_text(made["freshd.yaml"], encoding="utf-8")
@@ -113,7 +113,30 @@ def test_secrets_are_files_at_their_settings() -> None:
     (volume,) = [
         item for item in one(objects, "Deployment")["spec"]["template"]["spec"]["volumes"] if item["name"] == "secrets"
     ]
-    assert len(volume["projected"]["sources"]) == 6
+    sources = [source["secret"] for source in volume["projected"]["sources"]]
+    assert len(sources) == 6
+    assert all(source["optional"] for source in sources), "a missing one is for the daemon to tell of"
+
+
+def test_a_closed_network_lets_the_test_in_and_nobody_else() -> None:
+    objects = rendered(case=CHART / "ci" / "hardened-values.yaml")
+    ways = one(objects, "NetworkPolicy")["spec"]["ingress"]
+    labels = one(objects, "Pod")["metadata"]["labels"]
+    assert [way["ports"][0]["port"] for way in ways] == ["http", "metrics"]
+    assert ways[0]["from"][1:] == [{"podSelector": {"matchLabels": labels}}]
+    assert len(ways[1]["from"]) == 1
+    (selected,) = [one(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]]
+    assert selected != labels
+
+
+def test_objects_of_ones_own_are_taken_instead_of_the_charts() -> None:
+    objects = rendered(case=CHART / "ci" / "own-objects-values.yaml")
+    assert sorted(item["kind"] for item in objects) == ["Deployment", "Service"]
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    volumes = {item["name"]: item for item in pod["volumes"]}
+    assert volumes["config"]["configMap"]["name"] == "freshd-settings"
+    assert volumes["data"]["persistentVolumeClaim"]["claimName"] == "freshd-data"
+    assert pod["serviceAccountName"] == "data"
 
 
 def test_rules_and_dashboards_are_the_files_of_the_chart() -> None:

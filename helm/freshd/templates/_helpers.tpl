@@ -10,6 +10,12 @@ app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 }
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/* Of the pod that `helm test` runs. */}}
+{{- define "freshd.testSelector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 58 }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "freshd.labels" -}}
 {{ include "freshd.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
