@@ -43,7 +43,7 @@ from freshd.model.time import FOREVER, NEVER, Duration, Instant
 TIMERS_PER_STEP = 250
 """How many pairs a step looks at because their instant has come; the rest waits for the next step."""
 
-TIMERS_BESIDE_INPUTS = 200
+TIMERS_BESIDE_INPUTS = 150
 """As TIMERS_PER_STEP, of a step in which inputs became facts: whoever sent them waits for it."""
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CHECKPOINT_RECORDS: Final = 50_000
 """Records after which a checkpoint is taken even under load: what bounds the time to recover."""
 
-CHECKPOINT_ROWS: Final = 1_000
+CHECKPOINT_ROWS: Final = 750
 """Changed rows and incidents after which a checkpoint is taken while little comes in: what bounds its own time."""
 
 FLOOD_INPUTS: Final = 100

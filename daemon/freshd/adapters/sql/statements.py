@@ -105,7 +105,7 @@ END_RUN: Final = (
 PUT_INCIDENT: Final = (
     "INSERT INTO incidents (incident, cause, reason, severity, opened_at, closed_at, reopened, members, merged_into, "
     "updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident) DO UPDATE SET cause = excluded.cause, "
-    "reason = excluded.reason, severity = excluded.severity, opened_at = excluded.opened_at, "
+    "reason = excluded.reason, severity = excluded.severity, "
     "closed_at = excluded.closed_at, reopened = excluded.reopened, members = excluded.members, "
     "merged_into = excluded.merged_into, updated_at = excluded.updated_at"
 )
