@@ -60,6 +60,18 @@ def test_ports_are_of_this_machine_alone_and_no_two_the_same() -> None:
     assert len(outside) == len(set(outside)) == 5
 
 
+def test_what_is_to_be_kept_is_written_to_volumes() -> None:
+    """Each volume lies where its service writes; by default Kafka would write beside it."""
+    kept = {
+        name: [item.partition(":")[2] for item in service.get("volumes", ()) if not item.startswith("./")]
+        for name, service in SERVICES.items()
+    }
+    assert kept["kafka"] == [SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"]]
+    assert kept["postgres"] == ["/var/lib/postgresql/data"]
+    assert f"--storage.tsdb.path={kept['prometheus'][0]}" in SERVICES["prometheus"]["command"]
+    assert kept["freshd"] == ["/data"]
+
+
 def test_images_are_pinned() -> None:
     for name, service in SERVICES.items():
         tag = service["image"].rpartition(":")[2]
