@@ -6,8 +6,9 @@ pair's membership what the last record that names it says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from freshd.core.least import FEW, Least, PairKey, among_few, by_asset, by_policy
 from freshd.core.rows import Pair
@@ -21,6 +22,37 @@ SEVERITIES = list(Severity)
 
 PairOf = Callable[[str, str, str], Pair | None]
 """The pair of an asset, a partition and a policy; None: there is none."""
+
+
+class Blamed:
+    """The bad pairs that lead to one source, by the reason that they have: nearly always all have the same."""
+
+    __slots__ = ("_by_reason",)
+
+    def __init__(self) -> None:
+        self._by_reason: dict[str, dict[Pair, None]] = {}
+
+    def __iter__(self) -> Iterator[Pair]:
+        return chain.from_iterable(self._by_reason.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._by_reason)
+
+    def put(self, pair: Pair) -> None:
+        """The pair leads here."""
+        self._by_reason.setdefault(pair.blame_reason, {})[pair] = None
+
+    def drop(self, pair: Pair) -> None:
+        """It did; its blame is still the one with which it was put."""
+        same = self._by_reason.get(pair.blame_reason, {})
+        same.pop(pair, None)
+        if not same:
+            self._by_reason.pop(pair.blame_reason, None)
+
+    def reason(self) -> str:
+        """That of the first pair."""
+        reasons = list(self._by_reason)
+        return reasons[0] if len(reasons) == 1 else min(self, key=lambda pair: pair.key).blame_reason
 
 
 @dataclass(slots=True)
@@ -151,7 +183,7 @@ class IncidentBook:
         self.opened = 0
         self.joined = 0
         self.announced = 0
-        self.feeds: dict[str, dict[str, dict[Pair, None]]] = {}
+        self.feeds: dict[str, dict[str, Blamed]] = {}
         """Of each feed, the sources that are root causes now, each with the bad pairs that lead to it."""
         self.acknowledged: set[str] = set()
         """Open incidents that somebody said to know of."""

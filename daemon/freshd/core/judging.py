@@ -12,6 +12,7 @@ from collections.abc import Callable
 from freshd.core import just_in_time, slo
 from freshd.core.blindness import BLIND, cause_of
 from freshd.core.causes import Cause, failed_cause, rests_beyond, root_cause
+from freshd.core.incident_book import Blamed
 from freshd.core.incidents import View
 from freshd.core.rows import Pair, Row, by_key
 from freshd.core.state import State
@@ -189,16 +190,16 @@ class Judging:
         old = pair.root
         if old is not None and not old.asset.upstreams and old.asset.feed:
             sources = feeds.get(old.asset.feed, {})
-            pairs = sources.get(old.asset.key)
-            if pairs is not None:
-                pairs.pop(pair, None)
-                if not pairs:
+            blamed = sources.get(old.asset.key)
+            if blamed is not None:
+                blamed.drop(pair)
+                if not blamed:
                     del sources[old.asset.key]
             self._feeds.add(old.asset.feed)
         pair.blame = cause
         if cause is not None and not cause.row.asset.upstreams and cause.row.asset.feed:
             feed = cause.row.asset.feed
-            feeds.setdefault(feed, {}).setdefault(cause.row.asset.key, {})[pair] = None
+            feeds.setdefault(feed, {}).setdefault(cause.row.asset.key, Blamed()).put(pair)
             self._feeds.add(feed)
 
     def changed_views(self) -> dict[Pair, View]:
@@ -224,16 +225,15 @@ class Judging:
         sources = self._state.book.feeds.get(feed, {})
         label = None
         if len(sources) >= 2:
-            first = min(sources[min(sources)], key=lambda pair: pair.key)
-            label = (f"feed:{feed}", first.blame_reason)
+            label = (f"feed:{feed}", sources[min(sources)].reason())
         if label == self._labels.get(feed):
             return
         if label is None:
             self._labels.pop(feed, None)
         else:
             self._labels[feed] = label
-        for key, pairs in sources.items():
-            for pair in pairs:
+        for key, blamed in sources.items():
+            for pair in blamed:
                 if pair not in self._views:
                     self._views[pair] = View(True, key, pair.blame_reason, pair_state(pair))
 
@@ -264,7 +264,7 @@ class Judging:
         if root is None or self._state.rows.get(root.key) is not root:
             pair.blame = None
         elif root.source and root.asset.feed:
-            self._state.book.feeds.setdefault(root.asset.feed, {}).setdefault(root.key, {})[pair] = None
+            self._state.book.feeds.setdefault(root.asset.feed, {}).setdefault(root.key, Blamed()).put(pair)
             self._feeds.add(root.asset.feed)
 
 

@@ -118,6 +118,25 @@ def test_a_deadline_looks_at_the_rows_whose_instant_has_come(large: Engine) -> N
     assert large.next_wake() == 11 * M, "the rest is looked at in the next step"
 
 
+def test_a_slice_of_what_rests_on_a_feed_looks_at_no_more_the_more_are_bad_already() -> None:
+    """Two sources of one feed are one cause, whose reason is that of the first pair: it is not looked for among all."""
+    readers = [f"m{number:05d}" for number in range(12 * TIMERS_PER_STEP)]
+    assets = [Asset("r0", feed="f"), Asset("r1", feed="f")]
+    graph = build_graph([*assets, *(Asset(key, (f"r{n % 2}",)) for n, key in enumerate(readers))])
+    policy = Policy("p", (Limit(Measure.LAG, None, 10 * M),), alert=Alert())
+    engine = Engine(Charter(graph, {"p": policy}, {"p": tuple(readers)}))
+    engine.step(0, [Started(False)])
+    engine.step(M, [update(key, 1) for key in ("r0", "r1", *readers)])
+    while engine.next_wake() == M:
+        engine.step(M, [])
+    calls = []
+    while engine.next_wake() == 11 * M:
+        calls.append(sum(spent(engine, 11)[0].values()))
+    assert engine.incidents()[0].cause == "feed:f"
+    assert len(calls) == 12
+    assert calls[-1] < calls[2] + 100
+
+
 # just in time
 
 
