@@ -6,8 +6,6 @@ It decides no verdict.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from freshd.core.expecting import asks, part_of, remember
 from freshd.core.rows import Pair, Row
 from freshd.core.slo import settle as settle_total
@@ -36,24 +34,9 @@ def pair_up(state: State, charter: Charter, before: Charter) -> bool:
             row.pairs[0].policy = policies[0]
             continue
         _pair(state, row, policies)
-    remembers = any(map(asks, (*before.policies.values(), *charter.policies.values())))
-    return _remember(state, state.rows.values()) if remembers else False
-
-
-def pair_up_some(state: State, rows: Collection[Row]) -> None:
-    """The same for rows that were linked anew, among them all of each of their assets."""
-    charter = state.charter
-    wanted = _wanted(charter)
-    for row in rows:
-        policies = _asked_of(row, wanted.get(row.asset.key, ()))
-        if policies or row.pairs:
-            _pair(state, row, policies)
-    if any(map(asks, charter.policies.values())):
-        _remember(state, rows)
-
-
-def _remember(state: State, rows: Collection[Row]) -> bool:
-    for row in remember(rows):
+    if not any(map(asks, (*before.policies.values(), *charter.policies.values()))):
+        return False
+    for row in remember(state.rows.values()):
         state.mark(row)
     return True
 

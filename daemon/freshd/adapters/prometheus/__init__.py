@@ -1,6 +1,6 @@
 """What Prometheus scrapes: counters fed by the records of each step, and the assets as they stand.
 
-Text format 0.0.4 only: it is the one that can be rendered fast and that every Prometheus reads.
+Text format 0.0.4, which every Prometheus reads, or OpenMetrics for who asks for it: the samples are the same.
 """
 
 from __future__ import annotations
