@@ -117,6 +117,13 @@ def run_test(cluster: Cluster, service: str) -> subprocess.CompletedProcess[str]
     return done
 
 
+def test_the_namespace_is_strict(cluster: Cluster) -> None:
+    """What the chart is let into would not let everything in."""
+    pod = {"metadata": {"name": "careless"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+    with pytest.raises(AssertionError, match="violates PodSecurity"):
+        cluster.create(f"/api/v1/namespaces/{NAMESPACE}/pods", pod)
+
+
 def test_a_release_lives(cluster: Cluster, tmp_path: Path) -> None:
     helm(cluster, "install", "shop", str(CHART))
     cluster.eventually(lambda: ready(cluster))
