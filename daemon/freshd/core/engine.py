@@ -96,8 +96,7 @@ class Engine:
         self._records = produced
         state.now = now = max(now, state.now)
         state.forget_ceased()
-        if not facts_told:
-            self._open_partitions(told)
+        self._open_partitions(told)
         for given in told:
             if facts_told and isinstance(given, facts_told):
                 self._emit(given)
@@ -224,7 +223,7 @@ class Engine:
         self._records.append(record)
         facts.apply(self._state, record)
 
-    def _open_partitions(self, told: Sequence[Input]) -> None:
+    def _open_partitions(self, told: Sequence[Input | Record]) -> None:
         """Have rows for the windows that have begun, and for the partitions that the inputs name."""
         state = self._state
         if state.windows_next <= state.now:

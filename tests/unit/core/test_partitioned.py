@@ -16,11 +16,22 @@ from tests.unit.core.kept import kept_values_hold
 from tests.unit.core.lives import Life, differences, picture
 from tests.unit.core.test_checkpoints import settled
 
+from freshd.backtest.replay import Replay
 from freshd.core.engine import Engine
 from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.effects import LaunchRun, SendNotice
 from freshd.model.graph import build_graph
-from freshd.model.inputs import CharterReplaced, Event, EventKind, Input, NoticeReport, RunPhase, RunReport, Wish
+from freshd.model.inputs import (
+    CharterReplaced,
+    Event,
+    EventKind,
+    Input,
+    NoticeReport,
+    RunPhase,
+    RunReport,
+    Started,
+    Wish,
+)
 from freshd.model.mapping import mapping_problems
 from freshd.model.partitions import windows_of
 from freshd.model.policy import (
@@ -36,6 +47,7 @@ from freshd.model.policy import (
     Retry,
     Severity,
 )
+from freshd.model.records import PartitionsUsed, QuietSteps, Record, WindowsBegan
 from freshd.model.time import HOUR, MINUTE, Instant, parse_instant
 
 STEPS = 45
@@ -178,3 +190,29 @@ def test_what_is_kept_follows_from_the_facts_and_survives_a_restart(seed: int) -
             assert settled(twin, world.now, []) == nothing_new, f"{where}: it decides anew"
             assert kept_values_hold(twin) == [], where
             assert differences(full_picture(life.engine, world.now), full_picture(twin, world.now)) == [], where
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_replay_of_what_was_recorded_comes_to_the_same(seed: int) -> None:
+    world = World(seed)
+    engine, replay, quiet = Engine(world.charter), Replay(world.charter), list[Instant]()
+    opened = set[type[Record]]()
+
+    def step(number: int, inputs: list[Input]) -> None:
+        records: tuple[Record, ...] = engine.step(world.now, inputs).records
+        opened.update(map(type, records))
+        if not records:
+            quiet.append(world.now)
+            return
+        recorded = (QuietSteps(world.now, tuple(quiet)), *records) if quiet else records
+        quiet.clear()
+        assert replay.take(number, recorded) is None, f"world {seed}, step {number}"
+
+    step(0, [Started(False)])
+    for number in range(1, STEPS):
+        world.pass_time(engine)
+        step(number, [given for given in world.take(engine) if not isinstance(given, CharterReplaced)])
+        world.charter = engine.charter
+        while (wake := engine.next_wake()) is not None and wake <= world.now:
+            step(number, [])
+    assert {WindowsBegan, PartitionsUsed} <= opened
