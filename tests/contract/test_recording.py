@@ -134,6 +134,14 @@ def test_a_place_to_begin_is_kept_in_each_life_and_every_day(url: str) -> None:
         assert [one.step for one in again.recording.starts()] == [1, 3, 5]
 
 
+def test_no_place_to_begin_is_kept_while_rows_wait_for_the_next_step(url: str) -> None:
+    with Kept(url) as kept:
+        for number, waiting in enumerate((True, True, False, False), 1):
+            kept.append(number)
+            kept.checkpoint(("engine", "", {"waiting": waiting}))
+        assert [start.step for start in kept.recording.starts()] == [3]
+
+
 def test_places_to_begin_are_few_and_go_with_the_journal(url: str) -> None:
     with Kept(url, journal="400d") as kept:
         for day in range(2 * STARTS_KEPT):

@@ -69,6 +69,7 @@ def changed_rows(state: State) -> Iterator[StateRow]:
             "begun": dict(state.begun),
             "windows_at": state.windows_at,
             "review": _review(state),
+            "waiting": _is_waiting(state),
         },
     )
 
@@ -77,6 +78,12 @@ def _review(state: State) -> tuple[Instant, str] | None:
     """From which row on the rows have yet to be looked at since the charter was replaced; None: all were."""
     row = state.timers.first_of(state.reviewed_at) if state.reviewed_at != NEVER else None
     return None if row is None else (state.reviewed_at, row.key)
+
+
+def _is_waiting(state: State) -> bool:
+    """Whether rows wait for the next step: whoever begins with this checkpoint looks at them earlier than this life."""
+    at = state.timers.next()
+    return bool(state.later) or (at is not None and at <= state.now)
 
 
 def all_written(state: State) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tests.unit.core.play import EAGER, Play, charter_of, update
 from tests.unit.core.test_windows import HOURLY
 
+from freshd.backtest.replay import Replay
 from freshd.core.engine import JUDGED_FOR_RECORD, TIMERS_BESIDE_INPUTS, TIMERS_PER_STEP, Engine
 from freshd.model.asset import Asset
 from freshd.model.graph import build_graph
@@ -95,6 +96,27 @@ def test_a_restart_from_a_checkpoint_in_their_midst_goes_on_in_the_same_slices()
     again = Engine(new)
     again.restore((kind, key, value) for (kind, key), value in rows.items())
     assert slices(again, 5 * M) == slices(subject, 5 * M)
+
+
+def test_a_replay_begins_where_nothing_waits_for_a_later_step() -> None:
+    """What waits would be looked at earlier by whoever begins with a checkpoint."""
+    subject = engine()
+    rows: dict[tuple[str, str], Any] = {}
+    new = charter("q", 2 * M)
+    subject.step(5 * M, [CharterReplaced(new)])
+    waiting = []
+    for now in range(5 * M, 5 * M + MANY):
+        stored(subject, rows)
+        waiting.append(rows["engine", ""]["waiting"])
+        if not waiting[-1]:
+            break
+        subject.step(now, [])
+    assert waiting == [True] * 3 + [False]
+    replay = Replay(new, [(kind, key, value) for (kind, key), value in rows.items()])
+    for number, key in enumerate(KEYS[:3], 1):
+        records = subject.step(6 * M + number, [Event(EventKind.UPDATE, (key,), 6 * M)]).records
+        assert changes(records) == [key]
+        assert replay.take(number, records) is None
 
 
 def test_of_several_instants_the_slices_go_by_instant() -> None:

@@ -140,15 +140,21 @@ class SqlHistory:
         return [{**row, under: found.get(row[key], [])} for row in rows]
 
     def whole_state(self) -> tuple[int, bytes]:
-        """The checkpoint in one piece, one row of JSON a line, compressed; with the step up to which it folds."""
+        """The checkpoint in one piece, one row of JSON a line, compressed; with the step up to which it folds.
+
+        Nothing (step 0) while rows wait for the engine's next step: nobody could begin with it and decide the same.
+        """
 
         def read(connection: Connection) -> tuple[int, bytes]:
             if not self._on_sqlite:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            codec = RecordCodec()
+            engine = connection.exec_driver_sql(sql.READ_STATE_OF_ENGINE).scalar_one_or_none()
+            if engine is not None and orjson.loads(codec.state_json(engine)).get("waiting"):
+                return 0, b""
             folded = connection.exec_driver_sql("SELECT folded FROM lease WHERE id = 1").scalar_one()
             squeeze = zstandard.ZstdCompressor(level=1).compressobj()
             parts: list[bytes] = []
-            codec = RecordCodec()
             rows = connection.execution_options(stream_results=True).exec_driver_sql(sql.READ_WHOLE_STATE)
             for kind, key, value in rows:
                 line = orjson.dumps([kind, key, orjson.Fragment(codec.state_json(value))])

@@ -198,3 +198,5 @@ class StartKeeper:
             _log.warning("no place for a replay to begin was kept", bytes=len(blob), limit=LARGEST_START)
         elif step:
             self._made = step, now, blob
+        else:
+            self.want()

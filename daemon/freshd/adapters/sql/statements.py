@@ -54,6 +54,7 @@ PUT_POSITION: Final = (
 READ_POSITIONS: Final = "SELECT source, position FROM positions"
 
 READ_STATE: Final = "SELECT kind, key, value FROM state WHERE (kind, key) > (?, ?) ORDER BY kind, key LIMIT ?"
+READ_STATE_OF_ENGINE: Final = "SELECT value FROM state WHERE kind = 'engine'"
 READ_WHOLE_STATE: Final = "SELECT kind, key, value FROM state ORDER BY kind, key"
 PUT_STATE: Final = (
     "INSERT INTO state (kind, key, value) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value"
