@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from freshd.core import partitions
+from freshd.core.busy import is_blocked
 from freshd.core.lineage import readers, views
 from freshd.core.pairing import pair_up
 from freshd.core.partitions import Place
@@ -17,7 +18,7 @@ from freshd.core.rows import MANUAL, PartitionRow, Row, is_automatic, make_row
 from freshd.core.state import Changed, State, retire, take_up
 from freshd.core.work import row_key
 from freshd.model.asset import AssetKey
-from freshd.model.policy import Charter, ReactionKind
+from freshd.model.policy import Charter, Reaction, ReactionKind
 from freshd.model.time import Instant
 
 
@@ -30,7 +31,7 @@ def link(
     joined `now`: updates that started before have not read it.
     """
     if _same_graph(state, charter):
-        return _follow(state, charter)
+        return _follow(state, charter, now)
     graph, old = charter.graph, state.rows
     used = partitions.in_use_already(old)
     for asset, partition in more:
@@ -57,8 +58,7 @@ def link(
         if isinstance(row, PartitionRow):
             row.fresh = partitions.is_fresh(row, state.windows_at)
             row.window_end = partitions.window_end(row)
-        row.reaction = charter.reactions.get(row.asset.key, MANUAL)
-        row.automatic = is_automatic(row)
+        _react(row, charter.reactions.get(row.asset.key, MANUAL), now)
         shown_by = views(row)
         if shown_by != row.rare.views:
             row.own_rare.views = shown_by
@@ -75,17 +75,25 @@ def _same_graph(state: State, charter: Charter) -> bool:
     return known.same_as(told)
 
 
-def _follow(state: State, charter: Charter) -> tuple[list[str], list[str], list[str]]:
+def _follow(state: State, charter: Charter, now: Instant) -> tuple[list[str], list[str], list[str]]:
     """Go by other policies over the graph that is linked already."""
     before, state.charter = state.charter, replace(charter, graph=state.charter.graph)
     state.limited = _is_limited(charter)
-    reacts_anew = _react_anew(state, before, charter)
+    reacts_anew = _react_anew(state, before, charter, now)
     remembers = pair_up(state, charter, before)
     state.changed = Changed.REACTIONS if reacts_anew or remembers else Changed.EXPECTATIONS
     return [], [], []
 
 
-def _react_anew(state: State, before: Charter, charter: Charter) -> bool:
+def _react(row: Row, reaction: Reaction, now: Instant) -> None:
+    """The row reacts as that says from now on; if it goes on without what is stuck, it is blocked no longer."""
+    if reaction.go_on and is_blocked(row):
+        row.moving_work.unblocked_at = now
+    row.reaction = reaction
+    row.automatic = is_automatic(row)
+
+
+def _react_anew(state: State, before: Charter, charter: Charter, now: Instant) -> bool:
     """Have the rows react as the charter says; whether what is due or held back may be other than it was."""
     alike: dict[tuple[int, int], bool] = {}
     moved = bool(state.declarations.begun)
@@ -97,8 +105,7 @@ def _react_anew(state: State, before: Charter, charter: Charter) -> bool:
         if pair not in alike:
             alike[pair] = row.reaction == reaction
         moved = moved or not alike[pair]
-        row.reaction = reaction
-        row.automatic = is_automatic(row)
+        _react(row, reaction, now)
     return moved or any(
         reaction.window is not None or reaction.kind is ReactionKind.JUST_IN_TIME
         for reaction in {id(reaction): reaction for reaction in charter.reactions.values()}.values()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from operator import attrgetter
 
 from freshd.core import history, holding
-from freshd.core.busy import is_busy, is_root_stuck, lets_through
+from freshd.core.busy import is_blocked, is_busy, is_root_stuck, lets_through
 from freshd.core.declared import react
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, TIME, WIDTH
@@ -41,6 +41,7 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
 def _derive(state: State, relinked: bool) -> None:
     """What rows keep of themselves and of those above them; `relinked`: those may be others than before."""
     rows = sorted(state.rows.values(), key=attrgetter("level"))
+    blocked = [row for row in rows if is_blocked(row)]
     state.due.clear()
     state.others.clear()
     state.queued.clear()
@@ -66,6 +67,8 @@ def _derive(state: State, relinked: bool) -> None:
         holding.find(state, row)
     for row in rows:
         _flags(row)
+    for row in blocked:
+        _unblocked(state, row)
     for row in rows:
         release_stop(state, row)
 
@@ -97,6 +100,13 @@ def _flags(row: Row) -> None:
         row.stuck_ups += up.stuck
     row.above = is_busy(row) or (row.busy_ups > 0 and lets_through(row))
     row.stuck = is_root_stuck(row) or (row.stuck_ups > 0 and (row.automatic or row.virtual))
+
+
+def _unblocked(state: State, row: Row) -> None:
+    """If what blocked it is gone, it could have been launched from now on only."""
+    if row.due and not is_blocked(row):
+        row.moving_work.unblocked_at = state.now
+        state.mark(row)
 
 
 def _history(row: Row) -> None:

@@ -144,6 +144,29 @@ def test_who_was_blocked_by_a_removed_asset_goes_on() -> None:
     assert play.runs[-1] == (31, "b")
 
 
+def test_who_is_blocked_no_longer_waits_for_what_is_on_its_way_by_then() -> None:
+    """b is due from 7 and blocked till 31: from(b) is 31, so it waits for c, which runs since 20."""
+    play = Play(charter_of("r; q; a < r; x < r; c < q; b < a x c", eager="a x b c")).update(1, "r", "q")
+    play.done(2, "a", "x", "c").done(3, "b")
+    play.update(5, "r").fail(6, "x").done(7, "a").update(20, "q").until(30)
+    assert play.see("b").blocked and play.runs[-1] == (20, "c")
+    rewired(play, 31, "r; q; a < r; c < q; b < a c")
+    assert not play.see("b").blocked and play.runs[-1] == (20, "c")
+    assert play.done(35, "c").runs[-1] == (35, "b")
+
+
+def test_who_goes_on_by_an_edit_waits_for_what_is_on_its_way_by_then() -> None:
+    """The same, where the policy says from 31 on that b goes on with what there is."""
+    play = Play(charter_of("r; q; a < r; x < r; c < q; b < a x c", eager="a x b c")).update(1, "r", "q")
+    play.done(2, "a", "x", "c").done(3, "b")
+    play.update(5, "r").fail(6, "x").done(7, "a").update(20, "q").until(30)
+    charter = play.engine.charter
+    reactions = charter.reactions | {"b": replace(EAGER, go_on=True)}
+    play.at(31, CharterReplaced(replace(charter, reactions=reactions)))
+    assert not play.see("b").blocked and play.runs[-1] == (20, "c")
+    assert play.done(35, "c").runs[-1] == (35, "b")
+
+
 def test_a_queued_asset_that_goes_is_never_launched() -> None:
     graph = "r; a < r; b < r; c < r"
     play = Play(charter_of(graph, eager="a b c", launchers=[LauncherTraits("go", limit=1)])).update(1, "r")
