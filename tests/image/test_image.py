@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.chart.rendering import of_kind, one, rendered
 from tests.chart.tools import need
 from tests.image import recipe
 from tests.image.recipe import ENVIRON, ROOT, buildah
@@ -91,33 +93,68 @@ def test_size(container: str) -> None:
     assert megabytes <= LARGEST_MB
 
 
-def test_the_daemon_in_it_is_ready_and_check_runs(container: str, tmp_path: Path) -> None:
-    port = free_port()
-    settings = tmp_path / "freshd.yaml"
-    settings.write_text(json.dumps({"listen": f"127.0.0.1:{port}", "store": "sqlite:////data/freshd.db"}))
-    for folder in (tmp_path, *(at for at in tmp_path.parents if at != Path("/tmp") and at.is_relative_to("/tmp"))):
-        folder.chmod(0o755)  # user 65532 reads the mounted file
-    data = tmp_path / "data"
-    data.mkdir(mode=0o700)
-    os.chown(data, UID, UID)
-    mounted = ("--volume", f"{settings}:/etc/freshd/freshd.yaml:ro", "--volume", f"{data}:/data")
-    assert "no problems" in buildah("run", *mounted, container, "--", "freshd", "check")
-    log = tmp_path / "log"
+def mounts(folder: Path, settings: str) -> list[str]:
+    """What a daemon is given by whoever runs it: settings, secrets, and a place to write to. Made in the folder."""
+    for at in (folder, *(at for at in folder.parents if at != Path("/tmp") and at.is_relative_to("/tmp"))):
+        at.chmod(0o755)  # user 65532 reads what is mounted
+    (folder / "freshd.yaml").write_text(settings, encoding="utf-8")
+    (folder / "secrets").mkdir()
+    (folder / "data").mkdir(mode=0o700)
+    os.chown(folder / "data", UID, UID)
+    places = {"freshd.yaml": "/etc/freshd/freshd.yaml:ro", "secrets": "/run/secrets/freshd:ro", "data": "/data"}
+    return [word for name, place in places.items() for word in ("--volume", f"{folder / name}:{place}")]
+
+
+@contextmanager
+def running(container: str, mounted: list[str], log: Path) -> Iterator[Callable[[Callable[[], bool]], None]]:
+    """`freshd run` in it; gives what waits until something holds."""
+    buildah("config", "--volume", "/data-", container)  # else buildah mounts its own there too, sometimes above ours
     with log.open("wb") as written:
         command = [need("buildah", "buildah"), "run", *mounted, container, "--", "freshd", "run"]
         process = subprocess.Popen(command, env=ENVIRON, stdout=written, stderr=written, cwd=ROOT)
-    try:
+
+    def wait(holds: Callable[[], bool]) -> None:
         until = time.monotonic() + READY_WITHIN_S
-        while not _ready(port):
+        while not holds():
             assert process.poll() is None and time.monotonic() < until, log.read_text()
             time.sleep(0.2)
-        buildah("run", container, "--", *_health(port))
+
+    try:
+        yield wait
     finally:
         process.terminate()
         process.wait(60)
+
+
+def test_the_daemon_in_it_is_ready_and_check_runs(container: str, tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"listen": f"127.0.0.1:{port}", "store": "sqlite:////data/freshd.db"}
+    mounted = mounts(tmp_path, json.dumps(settings))
+    assert "no problems" in buildah("run", *mounted, container, "--", "freshd", "check")
+    with running(container, mounted, tmp_path / "log") as wait:
+        wait(lambda: _answer(port, "/readyz") == 200)
+        buildah("run", container, "--", *_health(port))
     with pytest.raises(AssertionError):
         buildah("run", container, "--", *_health(port))
-    assert (data / "freshd.db").stat().st_uid == UID
+    assert (tmp_path / "data" / "freshd.db").stat().st_uid == UID
+
+
+def test_it_goes_by_what_the_chart_mounts_and_waits_for_a_missing_secret(container: str, tmp_path: Path) -> None:
+    http, probes = free_port(), free_port()
+    objects = rendered(
+        values={"config.listen": f"127.0.0.1:{http}", "config.metrics": {"listen": f"127.0.0.1:{probes}"}}
+    )
+    (settings,) = [item["data"]["freshd.yaml"] for item in of_kind(objects, "ConfigMap")]
+    (container_of_pod,) = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    alive, ready = (container_of_pod[f"{probe}Probe"]["httpGet"]["path"] for probe in ("liveness", "readiness"))
+    with running(container, mounts(tmp_path, settings), tmp_path / "log") as wait:
+        wait(lambda: _answer(probes, ready) == 503)  # the Secret is not there yet
+        assert _answer(probes, alive) == 200
+        assert "api.token_file" in (tmp_path / "log").read_text()
+        (tmp_path / "secrets" / "api.token_file").write_text("hunter2")
+        wait(lambda: _answer(probes, ready) == 200)
+        assert _answer(http, "/api/status") == 200
+    assert (tmp_path / "data" / "freshd.db").stat().st_uid == UID
 
 
 def _health(port: int) -> list[str]:
@@ -127,8 +164,9 @@ def _health(port: int) -> list[str]:
     return [word.replace("8765", str(port)) for word in command]
 
 
-def _ready(port: int) -> bool:
+def _answer(port: int, path: str) -> int:
+    """The status that it answers with, 0 if nobody answers."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5, trust_env=False).is_success
+        return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5, trust_env=False).status_code
     except httpx.TransportError:
-        return False
+        return 0
