@@ -109,7 +109,7 @@ class Timers:
                 weight += len(row.pairs) or 1
                 if rows and weight > most and not planned:
                     return rows
-                planned = planned or row.plan_at <= now
+                planned = planned or row.plan_at == at
                 row.timer = FOREVER
                 rows.append(row)
                 if isinstance(known, _Crowd):
