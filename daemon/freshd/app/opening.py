@@ -19,7 +19,7 @@ from freshd.settings import Settings
 
 FIRST_WAIT: Final[Duration] = SECOND // 2
 LONGEST_WAIT: Final[Duration] = 10 * SECOND
-"""The longest wait between two tries."""
+"""The longest wait between two looks at what a start lacks: a secret, the store."""
 
 log = structlog.get_logger("freshd.daemon")
 
