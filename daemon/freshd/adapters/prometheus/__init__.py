@@ -5,6 +5,6 @@ Text format 0.0.4, which every Prometheus reads, or OpenMetrics for who asks for
 
 from __future__ import annotations
 
-from freshd.adapters.prometheus.daemon import CONTENT_TYPE, DaemonMetrics, of_process
+from freshd.adapters.prometheus.daemon import DaemonMetrics, of_process
 
-__all__ = ["CONTENT_TYPE", "DaemonMetrics", "of_process"]
+__all__ = ["DaemonMetrics", "of_process"]
