@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from freshd.app.parts import VERSION
 from freshd.cli import (
     ask,
     backtesting,
@@ -55,12 +56,21 @@ app = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"freshd {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
 def everywhere(
     ctx: typer.Context,
     config: Annotated[
         Path, typer.Option("--config", envvar=CONFIG_VARIABLE, help="freshd's settings.", show_envvar=True)
     ] = Path("freshd.yaml"),
+    version: Annotated[
+        bool, typer.Option("--version", help="Tell the version and end.", callback=_tell_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Knows whether data assets are fresh, and makes them so."""
     ctx.obj = Context(config)

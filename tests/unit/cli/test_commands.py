@@ -508,3 +508,9 @@ def test_tables_show_instants_to_the_second(instant: str | None, shown: str) -> 
 def test_one_is_not_several() -> None:
     assert [counted(number, "policy") for number in (0, 1, 2)] == ["0 policies", "1 policy", "2 policies"]
     assert counted(2, "asset") == "2 assets"
+
+
+def test_it_tells_its_version() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert done.stdout.split()[0] == "freshd" and done.stdout.split()[1][0].isdigit()
