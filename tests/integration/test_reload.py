@@ -97,7 +97,7 @@ def test_freshd_reload_tells_every_problem_and_where(folder: Path) -> None:
         assert known(daemon) == {"a", "b"}
         publish(folder, "..v3", ["a", "b", "c"])
         done = reload(daemon)
-        assert (done.returncode, done.stdout) == (0, "reloaded: 3 assets, 1 policies\n")
+        assert (done.returncode, done.stdout) == (0, "reloaded: 3 assets, 1 policy\n")
         assert known(daemon) == {"a", "b", "c"}
         settings = (folder / "freshd.yaml").read_text()
         (folder / "freshd.yaml").write_text(settings + 'slack: {channel: "#elsewhere"}\n')

@@ -6,7 +6,7 @@ import typer
 
 from freshd.cli.client import Refused
 from freshd.cli.options import ConfigOption, JsonOption, TokenFileOption, UrlOption, client
-from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json, print_problems
+from freshd.cli.output import DOES_NOT_HOLD, console, counted, errors, print_json, print_problems
 from freshd.model.errors import ConfigError
 
 
@@ -36,7 +36,7 @@ def reload(
         print_json({"reloaded": True, **answer})
         return
     out = console()
-    out.print(f"reloaded: {answer['assets']} assets, {answer['policies']} policies")
+    out.print(f"reloaded: {counted(answer['assets'], 'asset')}, {counted(answer['policies'], 'policy')}")
     for note in answer["notes"]:
         out.print(f"note: {note['where']}: {note['message']}", markup=False)
     if answer["after_restart"]:
