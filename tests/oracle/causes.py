@@ -45,7 +45,7 @@ class Causes:
             return Cause(key, "check_failed" if self._decisions.checks.violated(key) else "no_result")
         node = self._graph.assets[key]
         if getattr(node, "source", not node.upstreams):
-            return self._of_source(key)
+            return self.of_source(key)
         limiting = self._limiting(key, measure)
         if limiting:
             return self.of(min(limiting), measure)
@@ -55,7 +55,8 @@ class Causes:
         """The cause of a pair that is bad only because its asset failed."""
         return Cause(key, "run_failed" if self._decisions.stopped(key) else "check_failed")
 
-    def _of_source(self, key: AssetKey) -> Cause:
+    def of_source(self, key: AssetKey) -> Cause:
+        """Why a source is the cause."""
         if self._facts.latest_outcome_failed(*[node for node in self._graph.assets if base(node) == base(key)]):
             return Cause(key, "sync_failed")
         never = self._fresh.updated_at(key, self._now) is None
@@ -63,6 +64,8 @@ class Causes:
 
     def _limiting(self, key: AssetKey, measure: Measure) -> list[AssetKey]:
         up = self._fresh.up(key)
+        if getattr(self._graph.assets[key], "gathers", ""):
+            up = [p for p in up if self._fresh.looked_after(p)]  # type: ignore[attr-defined]
         if measure is Measure.BEHIND:
             pending = self._fresh.pending_since(key, self._now)
             return [p for p in up if self._fresh.pending_since(p, self._now) == pending]

@@ -183,7 +183,10 @@ class Shown:
         if held and WORSE[self.verdict] > WORSE[before]:
             self.verdict = before
         bearing = [x for x in found if WORSE[x.verdict] >= WORSE[self.verdict]]
-        exact = [x for x in bearing if x.verdict is self.verdict] or bearing or found
+        missing = [
+            x for x in bearing if self.verdict is Verdict.UNKNOWN and not x.valued
+        ]  # `never_updated` has yet to last
+        exact = missing or [x for x in bearing if x.verdict is self.verdict] or bearing or found
         self.measure = min((x.measure for x in exact), key=MEASURES.index)
         return tuple(change for level in found for change in level.changes) + tuple(due)
 

@@ -277,8 +277,9 @@ class World:
         at = self._at(name)
         if "failed" in at and self.decisions.failed(key):
             return causes.of_failure(key)
-        if "sync_failed" in at and not self.charter.graph.assets[key].upstreams:
-            cause = causes.of(key, shown.measure if shown and shown.measure else Causes.default)
+        node = self.charter.graph.assets[key]
+        if "sync_failed" in at and getattr(node, "source", not node.upstreams):
+            cause = causes.of_source(key)
             if cause.reason == "sync_failed":
                 return cause
         return None

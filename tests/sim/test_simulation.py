@@ -30,6 +30,13 @@ def test_seeds(first: int) -> None:
 
 
 NAMED = {
+    482: "who is blocked no longer because a window began waits for what is on its way by then",
+    633: "what only a wish named is no cause of a whole",
+    865: "nobody waits for the check of a rule that is gone",
+    1441: "what comes late to an older window makes who read the whole older",
+    1687: "a result that metadata told counts while a rule asks for it",
+    1848: "a sync fails while another measure has no value",
+    2448: "an observation of a window that is over is no news by its end alone",
     469: "who waits through an asset that stops waits no longer",
     658: "a head that max_wait forces goes in the wave of its instant",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from freshd.core.busy import is_blocked, is_root_stuck
 from freshd.core.checks import violates
-from freshd.core.freshness import Memo, data_time, pending_since, updated_at
+from freshd.core.freshness import Memo, counts, data_time, pending_since, updated_at
 from freshd.core.rows import Row, by_key
 from freshd.model.policy import Measure
 from freshd.model.records import Reason
@@ -61,15 +61,19 @@ def source_reason(row: Row) -> Reason:
 
 
 def _limiting(row: Row, measure: Measure, now: Instant, memo: Memo) -> Row | None:
-    """The upstream that limits `row`, or None: it is `row` itself. Of several, the one with the smallest key."""
+    """The upstream that limits `row`, or None: it is `row` itself. Of several, the one with the smallest key.
+
+    Of a whole, one of its partitions that are looked after.
+    """
+    ups = row.ups if row.rare.parts is None else [up for up in row.ups if counts(up)]
     if measure is Measure.BEHIND:
         mine = pending_since(row)
-        found = [up for up in row.ups if pending_since(up) == mine]
+        found = [up for up in ups if pending_since(up) == mine]
         return min(found, key=by_key, default=None)
     if measure in (Measure.AGE, Measure.LEARNED) and row.due:
         return None
     reached = data_time(row, now, memo)
-    found = [up for up in row.ups if data_time(up, now, memo) == reached]
+    found = [up for up in ups if data_time(up, now, memo) == reached]
     return min(found, key=by_key, default=None)
 
 

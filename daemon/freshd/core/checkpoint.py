@@ -139,6 +139,8 @@ def _rare(rare: Rare) -> Iterator[tuple[str, Any]]:
     if rare.checks:
         checks = rare.checks.items()
         yield "checks", {name: [at, check.passed, check.value, check.blocking] for name, (at, check) in checks}
+    if rare.in_metadata:
+        yield "in_metadata", {name: [at, told.passed, told.value] for name, (at, told) in rare.in_metadata.items()}
     if rare.recall is not None:
         yield "recall", rare.recall.rows()
 

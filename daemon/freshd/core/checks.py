@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
+from freshd.core.history import WIDTH
 from freshd.core.judgement import RANK, Judgement
 from freshd.core.rows import Row
 from freshd.model.inputs import Check
 from freshd.model.policy import CheckRule, Measure, Policy, Verdict
-from freshd.model.time import FOREVER, NEVER, Instant
+from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
 
 def judge_checks(policy: Policy, row: Row) -> Judgement:
@@ -87,7 +88,9 @@ def _complaint(rule: CheckRule, row: Row) -> str:
 
 def _latest(rule: CheckRule, row: Row) -> tuple[Instant, Check] | None:
     """The latest result under the rule's name, and when it was told."""
-    return row.rare.checks.get(rule.name) if row.rare.checks else None
+    rare = row.rare
+    told = rare.in_metadata.get(rule.name) if rare.in_metadata else None
+    return told or (rare.checks.get(rule.name) if rare.checks else None)
 
 
 def _before(rule: CheckRule, row: Row, at: Instant) -> list[float]:
@@ -142,8 +145,17 @@ def awaits_checks(row: Row) -> bool:
 
 def checked_up_to(row: Row) -> Instant:
     """Updates that ended by then have results of all blocking checks; FOREVER without such checks."""
-    checks = row.rare.checks or {}
+    checks = row.rare.results()
     up_to = min((at for at, check in checks.values() if check.blocking), default=FOREVER)
     for name in row.rare.recall.blocking if row.rare.recall is not None else ():
         up_to = min(up_to, checks[name][0] if name in checks else NEVER)
     return up_to
+
+
+def awaited_until(row: Row, wait: Duration, now: Instant) -> Instant:
+    """Until when readers wait for blocking checks of its earliest update without results; NEVER: for none."""
+    bound = checked_up_to(row)
+    for offset in range(0, len(row.cells), WIDTH):
+        if row.cells[offset] > bound and row.cells[offset] + wait > now:
+            return row.cells[offset] + wait
+    return NEVER

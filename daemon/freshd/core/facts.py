@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from freshd.core import blindness, declared, notices, runs, runs_of_others, slo
-from freshd.core.checks import results_in
+from freshd.core.checks import awaited_until, awaits_checks, results_in
 from freshd.core.freshness import data_time
+from freshd.core.history import latest_time
 from freshd.core.linking import link
 from freshd.core.rebuild import rebuild
 from freshd.core.rows import Row
-from freshd.core.state import State, completeness_wanted
+from freshd.core.state import Changed, State, completeness_wanted
 from freshd.core.updates import take_update
 from freshd.model import records
 from freshd.model.asset import AssetKey
@@ -69,6 +70,7 @@ def apply(state: State, record: Record) -> None:
         case records.PartitionsUsed(named=named):
             _relink(state, named)
         case records.GraphReplaced(rewired=rewired):
+            _check_anew(state)
             _joined_now(state, [state.rows[key] for key in rewired if key in state.rows])
             rebuild(state, (state.now, ""))
         case _:
@@ -172,7 +174,7 @@ def _update(state: State, row: Row, event: Event, at: int) -> None:
         runs_of_others.ended(state, row, event.run_id, at, failed=True)
         return
     for check in results_in(row, event.metadata) if row.rare.recall is not None else ():
-        runs.take_check(state, row, at, check)
+        runs.take_check(state, row, at, check, in_metadata=True)
     start = event.started_at
     if row.rare.others is not None or event.run_id:
         if start is None and event.run_id:
@@ -197,7 +199,8 @@ def _observation(state: State, row: Row, event: Event, at: int) -> None:
     if event.data_time is None:
         return
     seen = min(event.data_time, at)
-    if seen > data_time(row, at - 1, state.memo):
+    known = latest_time(row.cells, at - 1, row.base) if row.source else data_time(row, at - 1, state.memo)
+    if seen > known:  # by what was told of it, also where its window ends before that
         take_update(state, row, at, at, data_time=seen, observed=True)
 
 
@@ -250,6 +253,18 @@ def _joined_now(state: State, rows: list[Row]) -> None:
         if row.rare.joined is not None:
             row.own_rare.joined = {up: min(at, state.now) for up, at in row.rare.joined.items()}
             state.mark(row)
+
+
+def _check_anew(state: State) -> None:
+    """Rules may ask for other checks than before, so that readers wait for others."""
+    if state.changed is Changed.EXPECTATIONS:
+        return
+    for row in state.rows.values():
+        if row.rare.checked_by != NEVER or awaits_checks(row):
+            until = awaited_until(row, state.charter.limits.check_wait, state.now)
+            if until != row.rare.checked_by:
+                row.own_rare.checked_by = until
+                state.mark(row)
 
 
 def _started(state: State, catching_up: bool) -> None:

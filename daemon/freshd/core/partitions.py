@@ -82,6 +82,7 @@ def in_use_already(rows: Mapping[str, Row]) -> Used:
             or row.rare.others
             or row.rare.wishes
             or row.rare.checks
+            or row.rare.in_metadata
         ):
             used.setdefault(row.asset.key, set()).add(row.partition)
     return used

@@ -25,6 +25,7 @@ class Rare:
         "checked_by",
         "checks",
         "ended_at",
+        "in_metadata",
         "joined",
         "others",
         "parts",
@@ -46,11 +47,20 @@ class Rare:
         self.others: dict[str, Instant] | None = None  # runs of others in flight: run id -> start
         self.starts: dict[str, Instant] | None = None  # of runs that are over, but whose update may yet come
         self.unstarted: dict[str, list[Instant]] | None = None  # updates whose run's start is not known: their ends
-        self.checks: dict[str, tuple[Instant, Check]] | None = None
+        self.checks: dict[str, tuple[Instant, Check]] | None = None  # by name; those that updates' metadata told apart
+        self.in_metadata: dict[str, tuple[Instant, Check]] | None = None  # where they are later than the others
         self.checked_by: Instant = NEVER  # until when readers wait for blocking checks of the last update
         self.recall: Recall | None = None  # what its policies remember; None: they ask for nothing
         self.wishes: list[str] | None = None
         self.timing: Timing | None = None
+
+    def results(self) -> dict[str, tuple[Instant, Check]]:
+        """Of each name the latest result; one that metadata told counts as long as a rule asks for its name."""
+        told = self.checks or {}
+        if self.in_metadata is None or self.recall is None:
+            return told
+        asked = {rule.name for rule in self.recall.rules}
+        return told | {name: known for name, known in self.in_metadata.items() if name in asked}
 
 
 class _Untouched(Rare):

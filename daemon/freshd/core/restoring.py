@@ -145,7 +145,8 @@ def _restore_rare(row: Row, value: dict[str, Any]) -> None:
     """What few rows have; whatever its policies remember is there already, made when the row was linked."""
     there = {name: value[name] for name in RARE_FIELDS if value.get(name)}
     ended, checked_by, checks = value.get("ended", NEVER), value.get("checked_by", NEVER), value.get("checks")
-    if there or checks or ended != NEVER or checked_by != NEVER:
+    told = value.get("in_metadata")
+    if there or checks or told or ended != NEVER or checked_by != NEVER:
         rare = row.own_rare
         for name, known in there.items():
             setattr(rare, name, known)
@@ -153,6 +154,9 @@ def _restore_rare(row: Row, value: dict[str, Any]) -> None:
         rare.checks = {
             name: (at, Check(name, passed, known, blocking))
             for name, (at, passed, known, blocking) in (checks or {}).items()
+        } or None
+        rare.in_metadata = {
+            name: (at, Check(name, passed, known)) for name, (at, passed, known) in (told or {}).items()
         } or None
     if row.rare.recall is not None:
         row.rare.recall.restore(value.get("recall", {}))

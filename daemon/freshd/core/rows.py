@@ -261,9 +261,8 @@ class Row:
         """Whether the latest result of any of its (blocking) checks is a failure; gathered: of any partition's."""
         if self.rare.parts is not None:
             return any(part.check_failed(blocking_only) for part in self.rare.parts.values())
-        if self.rare.checks is None:
-            return False
-        return any(not check.passed and (check.blocking or not blocking_only) for _, check in self.rare.checks.values())
+        results = self.rare.results().values()
+        return any(not check.passed and (check.blocking or not blocking_only) for _, check in results)
 
 
 class PartitionRow(Row):

@@ -25,6 +25,7 @@ from freshd.core.busy import settle
 from freshd.core.checks import number, results_in
 from freshd.core.freshness import newest_word
 from freshd.core.propagation import mend, refresh_due, release_stop
+from freshd.core.rare import Rare
 from freshd.core.rows import MANUAL, Row
 from freshd.core.state import State
 from freshd.core.updates import await_checks, take_update
@@ -134,7 +135,9 @@ def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
     else:
         work.last_end = at
     results = results_in(row, told.metadata) if told.phase is RunPhase.SUCCEEDED else []
-    for check in (*results, *told.checks):
+    for check in results:
+        take_check(state, row, at, check, in_metadata=True)
+    for check in told.checks:
         take_check(state, row, at, check)
     if told.phase is RunPhase.SUCCEEDED:
         start = told.started_at if told.started_at is not None else work.run_start
@@ -227,33 +230,46 @@ def end_stop(state: State, row: Row) -> None:
     state.touch(row)
 
 
-def take_check(state: State, row: Row, at: Instant, check: Check) -> None:
+def take_check(state: State, row: Row, at: Instant, check: Check, in_metadata: bool = False) -> None:
     """A check's result counts until a later one; one of a partition for the asset as a whole too, if that is asked."""
-    _take_check(state, row, at, check)
+    _take_check(state, row, at, check, in_metadata)
     whole = state.rows.get(row.asset.key) if row.partition else None
     recall = whole.rare.recall if whole is not None else None
     if whole is not None and recall is not None and any(check.name == rule.name for rule in recall.rules):
-        _take_check(state, whole, at, check)
+        _take_check(state, whole, at, check, in_metadata)
 
 
-def _take_check(state: State, row: Row, at: Instant, check: Check) -> None:
+def _take_check(state: State, row: Row, at: Instant, check: Check, in_metadata: bool) -> None:
     rare = row.own_rare
-    if rare.checks is None:
-        rare.checks = {}
     value = number(check.value)
     if rare.recall is not None and value is not None:
         rare.recall.note_value(check.name, at, value)
-    known = rare.checks.get(check.name)
-    if known is not None and known[0] > at:
+    if not _latest(rare, at, check, in_metadata):
         if rare.recall is not None and check.name in rare.recall.longest:  # the latest is compared with it
             settle(state, row)
             state.judge(row)
             state.touch(row)
         return
-    rare.checks[check.name] = (at, check)
     await_checks(state, row)
     state.judge(row)
     state.touch(row)
+
+
+def _latest(rare: Rare, at: Instant, check: Check, in_metadata: bool) -> bool:
+    """Keep the result if it is the latest of its name, or of those that checks told; whether it is of either kind."""
+    name = check.name
+    told, said = (rare.checks or {}).get(name), (rare.in_metadata or {}).get(name)
+    if told is not None and told[0] > at:
+        return False
+    if in_metadata:
+        if said is None or said[0] <= at:
+            rare.in_metadata = (rare.in_metadata or {}) | {name: (at, check)}
+            return True
+        return False
+    rare.checks = (rare.checks or {}) | {name: (at, check)}
+    if said is not None and rare.in_metadata is not None and said[0] <= at:
+        rare.in_metadata = {key: known for key, known in rare.in_metadata.items() if key != name} or None
+    return True
 
 
 def end_check_wait(state: State, row: Row) -> None:

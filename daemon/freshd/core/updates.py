@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from freshd.core import history
 from freshd.core.busy import settle
-from freshd.core.checks import awaits_checks, checked_up_to
+from freshd.core.checks import awaited_until, awaits_checks
 from freshd.core.freshness import missed_by
 from freshd.core.history import (
     ALL_FLAGS,
@@ -76,7 +76,7 @@ def take_update(
         offset = history.place(cells, end, start, flags, time)
         if offset < 0:
             return
-    late = offset < len(cells) or end <= row.read_at
+    late = offset < len(cells) or end <= row.read_at or _late_for_views(state, row, end)
     first_update = row.updated_at == NEVER
     _enter(row, offset, end, start, flags, time)
     if end > row.updated_at:
@@ -104,6 +104,13 @@ def take_update(
         state.touch(view)
     if changed or first_update or demoted:
         _tell_readers(state, row, demoted)
+
+
+def _late_for_views(state: State, row: Row, end: Instant) -> bool:
+    """Whether something else that a view shows, or a whole gathers, was updated since: readers read less then."""
+    if end >= state.now:
+        return False
+    return any(up.updated_at > end for view in row.rare.views for up in through_virtual(view))
 
 
 def _partition_exists(state: State, row: Row) -> None:
@@ -156,17 +163,12 @@ def _move_pending(state: State, row: Row, changed_end: Instant, late: bool, demo
 
 def await_checks(state: State, row: Row) -> None:
     """Readers wait for the results of blocking checks of an update, for a while; the earliest such update counts."""
-    if row.rare.checked_by != NEVER:
-        row.own_rare.checked_by = NEVER
-    wait = state.charter.limits.check_wait
-    bound = checked_up_to(row)
-    for offset in range(0, len(row.cells), WIDTH):
-        end = row.cells[offset]
-        if end > bound and end + wait > state.now:
-            row.own_rare.checked_by = end + wait
-            row.plan_at = min(row.plan_at, row.rare.checked_by)
-            state.arm(row, row.plan_at)
-            break
+    until = awaited_until(row, state.charter.limits.check_wait, state.now)
+    if until != row.rare.checked_by:
+        row.own_rare.checked_by = until
+    if until != NEVER:
+        row.plan_at = min(row.plan_at, until)
+        state.arm(row, row.plan_at)
     settle(state, row)
 
 
