@@ -70,6 +70,8 @@ def updated_by(row: Row, at: Instant) -> bool:
 
 
 def _derived_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
+    if row.rare.windowed and any(data_time(up, at, memo) == NEVER for up in row.ups):
+        return NEVER  # the newest window may have none although those before it had
     cells = row.cells
     offset = history.in_force(cells, at)
     best = NEVER

@@ -129,6 +129,7 @@ def _wire(state: State, wanted: list[Place], old: dict[str, Row], now: Instant) 
     rows = state.rows
     rewired: list[str] = []
     kids: dict[str, list[Row]] = {}
+    cut = any(place.gathers for place in wanted)
     for key, place in zip(rows, wanted, strict=True):
         row = rows[key]
         if key in old and not place.gathers and _made_from_others(row, place, rows):
@@ -146,6 +147,9 @@ def _wire(state: State, wanted: list[Place], old: dict[str, Row], now: Instant) 
         with_static = None if place.all_ups == place.ups else tuple([rows[up] for up in place.all_ups])
         if with_static != row.rare.with_static:
             row.own_rare.with_static = with_static
+        windowed = cut and any(up.rare.windowed or partitions.gathers_windows(up) for up in row.ups)
+        if windowed is not row.rare.windowed:
+            row.own_rare.windowed = windowed
         row.level = 1 + max([up.level for up in row.all_ups], default=-1)
         for up in place.ups:
             kids.setdefault(up, []).append(row)

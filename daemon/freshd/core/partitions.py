@@ -71,6 +71,11 @@ def is_fresh(row: Row, at: Instant) -> bool:
     return scheme is None or not is_timed(scheme) or row.partition in _newest(scheme, at)
 
 
+def gathers_windows(row: Row) -> bool:
+    """Whether the row is the whole of an asset that is partitioned by time."""
+    return row.rare.parts is not None and row.asset.partitions is not None and is_timed(row.asset.partitions)
+
+
 def in_use_already(rows: Mapping[str, Row]) -> Used:
     """The partitions that something happened to."""
     used: Used = {}

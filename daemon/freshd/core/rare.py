@@ -34,12 +34,14 @@ class Rare:
         "timing",
         "unstarted",
         "views",
+        "windowed",
         "wishes",
         "with_static",
     )
 
     def __init__(self) -> None:
         self.parts: dict[str, Row] | None = None  # of an asset with partitions: theirs, which the row gathers
+        self.windowed = False  # whether something above gathers windows: its data time may come to be undefined
         self.views: tuple[Row, ...] = ()  # the virtual rows that show this one, through virtual ones too
         self.with_static: tuple[Row, ...] | None = None  # the upstreams, where some of them are static
         self.joined: dict[AssetKey, Instant] | None = None  # upstreams added later, and when

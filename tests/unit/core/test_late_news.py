@@ -95,3 +95,15 @@ def test_nobody_waits_for_a_check_whose_rule_is_gone() -> None:
     play.at(5, CharterReplaced(charter_of(graph, eager="b")))
     assert play.runs == [(5, "b")]
     assert play.until(HOUR / M).runs == [(5, "b")]
+
+
+def test_who_reads_a_whole_without_a_data_time_has_none_nor_have_those_below() -> None:
+    """The hour before says how far it reaches; the newest does not, so that nobody knows how far the whole does."""
+    raw = Asset("raw", watermark_only=True, partitions=HOURLY)
+    graph = build_graph([raw, Asset("total", ("raw",), launcher="go"), Asset("report", ("total",), launcher="go")])
+    play = Play(charter_of(graph), start=START)
+    play.at(START + 1, of_hour(1, 1, reaches=START - 5))  # type: ignore[arg-type]
+    play.at(START + 2, update("total", START + 2)).at(START + 3, update("report", START + 3))
+    assert (play.see("total").data_time, play.see("report").data_time) == ((START - 5) * M,) * 2
+    play.at(START + 4, of_hour(0, 4))  # type: ignore[arg-type]
+    assert (play.see("total").data_time, play.see("report").data_time) == (None, None)
