@@ -29,7 +29,7 @@ class Wished:
     @property
     def open(self) -> bool:
         """Whether something is still to be done."""
-        return not self.failed and len(self.done) < len(self.planned)
+        return not self.failed and not self.done.issuperset(self.planned)
 
 
 class Wishes:

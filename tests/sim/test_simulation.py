@@ -30,6 +30,7 @@ def test_seeds(first: int) -> None:
 
 
 NAMED = {
+    2922: "others wait through what is blocked while its window is open",
     776: "a whole whose newest window has no data time leaves its readers none",
     482: "who is blocked no longer because a window began waits for what is on its way by then",
     633: "what only a wish named is no cause of a whole",
@@ -44,6 +45,7 @@ NAMED = {
 TROUBLED = {
     42: "what a pair is shown by is found again after a start",
     57: "due, not due and due again at one instant is due all the time",
+    374: "a wish whose assets go in mid-run ends when the rest is done",
     62: "a graph replaced while the daemon is down for the first time",
 }
 

@@ -70,6 +70,8 @@ def _consider(state: State, row: Row, emit: Emit, contest: bool = True) -> bool:
             row.plan_at = min(row.plan_at, rare.checked_by)
     if row.work is not None and row.work.stopped:
         row.plan_at = min(row.plan_at, row.work.stop_release)
+    if rare.timing is not None and row.automatic and row.due:
+        row.plan_at = min(row.plan_at, rare.timing.look_at)  # blocked or in flight too: others may wait through it
     if row.asset.launcher and not state.catching_up and not row.in_flight and not is_blocked(row):
         wishes = state.wishes.ready(row) if row.rare.wishes else ()
         reason: Reason | None = None
@@ -106,10 +108,8 @@ def _wished_for(state: State, row: Row) -> Reason | None:
 def _ready(state: State, row: Row) -> Reason | None:
     """Why an automatic, due row is to be launched now; None: not yet, and it will be looked at again in time."""
     reaction = row.reaction
-    if row.rare.timing is not None:
-        row.plan_at = min(row.plan_at, row.rare.timing.look_at)
-        if row.rare.timing.held:
-            return None
+    if row.rare.timing is not None and row.rare.timing.held:
+        return None
     work = row.moving_work
     if state.charter.observe and work.withheld == newest_word(row):
         return None

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from freshd.core.blindness import ALL_TOPICS
-from freshd.core.busy import is_blocked, is_busy, is_root_stuck, lets_through
+from freshd.core.busy import is_busy, is_root_stuck, lets_through
 from freshd.core.engine import Engine
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, WIDTH, latest_start, started
@@ -41,7 +41,7 @@ def kept_values_hold(engine: Engine) -> list[str]:
 
 def _held(state: State, row: Row) -> Iterator[str]:
     """Nobody waits for what its window or just-in-time holds: asked anew, without what was found out before."""
-    if not (row.automatic and row.due) or state.catching_up or row.in_flight or row.stopped or is_blocked(row):
+    if not (row.automatic and row.due) or state.catching_up or row.in_flight or row.stopped:
         return
     reaction, now = row.reaction, state.now
     held = reaction.window is not None and reaction.window.opened(now) == NEVER

@@ -160,3 +160,16 @@ def test_windows_across_a_restart_are_looked_at_again() -> None:
     play.update(110, "r")
     assert [record.run.reason for record in play.of(RunRequested)] == ["new_data"]
     assert play.engine.next_wake() in (None, FOREVER) or play.runs == [(110, "a")]
+
+
+def test_through_what_is_blocked_others_wait_while_its_window_is_open() -> None:
+    """a is due and blocked by x; b goes on without it, but waits through it for c: in [200, 220), while a could run."""
+    reactions = {"x": EAGER, "c": EAGER, "a": WINDOWED, "b": replace(EAGER, go_on=True)}
+    play = Play(charter_of("r; s; t; x < r; c < r; a < x c s; b < a t", reactions=reactions))
+    play.update(50, "r", "s", "t").done(51, "x", "c").until(100).done(101, "a").done(102, "b")
+    play.update(105, "r").fail(106, "x").update(107, "s")
+    assert play.see("a").blocked
+    assert play.update(130, "t").runs[-1] == (130, "b")
+    assert play.done(131, "b").update(205, "t").runs[-1] == (130, "b")
+    assert play.until(219).runs[-1] == (130, "b")
+    assert play.until(230).runs[-1] == (220, "b")
