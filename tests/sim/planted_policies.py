@@ -98,6 +98,12 @@ PLANTED_POLICIES = (
     ),
     Planted("deadlines are always met", "the report is late and green", _is(deadlines, "is_met", lambda *_: True), 2),
     Planted("never_updated is forgotten", "what never came is not missed", _never_missing),
+    Planted(
+        "half of an update is one",
+        "an incomplete load turns all green",
+        _is(facts, "completeness_wanted", lambda row: 0.0),
+        10,
+    ),
     Planted("ranges are forgotten", "an empty table is fine", _is(checks, "follows", _only_passed), 9),
     Planted("warnings are stale", "a hint wakes people", _levels_alike, 18),
     Planted("rules block nobody", "a row count of 0 spreads", _is(busy, "blocked_by_rule", lambda row: False), 18),
