@@ -1,0 +1,66 @@
+"""Links are those of an engine that is linked from nothing over the same state, however they came to be.
+
+Windows begin, partitions come into use, charters are replaced, in any order.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from tests.unit.core.lives import Life
+from tests.unit.core.test_partitioned import World
+
+from freshd.core import linking
+from freshd.core.engine import Engine
+from freshd.core.freshness import counts
+
+STEPS = 30
+
+
+def links(engine: Engine) -> dict[str, Any]:
+    """What linking finds for every row that is looked after: those above, below and beside it, and what it is asked."""
+    rows = engine._state.rows
+    kept = {key for key, row in rows.items() if not row.partition or counts(row)}
+    return {
+        key: (
+            [up.key for up in row.ups if up.key in kept],
+            sorted(kid.key for kid in row.kids if kid.key in kept),
+            sorted(reader.key for reader in row.readers if reader.key in kept),
+            row.level,
+            [part.key for part in (row.rare.parts or {}).values() if part.key in kept],
+            [pair.policy.name for pair in row.pairs],
+            (row.virtual, row.source, row.automatic, row.rare.windowed),
+            row.whole.key if row.whole is not None else "",
+        )
+        for key, row in rows.items()
+        if key in kept
+    }
+
+
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_links_are_those_made_from_nothing(seed: int) -> None:
+    world, rng = World(seed), Random(seed)
+    life = Life(world.charter, world.now)
+    compared = 0
+    for number in range(STEPS):
+        world.pass_time(life.engine)
+        life.step(world.now, world.take(life.engine))
+        if rng.random() < 0.4:
+            life.checkpoint()
+            again = life.recovered()
+            mine, made = links(life.engine), links(again)
+            compared += 1
+            wrong = [(key, mine.get(key), made.get(key)) for key in mine | made if mine.get(key) != made.get(key)]
+            assert wrong == [], f"world {seed}, step {number}"
+    assert compared > 3
+
+
+def test_a_link_that_is_kept_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers that are found once and never again."""
+    find = linking.readers
+    monkeypatch.setattr(linking, "readers", lambda row: row.readers or find(row))
+    with pytest.raises(AssertionError):
+        for seed in range(100, 110):
+            test_links_are_those_made_from_nothing(seed)
