@@ -74,6 +74,7 @@ def test_lives_of_a_daemon_are_replayed(folder: Path) -> None:
     code, found, _ = replay(folder)
     assert (code, found["same"], found["lives"], found["events"]) == (0, True, 2, 2)
     assert found["decisions"] > 10
+    assert found["notes"] == []
     (folder / "policies.yaml").write_text(POLICIES.replace("warn: 1s", "warn: 500ms"))
     code, _, said = replay(folder)
     assert code == 2
@@ -85,6 +86,7 @@ def test_lives_of_a_daemon_are_replayed(folder: Path) -> None:
         code, found, _ = replay(folder)
         assert (code, found["same"]) == (0, True), "from the checkpoint after the files changed"
         assert found["events"] in (1, 2)
+        assert "(policies.yaml) then" in found["notes"][0], "what came before the edit is said to be left out"
 
 
 def test_a_decision_that_was_another_is_told_with_both_sides(folder: Path) -> None:

@@ -6,7 +6,7 @@ there is none. A daemon may be running meanwhile: nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -115,4 +115,16 @@ def _replayed(
     notes = []
     if reading.version != VERSION:
         notes.append(f"recorded by freshd {reading.version}, replayed by {VERSION}")
-    return Replayed(until if since is None else since, until, again.tally, difference, tuple(notes))
+    since = until if since is None else since
+    notes += _left_out(recording.readings(), since)
+    return Replayed(since, until, again.tally, difference, tuple(notes))
+
+
+def _left_out(readings: Sequence[Reading], since: Instant) -> list[str]:
+    """What came before an edit, and is not replayed, since the daemon went by other files then."""
+    if len(readings) < 2:
+        return []
+    before, after = readings[-2].files, readings[-1].files
+    others = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    what = f"other files ({', '.join(others)})" if others else f"freshd {readings[-2].version}"
+    return [f"what was recorded before {format_instant(since)} is left out: the daemon went by {what} then"]
