@@ -5,16 +5,21 @@ Windows begin, partitions come into use, charters are replaced, in any order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.core.lives import Life
 from tests.unit.core.test_partitioned import World
 
 from freshd.core import linking
 from freshd.core.engine import Engine
 from freshd.core.freshness import counts
+from freshd.model.inputs import Event, EventKind, Started
+from freshd.model.time import MINUTE
 
 STEPS = 30
 
@@ -63,3 +68,27 @@ def test_a_link_that_is_kept_too_long_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(linking, "readers", lambda row: row.readers or find(row))
     with pytest.raises(AssertionError):
         list(map(test_links_are_those_made_from_nothing, range(100, 110)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+def test_events_of_partitions_come_to_the_same_in_any_order_and_if_repeated(seed: int, rng: Random) -> None:
+    world = World(seed)
+    keys = [key for key, asset in world.charter.graph.assets.items() if not asset.virtual]
+    told = []
+    for n in range(8):
+        key = world.rng.choice(keys)
+        at = world.now - world.rng.randint(0, 180) * MINUTE
+        told.append(Event(EventKind.UPDATE, (key,), at, f"e{n}", partition=world.partition(key)))
+    again = [*told, *rng.sample(told, 3)]
+    rng.shuffle(again)
+    assert _measures(world, told) == _measures(world, again)
+
+
+def _measures(world: World, told: list[Event]) -> dict[str, Any]:
+    engine = Engine(replace(world.charter, reactions={}))
+    engine.step(world.now, [Started(False)])
+    for event in told:
+        engine.step(world.now, [event])
+    seen = {key: engine.assess(row.asset.key, world.now, row.partition) for key, row in engine._state.rows.items()}
+    return {key: (one.updated_at, one.data_time, one.pending_since, one.due) for key, one in seen.items()}
