@@ -14,6 +14,7 @@ The array is bounded by whoever appends (updates.py). It must not know of rows, 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -58,13 +59,13 @@ def in_force(cells: Cells, at: Instant) -> int:
 
 def first_changed_after(cells: Cells, start: Instant) -> Instant:
     """The end of the first changed update that ended after `start`, or FOREVER."""
-    found = FOREVER
-    offset = len(cells) - WIDTH
-    while offset >= 0 and cells[offset] > start:
-        if cells[offset + FLAGS] & CHANGED:
-            found = cells[offset]
-        offset -= WIDTH
-    return found
+    if not cells or cells[-WIDTH] <= start:
+        return FOREVER
+    ends = cells[::WIDTH]
+    for number in range(bisect_right(ends, start), len(ends)):
+        if cells[number * WIDTH + FLAGS] & CHANGED:
+            return ends[number]
+    return FOREVER
 
 
 def started(cells: Cells, offset: int) -> Instant:
@@ -103,12 +104,8 @@ def latest_start(cells: Cells, offset: int) -> Instant:
 
 def latest_time(cells: Cells, at: Instant, base: Instant) -> Instant:
     """The latest of `base` and the times of the entries that ended at or before `at`."""
-    offset = len(cells) - WIDTH
-    while offset >= 0:
-        if cells[offset] <= at and cells[offset + TIME] > base:
-            base = cells[offset + TIME]
-        offset -= WIDTH
-    return base
+    upto = len(cells) if not cells or cells[-WIDTH] <= at else bisect_right(cells[::WIDTH], at) * WIDTH
+    return max(base, max(cells[TIME:upto:WIDTH], default=base))
 
 
 def unpacked(cells: Cells) -> list[int]:

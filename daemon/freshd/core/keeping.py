@@ -70,10 +70,13 @@ def _fold(state: State, kid: Row, up: Row, floor: Instant, boundary: Instant) ->
             _fold(state, below, kid, floor_of(kid), boundary)
         return
     cells = kid.cells
+    folded = False
     for offset in range(0, len(cells), WIDTH):
         start = start_for(kid, up, history.started(cells, offset))
         if floor <= start < boundary:
             read = reach(up, start, boundary, state.memo)
             if read < cells[offset + TIME] and read < up.window_end:  # a complete window limits nobody by itself
                 cells[offset + TIME] = read
-            state.mark(kid)
+            folded = True
+    if folded:
+        state.mark(kid)
