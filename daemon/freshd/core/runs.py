@@ -85,6 +85,8 @@ def begin(state: State, record: RunRequested) -> None:
         if record.wishes and work.stopped:
             work.stopped, work.stop_release, work.attempts = False, FOREVER, 0
             state.judge(row)
+        if len(members) == 1:
+            work.attempts = order.attempt - 1  # as it was then, also if it is not due by policies edited since
         work.run = run
         work.start_before = work.last_start
         work.run_start = work.last_start = record.now
