@@ -126,13 +126,20 @@ def refresh_due(state: State, row: Row) -> None:
             state.cease(row)
         elif not state.ceased_now(row):
             row.due_at = state.now
-        if not due and row.work is not None and not row.work.stopped and row.work.run is None:
-            row.work.attempts = 0
-            row.work.retry_at = NEVER
+        if not due:
+            begin_anew(row)
         state.touch(row)
     settle(state, row)
     if row.automatic or row.rare.wishes:
         state.plan(row)
+
+
+def begin_anew(row: Row) -> None:
+    """What is due no longer has all its attempts the next time, if it is not stopped."""
+    work = row.work
+    if work is not None and not work.stopped and work.run is None:
+        work.attempts = 0
+        work.retry_at = NEVER
 
 
 def news_above(state: State, row: Row) -> None:

@@ -13,7 +13,7 @@ from freshd.core.declared import react
 from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, TIME, WIDTH
 from freshd.core.lineage import through_virtual
-from freshd.core.propagation import mend, release_stop
+from freshd.core.propagation import begin_anew, mend, release_stop
 from freshd.core.rows import Row, is_automatic
 from freshd.core.state import Changed, State
 from freshd.model.time import FOREVER, NEVER, Instant
@@ -83,6 +83,8 @@ def _dueness(state: State, row: Row) -> None:
         row.due_at = max(row.due_at, state.now)
     if due is not row.due:
         state.mark(row)
+        if not due:
+            begin_anew(row)
     row.due = due
     state.note_due(row)
     if row.work is not None and row.work.queued:
