@@ -1,8 +1,9 @@
 """`make bench-deadlines`: how late verdicts change, and what comes of 100,000 deadlines at one instant.
 
-150,000 assets under one policy, SQLite with durable commits, 100 events/s all the while. First verdicts turn one by
-one, an instant of its own for each; then 100,000 at 09:00. "Late" is from that instant until the change is durable;
-an event waits from when it is handed in until it is durable.
+150,000 assets under one policy, SQLite with durable commits, 100 events/s all the while. First verdicts turn two by
+two, an instant of its own for each two; then 100,000 at 09:00. These are 1,000 sources with 99 tables below each, as
+connectors bring them; `--below 1` makes every second asset a cause of its own, with an incident of its own. "Late" is
+from the instant until the change is durable; an event waits from when it is handed in until it is durable.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -92,32 +94,38 @@ def sending(daemon: Rig, numbers: range) -> Iterator[Sender]:
         sender.stop()
 
 
-def updates(numbers: Sequence[int], data_time: Sequence[Instant], now: Instant) -> list[Event]:
+def family(number: int, below: int) -> Iterator[str]:
+    """A source and what is made from it."""
+    yield source(number)
+    for nth in range(below):
+        yield downstream(number, nth)
+
+
+def updates(numbers: Sequence[int], below: int, data_times: Sequence[Instant], now: Instant) -> Iterator[Event]:
     """A new version of each of these sources and of what is made from it."""
-    made = []
-    for number, time_ in zip(numbers, data_time, strict=True):
-        made.append(Event(EventKind.UPDATE, (source(number),), now, source="bench", data_time=time_))
-        made.append(Event(EventKind.UPDATE, (downstream(number),), now + 1, source="bench", started_at=now + 1))
-    return made
+    for number, time_ in zip(numbers, data_times, strict=True):
+        first, *others = family(number, below)
+        yield Event(EventKind.UPDATE, (first,), now, source="bench", data_time=time_)
+        for key in others:
+            yield Event(EventKind.UPDATE, (key,), now + 1, source="bench", started_at=now + 1)
 
 
-def fill(daemon: Rig, numbers: range, data_times: Sequence[Instant]) -> None:
-    """Give these pairs data of these ages, durably."""
-    now = daemon.clock.now()
-    for first in range(0, len(numbers), CHUNK):
-        some = slice(first, first + CHUNK)
-        daemon.put_and_wait(updates(numbers[some], data_times[some], now), 60)
+def fill(daemon: Rig, numbers: range, below: int, data_times: Sequence[Instant]) -> None:
+    """Give these families data of these ages, durably."""
+    given = updates(numbers, below, data_times, daemon.clock.now())
+    while some := list(islice(given, CHUNK)):
+        daemon.put_and_wait(some, 60)
 
 
-def one_by_one(daemon: Rig, watch: Watch, turning: int, quiet: range) -> dict[str, Any]:
+def one_by_one(daemon: Rig, watch: Watch, numbers: range, quiet: range) -> dict[str, Any]:
     """Pairs whose verdicts turn at instants of their own."""
     begin = daemon.clock.now() + 5 * SECOND
-    instants = [begin + n * SPACING for n in range(turning)]
-    fill(daemon, range(turning), [at - HOUR for at in instants])
-    watch.due = {key: at for n, at in enumerate(instants) for key in (source(n), downstream(n))}
+    instants = [begin + n * SPACING for n in range(len(numbers))]
+    fill(daemon, numbers, 1, [at - HOUR for at in instants])
+    watch.due = {key: at for n, at in zip(numbers, instants, strict=True) for key in family(n, 1)}
     watch.forget()
     with sending(daemon, quiet) as sender:
-        _wait_for(lambda: len(watch.late) >= 2 * turning, instants[-1] - daemon.clock.now())
+        _wait_for(lambda: len(watch.late) >= len(watch.due), instants[-1] - daemon.clock.now())
     late_ms = [late / 1e3 for late in watch.late]
     waits_ms = [wait / 1e3 for wait in sender.waits_us]
     return {
@@ -126,11 +134,12 @@ def one_by_one(daemon: Rig, watch: Watch, turning: int, quiet: range) -> dict[st
     }  # fmt: skip
 
 
-def at_once(daemon: Rig, watch: Watch, numbers: range, quiet: range) -> dict[str, Any]:
-    """All of these pairs turn at one instant."""
-    at = (daemon.clock.now() // SECOND + 6 + len(numbers) // 2_500) * SECOND
-    fill(daemon, numbers, [at - HOUR] * len(numbers))
-    watch.due = {key: at for n in numbers for key in (source(n), downstream(n))}
+def at_once(daemon: Rig, watch: Watch, numbers: range, below: int, quiet: range) -> dict[str, Any]:
+    """All of these families turn at one instant."""
+    due = [key for n in numbers for key in family(n, below)]
+    at = (daemon.clock.now() // SECOND + 6 + len(due) // 5_000) * SECOND
+    fill(daemon, numbers, below, [at - HOUR] * len(numbers))
+    watch.due = dict.fromkeys(due, at)
     watch.forget()
     left_s = (at - daemon.clock.now()) / SECOND
     if left_s < 0.5:
@@ -142,7 +151,7 @@ def at_once(daemon: Rig, watch: Watch, numbers: range, quiet: range) -> dict[str
     waits_ms = [wait / 1e3 for wait in sender.waits_us]
     return {
         "took_s": max(watch.late) / SECOND, "in_order": watch.order == sorted(watch.order),
-        "slices": len(watch.slices), "largest_slice": max(watch.slices), "at_once": len(watch.due),
+        "slices": len(watch.slices), "largest_slice": max(watch.slices), "at_once": len(due), "causes": len(numbers),
         "events_at_once": len(waits_ms), "wait_at_once_ms_p50": percentile(waits_ms, 0.5),
         "wait_at_once_ms_p99": percentile(waits_ms, 0.99), "wait_at_once_ms_max": max(waits_ms),
     }  # fmt: skip
@@ -182,17 +191,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--assets", type=int, default=150_000)
     parser.add_argument("--at-once", type=int, default=100_000)
+    parser.add_argument("--below", type=int, default=99, help="tables below each source of those that turn at once")
     parser.add_argument("--turning", type=int, default=1_000, help="pairs that turn one by one, 100 a second")
     given = parser.parse_args()
-    pairs, mass = given.assets // 2, given.at_once // 2
-    quiet = range(mass, pairs)
+    mass = given.at_once // (1 + given.below)
+    sources = mass + (given.assets - given.at_once) // 2
+    turning, quiet = range(mass, mass + given.turning), range(mass + given.turning, sources)
     with tempfile.TemporaryDirectory(prefix="freshd-bench-") as name:
         inserts = [insert_s(Path(name), given.at_once)]
-        with rig(f"sqlite:///{name}/freshd.db", charter(pairs, eager=False), None) as daemon:
+        with rig(
+            f"sqlite:///{name}/freshd.db", charter(sources, eager=False, wide=mass, below=given.below), None
+        ) as daemon:
             watch = Watch(daemon)
-            fill(daemon, quiet, [daemon.clock.now()] * len(quiet))
-            figures = one_by_one(daemon, watch, given.turning, quiet)
-            figures |= at_once(daemon, watch, range(mass), quiet)
+            fill(daemon, quiet, 1, [daemon.clock.now()] * len(quiet))
+            figures = one_by_one(daemon, watch, turning, quiet)
+            figures |= at_once(daemon, watch, range(mass), given.below, quiet)
             figures["mb"] = rss_mb()
         inserts.append(insert_s(Path(name), given.at_once))
     figures["insert_s"] = sum(inserts) / len(inserts)

@@ -72,7 +72,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="freshd-bench-") as name,
         rig(f"sqlite:///{Path(name) / 'freshd.db'}", world, None) as daemon,
     ):
-        fill(daemon, range(pairs), [daemon.clock.now()] * pairs)
+        fill(daemon, range(pairs), 1, [daemon.clock.now()] * pairs)
         found = []
         for number in range(given.reloads):
             told = renamed(world, f"policy_{number}", number + 2)  # as app/project.after has it: the graph is known

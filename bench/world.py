@@ -1,4 +1,4 @@
-"""What the benches send and to whom: sources with one downstream each, and the event of 1,010 bytes."""
+"""What the benches send and to whom: sources with one downstream each or with many, and the event of 1,010 bytes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ def source(number: int) -> AssetKey:
     return f"shop/raw_{number:06d}"
 
 
-def downstream(number: int) -> AssetKey:
-    """The key of the asset made from that source."""
-    return f"shop/mart_{number:06d}"
+def downstream(number: int, nth: int = 0) -> AssetKey:
+    """The key of the asset made from that source, or of one of many."""
+    return f"shop/mart_{number:06d}" + (f"_{nth:03d}" if nth else "")
 
 
-def charter(pairs: int, eager: bool = True, policy_on_downstream: bool = True) -> Charter:
-    """`pairs` sources with one downstream each, all under one lag policy."""
+def charter(
+    sources: int, eager: bool = True, policy_on_downstream: bool = True, wide: int = 0, below: int = 1
+) -> Charter:
+    """Sources with one downstream each, the first `wide` of them with `below`; all under one lag policy."""
     assets = []
-    for number in range(pairs):
+    for number in range(sources):
         key = source(number)
         assets.append(Asset(key, kind="source", group="bench"))
-        assets.append(Asset(downstream(number), (key,), launcher="null", kind="model", group="bench"))
+        for nth in range(below if number < wide else 1):
+            assets.append(Asset(downstream(number, nth), (key,), launcher="null", kind="model", group="bench"))
     graph = build_graph(assets)
     selected = graph.assets if policy_on_downstream else [key for key in graph.assets if "raw_" in key]
     reaction = Reaction(kind=ReactionKind.EAGER, policy="p")

@@ -18,7 +18,7 @@ PairKey = tuple[str, str, str]
 Order = Callable[[PairKey], PairKey]
 """What to sort a member by; its own inverse."""
 
-FEW: Final = 64
+FEW: Final = 8
 """So many members are looked through each time; of more a heap is kept."""
 
 Members = Mapping[PairKey, Pair]
