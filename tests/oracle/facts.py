@@ -175,16 +175,20 @@ class Facts:
         return min(starts, default=None)
 
     def latest_outcome_failed(self, *keys: AssetKey) -> bool:
-        """Whether the latest outcome by time, of our runs and those of others, is a failure."""
-        outcomes = [(update.end, 0, False) for key in keys for update in self.updates(key)]
+        """Whether the latest outcome by time, of our runs and those of others, is a failure; of equals one that is."""
+        latest = [max(outcomes) for key in keys if (outcomes := self._outcomes(key))]
+        return max(((at, failed) for at, _, failed in latest), default=(NEVER, False))[1]
+
+    def _outcomes(self, key: AssetKey) -> list[tuple[Instant, int, bool]]:
+        """(at, which of those of one instant, whether it failed) of all its outcomes."""
+        outcomes = [(update.end, 0, False) for update in self.updates(key)]
         told = [e for e in self.events if e.kind in (EventKind.UPDATE, EventKind.RUN_FAILED, EventKind.RUN_ENDED)]
         for order, event in enumerate(told, 1):
-            for key in [key for key in event.assets if key in keys]:
+            if key in event.assets:
                 failed = event.kind is EventKind.RUN_FAILED
                 failed = failed or (event.kind is EventKind.UPDATE and not self.complete(event, key))
                 outcomes.append((event.at, order, failed))
-        for key in keys:
-            for order, run in enumerate(self.own_runs(key)):
-                if run.end is not None:
-                    outcomes.append((run.end, order, not run.succeeded))
-        return bool(outcomes) and max(outcomes)[2]
+        for order, run in enumerate(self.own_runs(key)):
+            if run.end is not None:
+                outcomes.append((run.end, order, not run.succeeded))
+        return outcomes

@@ -72,14 +72,16 @@ class Judging:
     def _judge_pair(self, pair: Pair, emit: Emit) -> int:
         state = self._state
         row = pair.row
-        until, measure, missing = FOREVER, None, None
+        until, measure = FOREVER, None
+        beside: tuple[Measure | None, ...] = ()
         if pair.policy.has_expectations:
             found = judge(pair.policy, row, state.now, state.memo)
-            missing = found.unknown
+            beside = (found.unknown,)
             seen = row not in state.blinded or (found.verdict is Verdict.STALE and pair.verdict is Verdict.STALE)
             if not seen:
                 found = UNSEEN
             if pair.policy.sustain:
+                beside = (found.unknown, found.measure)
                 found = self._sustained(pair, found, emit)
                 found = found if seen else UNSEEN
             verdict, measure, until = found.verdict, found.measure, found.until
@@ -97,7 +99,7 @@ class Judging:
             pair.measure = "" if measure is None else measure.value
             if row.rare.recall is not None and row.rare.recall.totals:
                 self._count(pair, emit)
-        self._view(pair, measure, missing)
+        self._view(pair, measure, beside)
         return until
 
     def _count(self, pair: Pair, emit: Emit) -> None:
@@ -120,8 +122,11 @@ class Judging:
             emit(Violated(now, pair.policy.name, row.asset.key, row.partition, warn_since, stale_since))
         return sustained(found, warn_since, stale_since, pair.policy.sustain, now)
 
-    def _view(self, pair: Pair, measure: Measure | None, missing: Measure | None) -> None:
-        """What the pair is to the incidents, and on which rows that rests; `missing`: a measure without a value."""
+    def _view(self, pair: Pair, measure: Measure | None, beside: tuple[Measure | None, ...]) -> None:
+        """What the pair is to the incidents, and on which rows that rests.
+
+        `beside`: measures on which the verdict may come to rest: one without a value, one that is violated since lately.
+        """
         held = self._state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.asset.key) is not None
         topic = self._unseen(pair)
         state = "" if held else pair_state(pair) if topic is None else pair_failed(pair)
@@ -134,9 +139,9 @@ class Judging:
         path = watched.path if watched is not None else ()
         if resting is not None and measure is not None:
             path += rests_beyond(resting, measure, self._state.now, self._state.memo)
-        if missing in _FROM_AFAR and missing is not measure and pair.verdict is not Verdict.FRESH:
-            # once it has a value it may be what the verdict rests on
-            path += root_cause(pair.row, missing, self._state.now, self._state.memo).path
+        for other in beside:
+            if other in _FROM_AFAR and other is not measure and pair.verdict is not Verdict.FRESH:
+                path += root_cause(pair.row, other, self._state.now, self._state.memo).path
         self._watch(pair, tuple(dict.fromkeys(path)))
         was_bad = pair.bad
         pair.bad = bool(state)

@@ -246,9 +246,9 @@ class Row:
 
     @property
     def last_failed(self) -> bool:
-        """Whether the latest outcome by time was a failure; of gathered partitions: the latest of any."""
+        """Whether the latest outcome by time was a failure; of gathered partitions: the latest of any, of equals one."""
         if self.rare.parts:
-            return max(self.rare.parts.values(), key=lambda part: part.outcome_at).outcome_failed
+            return max((part.outcome_at, part.outcome_failed) for part in self.rare.parts.values())[1]
         return self.outcome_failed
 
     def note_outcome(self, at: Instant, failed: bool) -> None:
