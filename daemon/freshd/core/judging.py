@@ -125,7 +125,7 @@ class Judging:
     def _view(self, pair: Pair, measure: Measure | None, beside: tuple[Measure | None, ...]) -> None:
         """What the pair is to the incidents, and on which rows that rests.
 
-        `beside`: measures on which the verdict may come to rest: one without a value, one that is violated since lately.
+        `beside`: measures on which the verdict may come to rest: one without a value, one violated since lately.
         """
         held = self._state.declarations.holding(DeclarationKind.MAINTENANCE, pair.row.asset.key) is not None
         topic = self._unseen(pair)

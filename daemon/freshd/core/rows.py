@@ -246,7 +246,7 @@ class Row:
 
     @property
     def last_failed(self) -> bool:
-        """Whether the latest outcome by time was a failure; of gathered partitions: the latest of any, of equals one."""
+        """Whether the latest outcome by time was a failure; of gathered partitions: that of any, of equals one."""
         if self.rare.parts:
             return max((part.outcome_at, part.outcome_failed) for part in self.rare.parts.values())[1]
         return self.outcome_failed
