@@ -134,6 +134,18 @@ class Shadow(World):
                 run.end = min(told.at, self.now)
                 run.succeeded, run.changed = told.phase is RunPhase.SUCCEEDED, told.changed
                 run.updates_known = len(self.facts.updates(run.asset))
+                if not run.succeeded and not self._tried_again(run):
+                    self.decisions.dropped_retry.add(run.name)
+
+    def _tried_again(self, run: OwnRun) -> bool:
+        """Whether its failure counts: by what was told before it, in this step too, its asset is due or wished for."""
+        decisions = self.decisions
+        if run.attempt >= decisions.attempts(run) or run.asset in decisions.became_due:
+            return True
+        if decisions.wishes.wanted(run.asset):
+            return True
+        decisions.fresh = self._fresh({key: self.facts.updates(key) for key in self.charter.graph.assets})
+        return decisions.due(run.asset)
 
     def _end_runs(self) -> None:
         """Outcomes are told."""

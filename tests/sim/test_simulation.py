@@ -47,6 +47,8 @@ TROUBLED = {
     57: "due, not due and due again at one instant is due all the time",
     374: "a wish whose assets go in mid-run ends when the rest is done",
     62: "a graph replaced while the daemon is down for the first time",
+    3056: "a retry that was owed still is when a wave skips it",
+    2562: "what fails and becomes due at one instant, in this order, has all its attempts",
     1714: "what is violated since lately heals from afar, although another measure has no value",
     1587: "of partitions whose outcomes are of one instant a failed one counts",
     1201: "what a new graph makes no longer due has all its attempts again",

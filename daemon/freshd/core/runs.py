@@ -24,7 +24,7 @@ from freshd.core import just_in_time, places
 from freshd.core.busy import settle
 from freshd.core.checks import number, results_in
 from freshd.core.freshness import newest_word
-from freshd.core.propagation import mend, refresh_due, release_stop
+from freshd.core.propagation import begin_anew, mend, refresh_due, release_stop
 from freshd.core.rare import Rare
 from freshd.core.rows import MANUAL, Row
 from freshd.core.state import State
@@ -90,7 +90,6 @@ def begin(state: State, record: RunRequested) -> None:
         work.run = run
         work.start_before = work.last_start
         work.run_start = work.last_start = record.now
-        work.retry_at = NEVER
         if work.queued:
             work.queued = False
             state.queued.get(row.asset.launcher, set()).discard(row)
@@ -133,7 +132,9 @@ def _report_of(state: State, run: OwnRun, row: Row, told: RunReport) -> None:
     run.open.discard(row.key)
     work.run = None
     if told.phase is RunPhase.SKIPPED or told.phase is RunPhase.FINISHED:
-        work.last_start = work.start_before  # it counts as not run
+        work.last_start = work.start_before  # it counts as not run: a retry that was owed still is
+        if not (row.due or state.wishes.wanted(row)):
+            begin_anew(row)
     else:
         work.last_end = at
     results = results_in(row, told.metadata) if told.phase is RunPhase.SUCCEEDED else []
@@ -177,7 +178,7 @@ def _failed(state: State, run: OwnRun, row: Row, at: Instant, error: str) -> Non
         if row.due or state.wishes.wanted(row):
             work.retry_at = at + retry_delay(row.reaction.retry, work.attempts, run.run_id)
         else:
-            work.attempts = 0
+            begin_anew(row)
         for wish in run.wishes:
             state.wishes.waiting(wish, row)
     else:
@@ -195,8 +196,7 @@ def drop_retries(state: State, rows: Iterable[Row]) -> None:
     for row in rows:
         work = row.work
         if work is not None and work.retry_at != NEVER and not row.due and not state.wishes.wanted(row):
-            work.attempts = 0
-            work.retry_at = NEVER
+            begin_anew(row)
             state.touch(row)
 
 
