@@ -55,8 +55,10 @@ def is_root_stuck(row: Row) -> bool:
     """Stuck by itself: stopped while due, or a blocking check failed."""
     if row.due and row.work is not None and row.work.stopped:
         return True
-    told = row.rare.checks is not None or row.rare.in_metadata is not None
-    return told and (row.check_failed(blocking_only=True) or blocked_by_rule(row))
+    rare = row.rare
+    if rare.checks is None and rare.in_metadata is None:
+        return False
+    return row.check_failed(blocking_only=True) or blocked_by_rule(row)
 
 
 def settle(state: State, row: Row) -> None:

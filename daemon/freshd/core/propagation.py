@@ -19,6 +19,8 @@ from freshd.model.time import FOREVER, NEVER, Instant
 
 def spread_missed(state: State, row: Row, end: Instant) -> None:
     """A changed update of a source ended at `end`: readers that began before have missed it, and so on below."""
+    if not row.kids:
+        return
     stack = [row]
     looked_through: set[Row] = set()
     while stack:

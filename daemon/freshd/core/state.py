@@ -166,9 +166,10 @@ class State:
 
     def touch(self, row: Row) -> None:
         """Something about this row changed: look again at whoever rests on it."""
-        self.mark(row)
-        whole = self.rows.get(row.asset.key) if row.partition else None
-        if whole is not None:
+        self.dirty[row] = None
+        if self.watch is not None:
+            self.watch.moved[row] = None
+        if row.partition and (whole := self.rows.get(row.asset.key)) is not None:
             self.judge(whole)
             for pair in whole.watchers or ():
                 self.judge(pair.row)
@@ -179,7 +180,8 @@ class State:
         if row.watchers:
             for pair in row.watchers:
                 self.judge(pair.row)
-        self.wake_waiters(row)
+        if self.waiters:
+            self.wake_waiters(row)
 
     def judge(self, row: Row) -> None:
         """Look at the row's policies again in this step."""
@@ -230,9 +232,8 @@ class State:
 
     def wake_waiters(self, row: Row) -> None:
         """Something about the row changed: whoever waits for it is planned again."""
-        if self.waiters:
-            for waiter in self.waiters.pop(row, ()):
-                self.plan(waiter)
+        for waiter in self.waiters.pop(row, ()):
+            self.plan(waiter)
 
     def arm(self, row: Row, at: Instant) -> None:
         """Have the row looked at then, if not earlier."""
