@@ -42,7 +42,7 @@ EVERY_S = 20
 FED_S = 90
 FIRST_S = 300
 """How long the first scrape may take: all series are new then."""
-ROUNDS = 3
+ROUNDS = 5
 RULES = sorted((ROOT / "helm" / "freshd" / "rules").glob("*.yaml"))
 DASHBOARDS = sorted((ROOT / "helm" / "freshd" / "dashboards").glob("*.json"))
 AGES = {Verdict.FRESH: 10 * MINUTE, Verdict.WARN: 50 * MINUTE, Verdict.STALE: 3 * HOUR, Verdict.UNKNOWN: 2 * MINUTE}
