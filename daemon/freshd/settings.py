@@ -33,6 +33,7 @@ from freshd.documents import (
     parse_yaml,
     parts_of,
     read_yaml,
+    secret_text,
     takes_list,
     validate,
 )
@@ -79,16 +80,7 @@ class ApiSettings(Closed):
 
     def secret(self) -> str:
         """The token, or empty if none is set. Raises ConfigError if its file cannot be read."""
-        if self.token is not None:
-            return self.token.get_secret_value().strip()
-        if self.token_file is None:
-            return ""
-        try:
-            return self.token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            message = f"the API's token cannot be read: {why}; name a readable file in api.token_file"
-            raise ConfigError([Problem(str(self.token_file), message)]) from None
+        return secret_text(self.token, self.token_file, "api.token_file") or ""
 
 
 class LogSettings(Closed):

@@ -10,8 +10,8 @@ from typing import Annotated, Final
 import typer
 
 from freshd.cli.client import Client
-from freshd.documents import read_yaml
-from freshd.model.errors import ConfigError, Problem
+from freshd.documents import read_yaml, secret_text
+from freshd.model.errors import ConfigError
 
 CONFIG_VARIABLE: Final = "FRESHD_CONFIG"
 URL_VARIABLE: Final = "FRESHD_URL"
@@ -54,7 +54,7 @@ def client(ctx: typer.Context, url: str | None, token_file: Path | None, config:
     token = os.environ.get(TOKEN_VARIABLE, "")
     file = token_file or (None if token else file_of_settings)
     if file is not None:
-        token = _read_token(file)
+        token = secret_text(None, file, "--token-file or api.token_file") or ""
     return Client(url or f"http://{_reachable(listen)}", token)
 
 
@@ -74,10 +74,3 @@ def _from_settings(path: Path) -> tuple[str, Path | None]:
 def _reachable(listen: str) -> str:
     host, _, port = listen.rpartition(":")
     return f"127.0.0.1:{port}" if host in ("0.0.0.0", "", "[::]", "*") else listen
-
-
-def _read_token(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(file), f"the API's token cannot be read: {error}")]) from None

@@ -12,6 +12,7 @@ from freshd.documents.fields import Closed, DurationField, InstantField
 from freshd.documents.models import known_keys, nearest, takes_list
 from freshd.documents.parts import parts_of
 from freshd.documents.places import PlacesModel
+from freshd.documents.secret import secret_text
 from freshd.documents.yaml_text import Document, PathPart, parse_yaml, plain_scalar, read_yaml
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "parts_of",
     "plain_scalar",
     "read_yaml",
+    "secret_text",
     "takes_list",
     "validate",
 ]

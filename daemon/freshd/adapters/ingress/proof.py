@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from freshd.adapters.ingress.settings import IngressSettings, is_loopback
-from freshd.model.errors import TransientError
+from freshd.documents import secret_text
+from freshd.model.errors import ConfigError, TransientError
 
 _SIGNATURE_HEADERS: Final = {"fivetran": "x-fivetran-signature-256", "dbt": "authorization"}
 
@@ -70,10 +71,8 @@ def is_harmless(headers: Mapping[str, str], host: str) -> str:
     return ""
 
 
-def _secret(value: SecretStr | None, file: Path | None, name: str) -> str | None:
-    if file is None:
-        return None if value is None else value.get_secret_value()
+def _secret(given: SecretStr | None, file: Path | None, setting: str) -> str | None:
     try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TransientError(f"{name}: {file} cannot be read: {error}") from error
+        return secret_text(given, file, setting)
+    except ConfigError as error:  # it was there at the start, and may be again
+        raise TransientError(str(error)) from error

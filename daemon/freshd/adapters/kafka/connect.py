@@ -14,7 +14,8 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from pydantic import SecretStr
 
 from freshd.adapters.kafka.settings import KafkaSettings, SecuritySettings
-from freshd.model.errors import PermanentError
+from freshd.documents import secret_text
+from freshd.model.errors import ConfigError, PermanentError
 
 FETCH_MAX_BYTES: Final = 16 * 1024 * 1024
 """Bytes that one answer of a broker may carry (a single larger batch still comes): bounds memory when far behind."""
@@ -100,10 +101,8 @@ def _ssl_context(security: SecuritySettings) -> ssl.SSLContext:
     return context
 
 
-def _secret(value: SecretStr | None, file: Path | None, name: str) -> str:
-    if file is None:
-        return value.get_secret_value() if value is not None else ""
+def _secret(given: SecretStr | None, file: Path | None, setting: str) -> str:
     try:
-        return file.read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PermanentError(f"{name}: {file} cannot be read: {error}") from error
+        return secret_text(given, file, setting) or ""
+    except ConfigError as error:
+        raise PermanentError(str(error)) from error

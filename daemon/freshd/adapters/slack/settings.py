@@ -7,8 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from freshd.documents import Closed
-from freshd.model.errors import ConfigError, Problem
+from freshd.documents import Closed, secret_text
 
 SLACK_API = "https://slack.com/api/"
 
@@ -30,13 +29,4 @@ class SlackSettings(Closed):
 
     def secret(self) -> str:
         """The bot token, or empty if none is given. Raises ConfigError if its file cannot be read."""
-        if self.token is not None:
-            return self.token.get_secret_value().strip()
-        if self.token_file is None:
-            return ""
-        try:
-            return self.token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            message = f"the bot token cannot be read: {why}; name a readable file in slack.token_file"
-            raise ConfigError([Problem(str(self.token_file), message)]) from None
+        return secret_text(self.token, self.token_file, "slack.token_file") or ""

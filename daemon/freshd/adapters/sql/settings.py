@@ -13,8 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from freshd.documents import Closed, DurationField
-from freshd.model.errors import ConfigError, Problem
+from freshd.documents import Closed, DurationField, secret_text
 from freshd.model.time import DAY
 
 DEFAULT_URL: Final = "sqlite:///freshd.db"
@@ -95,18 +94,5 @@ class StoreSettings(Closed):
         url = url.set(drivername=_DRIVERS[url.get_backend_name()])
         if url.get_backend_name() == "sqlite":
             return url.set(database=str(base / (url.database or "")))
-        password = self._secret()
+        password = secret_text(self.password, self.password_file, "store.password_file")
         return url.set(password=password) if password is not None else url
-
-    def _secret(self) -> str | None:
-        if self.password is not None:
-            return self.password.get_secret_value()
-        if self.password_file is None:
-            return None
-        path = self.password_file
-        try:
-            return path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not text"
-            message = f"the store's password cannot be read: {why}; name a readable file in store.password_file"
-            raise ConfigError([Problem(str(path), message)]) from None
