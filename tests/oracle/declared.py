@@ -5,11 +5,11 @@ Must not know how verdicts come about.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import Declaration, DeclarationKind
-from freshd.model.graph import AssetGraph
 from freshd.model.inputs import Blind, Event, Sighted, Withdraw
 from freshd.model.time import Instant
 
@@ -66,11 +66,11 @@ class Sight:
         """News of its assets came from a topic."""
         self.topics.update(dict.fromkeys(event.assets, event.topic))
 
-    def unseen(self, graph: AssetGraph, key: AssetKey) -> str | None:
+    def unseen(self, read_through: Callable[[AssetKey], Iterable[AssetKey]], key: AssetKey) -> str | None:
         """The cause, by name, of what keeps the asset or anything above it from being seen; None: nothing does."""
         above, todo = {key}, [key]
         while todo:
-            new = set(graph.counted_upstreams(todo.pop())) - above
+            new = set(read_through(todo.pop())) - above
             above |= new
             todo += new
         found = {topic for topic in (self.topics.get(a, "") for a in above) if topic}

@@ -72,6 +72,8 @@ class Facts:
     orphans: set[str] = field(default_factory=set)
     """Runs in flight of assets that are gone."""
     completeness: Mapping[AssetKey, float] = field(default_factory=dict)
+    _settled: dict[tuple[int, AssetKey], bool] = field(default_factory=dict)
+    """Of events taken under other policies, whether they were complete by those."""
     lost_after: Duration = 6 * 3_600_000_000
 
     def forget(self, key: AssetKey) -> None:
@@ -113,8 +115,18 @@ class Facts:
         return Update(key, event.at, self.start_of(event, key), event.changed, watermark, event.run_id)
 
     def complete(self, event: Event, key: AssetKey) -> bool:
-        """Whether an update declares as much as is asked for."""
+        """Whether an update declared as much as was asked for when it was taken."""
+        known = self._settled.get((id(event), base(key)))
+        if known is not None:
+            return known
         return event.completeness is None or event.completeness >= self.completeness.get(base(key), 0.0)
+
+    def ask(self, completeness: Mapping[AssetKey, float]) -> None:
+        """From now on so much is asked for; what was taken before stays what it was."""
+        for event in self.events:
+            for key in event.assets:
+                self._settled[id(event), base(key)] = self.complete(event, key)
+        self.completeness = completeness
 
     def _telling_observations(self, key: AssetKey, updates: list[Update]) -> list[Update]:
         """Observations whose data_time is greater than that of every update or observation before it (by e)."""

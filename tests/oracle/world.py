@@ -242,10 +242,17 @@ class World:
         policy, demands = self._policy(name, key)
         return bool(policy.limits or demands.deadlines or demands.checks or demands.learned)
 
+    def _rests_on(self, key: AssetKey) -> list[AssetKey]:
+        """What is counted above an asset; of a whole its partitions that are looked after."""
+        above = self.charter.graph.counted_upstreams(key)
+        if not getattr(self.charter.graph.assets[key], "gathers", ""):
+            return list(above)
+        return [up for up in above if self.fresh.looked_after(up)]  # type: ignore[attr-defined]
+
     def _bad(self, causes: Causes, name: str, key: AssetKey) -> Bad | None:
         policy, demands = self._policy(name, key)
         shown, was = None, Verdict.FRESH
-        unseen = self.sight.unseen(self.charter.graph, key)
+        unseen = self.sight.unseen(self._rests_on, key)
         if self._expects(name, key):
             shown = self.shown.setdefault((key, name), Shown())
             was = shown.verdict

@@ -90,7 +90,7 @@ class Shadow(World):
         self.charter = self.decisions.charter = self.decisions.wishes.charter = charter
         self.facts.graphs = [*(self.facts.graphs or [(NEVER, before)]), (self.now, graph)]
         self.facts.graph = graph
-        self.facts.completeness = self._completeness()
+        self.facts.ask(self._completeness())
         for key in graph.assets:
             self.known.setdefault(key, self.now)
         for key in before.assets:

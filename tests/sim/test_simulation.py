@@ -43,6 +43,9 @@ NAMED = {
     658: "a head that max_wait forces goes in the wave of its instant",
 }
 TROUBLED = {
+    4165: "what was read before as a static upstream is not joined when it is static no longer",
+    3950: "a whole can be seen by the partitions of it that are looked after",
+    3539: "another completeness asked for changes nothing that was taken before",
     42: "what a pair is shown by is found again after a start",
     57: "due, not due and due again at one instant is due all the time",
     374: "a wish whose assets go in mid-run ends when the rest is done",

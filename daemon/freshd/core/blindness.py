@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from freshd.core.freshness import counts
 from freshd.core.rows import Row, by_key, upstreams_first
 from freshd.core.state import State
 from freshd.model.inputs import Blind
@@ -94,6 +95,11 @@ def _blind_by(state: State, topic: str) -> str | None:
     return ALL_TOPICS if ALL_TOPICS in state.blind else topic if topic in state.blind else None
 
 
+def _shows(row: Row, up: Row) -> bool:
+    """Whether `row` rests on one above it; what gathers partitions on those that are looked after."""
+    return row.rare.parts is None or counts(up)
+
+
 def _resting(state: State) -> dict[Row, str]:
     if not state.blind:
         return {}
@@ -103,11 +109,11 @@ def _resting(state: State) -> dict[Row, str]:
     reached = set(coming)
     for row in coming:
         for kid in row.kids:
-            if kid not in reached:
+            if kid not in reached and _shows(kid, row):
                 reached.add(kid)
                 coming.append(kid)
     for row in upstreams_first(reached):
-        names = [found[up] for up in row.ups if up in found]
+        names = [found[up] for up in row.ups if up in found and _shows(row, up)]
         if row in own:
             names.append(own[row])
         found[row] = min(names)

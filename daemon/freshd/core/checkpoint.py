@@ -100,7 +100,7 @@ def _asset(row: Row) -> dict[str, Any]:
     """What the row is; what is as in a row that nothing has happened to is left out: most rows have little."""
     made: dict[str, Any] = {
         "known": row.known_since,
-        "ups": [up.key for up in row.ups],
+        "ups": row.asset.upstreams,
         "cells": history.unpacked(row.cells),
         "updated": row.updated_at,
         "start": row.start,

@@ -166,7 +166,7 @@ def _made_from_others(row: Row, place: Place, rows: dict[str, Row]) -> bool:
 
 
 def _join(row: Row, place: Place, rows: dict[str, Row], now: Instant) -> None:
-    before = {up.asset.key for up in row.ups}
+    before = set(row.asset.upstreams)  # static ones too: what was made then had read them
     gained = {up: now for up in place.ups if rows[up].asset.key not in before}
     kept = {up: at for up, at in (row.rare.joined or {}).items() if up in place.ups}
     row.own_rare.joined = (kept | gained) or None

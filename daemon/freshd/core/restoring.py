@@ -114,7 +114,7 @@ def _restore_asset(row: Row, value: dict[str, Any]) -> list[tuple[Pair, list[Any
     if value.get("first") is not None and row.source:
         row.first = value["first"]
     _restore_rare(row, value)
-    before = {up.partition("[")[0] for up in value["ups"]}
+    before = {up.partition("[")[0] for up in value["ups"]}  # older checkpoints name partitions
     gained = [up.key for up in row.ups if up.asset.key not in before] if row.rare.parts is None else []
     if gained:
         # until the daemon's next start says when

@@ -116,6 +116,8 @@ def _late_for_views(state: State, row: Row, end: Instant) -> bool:
 def _partition_exists(state: State, row: Row) -> None:
     """A partition counts from its first update on; what its asset as a whole has may be older for it."""
     row.automatic = is_automatic(row)
+    if state.blind:
+        state.sight_moved = True  # its asset as a whole rests on it from now on
     state.note_due(row)
     state.plan(row)
     settle(state, row)
