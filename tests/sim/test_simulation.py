@@ -43,6 +43,7 @@ NAMED = {
     658: "a head that max_wait forces goes in the wave of its instant",
 }
 TROUBLED = {
+    3835: "an incident whose members went with the graph has the reason of those who stay",
     4165: "what was read before as a static upstream is not joined when it is static no longer",
     3950: "a whole can be seen by the partitions of it that are looked after",
     3539: "another completeness asked for changes nothing that was taken before",

@@ -105,11 +105,14 @@ def _settle(state: State, emit: Emit) -> None:
 
 
 def _grade(state: State, emit: Emit) -> None:
-    """What an incident's policies say of its severity may be another since the charter was replaced."""
+    """An incident's severity may be another since the charter was replaced, its reason since members went with it."""
     book = state.book
     for name in sorted(book.unsettled & book.incidents.keys()):
         incident = book.incidents[name]
-        if incident.members and incident.severity is not worst_severity(state, incident.by_policy):
+        if not incident.members:
+            continue
+        reason = _reason(incident, incident.cause, [], [])
+        if reason != incident.reason or incident.severity is not worst_severity(state, incident.by_policy):
             _emit(state, incident, emit)
 
 
