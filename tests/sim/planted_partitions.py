@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from tests.sim.planted import Planted, everywhere
 
-from freshd.core import deadlines, facts, freshness, partitions, rebuild
+from freshd.core import deadlines, facts, freshness, partitions, rebuild, relinking
 from freshd.core.wishes import OpenWish
 from freshd.model.asset import PartitionScheme
 from freshd.model.mapping import WHOLE_ASSET, Slice
@@ -107,6 +107,24 @@ PLANTED_PARTITIONS = (
         "a run reads what is being made",
         lambda: patch.object(rebuild, "_unblocked", lambda *_: None),
         482,
+    ),
+    Planted(
+        "who reads a row is found once",
+        "data comes, and the new window hears nothing of it",
+        lambda: patch.object(relinking, "look_below", lambda row: None),
+        122,
+    ),
+    Planted(
+        "a window that begins is below nothing",
+        "nobody tells it what is pending",
+        lambda: patch.object(relinking, "_put_kids", lambda *_: None),
+        122,
+    ),
+    Planted(
+        "a new window lies where it was made",
+        "it is launched with what it is to wait for",
+        lambda: patch.object(relinking, "_find_levels", lambda rows: None),
+        153,
     ),
     Planted(
         "partitions that events name have no rows",

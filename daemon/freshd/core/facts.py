@@ -9,8 +9,8 @@ from freshd.core import blindness, declared, notices, runs, runs_of_others, slo
 from freshd.core.checks import awaited_until, awaits_checks, results_in
 from freshd.core.freshness import data_time
 from freshd.core.history import latest_time
-from freshd.core.linking import link
-from freshd.core.rebuild import rebuild
+from freshd.core.rebuild import rebuild, rebuild_part
+from freshd.core.relinking import relink
 from freshd.core.rows import Row
 from freshd.core.state import Changed, State, completeness_wanted
 from freshd.core.updates import take_update
@@ -105,13 +105,13 @@ def _said_or_seen(
 
 
 def _relink(state: State, named: Iterable[tuple[AssetKey, str]]) -> None:
-    """Other partitions are in use: the rows are linked anew."""
-    added, removed, _ = link(state, state.charter, state.now, named)
-    for key in added:
+    """Other partitions are in use: what touches them is linked anew."""
+    found = relink(state, state.now, named)
+    for key in found.added:
         state.rows[key].known_since = state.now
         state.mark(state.rows[key])
-    state.gone.extend(removed)
-    rebuild(state)
+    state.gone.extend(found.removed)
+    rebuild_part(state, found.below, found.above)
 
 
 def _event(state: State, event: Event) -> None:

@@ -40,12 +40,50 @@ class Place:
     gathers: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The assets whose rows rest on which partitions are in use: those that have some, and those that read them."""
+
+    assets: Mapping[AssetKey, Asset]
+    """In topological order."""
+    counted: Mapping[AssetKey, tuple[AssetKey, ...]]
+    """The upstreams of each that count."""
+    near: tuple[AssetKey, ...]
+    """They, and what they are made from."""
+
+
+def scope_of(graph: AssetGraph, counted: Mapping[AssetKey, tuple[AssetKey, ...]]) -> Scope | None:
+    """Of a whole graph; None: no asset has partitions."""
+    assets = {
+        key: asset
+        for key, asset in graph.assets.items()
+        if asset.partitions is not None or any(graph.assets[up].partitions is not None for up in asset.upstreams)
+    }
+    if not assets:
+        return None
+    near = dict.fromkeys((*assets, *[up for asset in assets.values() for up in asset.upstreams]))
+    return Scope(assets, {key: counted[key] for key in assets}, tuple(near))
+
+
+def rows_of(row: Row) -> Iterator[Row]:
+    """All rows of an asset, given that of the whole."""
+    yield from (row.rare.parts or {}).values()
+    yield row
+
+
 def places(
-    graph: AssetGraph, counted: Mapping[AssetKey, tuple[AssetKey, ...]], used: Used, at: Instant
+    graph: AssetGraph,
+    assets: Mapping[AssetKey, Asset],
+    counted: Mapping[AssetKey, tuple[AssetKey, ...]],
+    used: Used,
+    at: Instant,
 ) -> Iterator[Place]:
-    """Every row that there is to be, in topological order; `counted`: the upstreams of each asset that count."""
-    in_use = _in_use(graph, used, at)
-    for key, asset in graph.assets.items():
+    """Every row that there is to be of these assets, in topological order; `counted`: their upstreams that count.
+
+    Whoever reads partitions of them is among them.
+    """
+    in_use = _in_use(graph, assets, used, at)
+    for key, asset in assets.items():
         scheme = asset.partitions
         if scheme is None:
             ups = tuple(_of_each(graph, asset, "", counted[key], at, in_use))
@@ -76,10 +114,10 @@ def gathers_windows(row: Row) -> bool:
     return row.rare.parts is not None and row.asset.partitions is not None and is_timed(row.asset.partitions)
 
 
-def in_use_already(rows: Mapping[str, Row]) -> Used:
+def in_use_already(rows: Iterable[Row]) -> Used:
     """The partitions that something happened to."""
     used: Used = {}
-    for row in rows.values():
+    for row in rows:
         if row.partition and (
             row.cells
             or row.work is not None
@@ -93,16 +131,16 @@ def in_use_already(rows: Mapping[str, Row]) -> Used:
     return used
 
 
-def next_begin(graph: AssetGraph, at: Instant) -> Instant:
-    """When the next window of any asset begins."""
-    schemes = _schemes(graph)
+def next_begin(assets: Mapping[AssetKey, Asset], at: Instant) -> Instant:
+    """When the next window of any of these assets begins."""
+    schemes = _schemes(assets)
     if schemes and at == NEVER:
         return NEVER  # nobody has looked yet
     return min((windows_of(scheme).next_begin(at) for scheme in schemes), default=FOREVER)
 
 
-def _schemes(graph: AssetGraph) -> set[PartitionScheme]:
-    return {asset.partitions for asset in graph.assets.values() if asset.partitions is not None and asset.partitions.by}
+def _schemes(assets: Mapping[AssetKey, Asset]) -> set[PartitionScheme]:
+    return {asset.partitions for asset in assets.values() if asset.partitions is not None and asset.partitions.by}
 
 
 def window_end(row: Row) -> Instant:
@@ -145,11 +183,13 @@ def _newest(scheme: PartitionScheme, at: Instant) -> tuple[str, ...]:
     return tuple(window.key for window in newest(scheme, at, scheme.latest)) if at != NEVER else ()
 
 
-def _in_use(graph: AssetGraph, used: Used, at: Instant) -> dict[AssetKey, tuple[str, ...]]:
+def _in_use(
+    graph: AssetGraph, assets: Mapping[AssetKey, Asset], used: Used, at: Instant
+) -> dict[AssetKey, tuple[str, ...]]:
     """The partitions of every asset that has some, oldest first; readers before what they read."""
     wanted: dict[AssetKey, set[str]] = {}
     found: dict[AssetKey, tuple[str, ...]] = {}
-    for key, asset in reversed(list(graph.assets.items())):
+    for key, asset in reversed(list(assets.items())):
         scheme = asset.partitions
         if scheme is None:
             for up in asset.upstreams:

@@ -1,11 +1,10 @@
-"""Make every kept value true again from the facts: after a restore, and when the graph is replaced.
+"""Make every kept value true again from the facts: after a restore, and when rows are linked otherwise.
 
-One pass in topological order over all rows; nothing else in the core is allowed to take that long.
+One pass in topological order over all rows, or over those that other partitions in use concern; nothing else in the
+core is allowed to take that long.
 """
 
 from __future__ import annotations
-
-from operator import attrgetter
 
 from freshd.core import history, holding
 from freshd.core.busy import is_blocked, is_busy, is_root_stuck, lets_through
@@ -14,7 +13,7 @@ from freshd.core.freshness import floor_of, is_due, missed_by, pending_since
 from freshd.core.history import CHANGED, FLAGS, MISSED, TIME, WIDTH
 from freshd.core.lineage import through_virtual
 from freshd.core.propagation import begin_anew, mend, release_stop
-from freshd.core.rows import Row, is_automatic
+from freshd.core.rows import Row, is_automatic, upstreams_first
 from freshd.core.state import Changed, State
 from freshd.model.time import FOREVER, NEVER, Instant
 
@@ -33,19 +32,41 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
     state.hurried = []
     state.needs.clear()
     if changed is not Changed.EXPECTATIONS:
-        _derive(state, changed is Changed.LINKS)
+        state.due.clear()
+        state.others.clear()
+        state.queued.clear()
+        state.waiters.clear()
+        _derive(state, upstreams_first(state.rows.values()), changed is Changed.LINKS)
     state.wishes.relink(state.rows, state.runs)
     _look_again(state, review)
 
 
-def _derive(state: State, relinked: bool) -> None:
+def rebuild_part(state: State, below: list[Row], above: list[Row]) -> None:
+    """The same where only some rows were linked: `below`: they and all below, upstreams first; `above`: beyond them.
+
+    They are looked at again in this step.
+    """
+    state.memo.clear()
+    state.needs.clear()
+    state.rebuilt = True
+    state.sight_moved = True
+    for row in below:
+        state.waiters.pop(row, None)  # who waits for it is among them, and planned
+    state.hurried += [row for row in below if row.rare.timing is not None]  # somebody above has asked about it
+    _derive(state, below, relinked=True)
+    for row in above:
+        row.read_at = NEVER
+    for reader in {reader: None for row in above for reader in (*row.kids, *row.readers)}:
+        _reading(reader)
+    state.wishes.relink(state.rows, state.runs)
+    for row in below:
+        row.plan_at = row.timer = FOREVER
+        look_again(state, row)
+
+
+def _derive(state: State, rows: list[Row], relinked: bool) -> None:
     """What rows keep of themselves and of those above them; `relinked`: those may be others than before."""
-    rows = sorted(state.rows.values(), key=attrgetter("level"))
     blocked = [row for row in rows if is_blocked(row)]
-    state.due.clear()
-    state.others.clear()
-    state.queued.clear()
-    state.waiters.clear()
     for row in rows:
         row.busy_ups = row.stuck_ups = 0
         row.above = row.stuck = False

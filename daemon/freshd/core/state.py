@@ -13,6 +13,7 @@ from enum import Enum
 from freshd.core.declarations import Declarations
 from freshd.core.freshness import Memo
 from freshd.core.incident_book import IncidentBook
+from freshd.core.partitions import Scope
 from freshd.core.remembered import Remembered
 from freshd.core.rows import Pair, Row, upstreams_first
 from freshd.core.timers import Timers
@@ -75,13 +76,13 @@ class State:
         "needs",
         "now",
         "others",
-        "partitioned",
         "queued",
         "rebuilt",
         "retired",
         "reviewed_at",
         "rows",
         "runs",
+        "scope",
         "seen",
         "sight_moved",
         "started_at",
@@ -120,7 +121,7 @@ class State:
         self.hurried: list[Row] = []  # rows that turn stale earlier than those above were told
         self.now: Instant = NEVER
         self.limited = False  # some limit is set on how many runs go on at one time
-        self.partitioned = False  # some asset has partitions
+        self.scope: Scope | None = None  # the assets that have partitions or read them; None: none has
         self.windows_at: Instant = NEVER  # the windows that have begun by then are in use
         self.windows_next: Instant = FOREVER  # when the next one begins
         self.started_at: Instant = NEVER
@@ -275,6 +276,11 @@ class State:
     def memo_at(self, at: Instant) -> Memo:
         """Data times found out already, for questions about `at`."""
         return self.memo if at == self.now else {}
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether some asset has partitions."""
+        return self.scope is not None
 
     @property
     def catching_up(self) -> bool:

@@ -14,10 +14,10 @@ from tests.unit.core.play import update
 
 from freshd.core import engine as engine_module
 from freshd.core.engine import TIMERS_PER_STEP, Engine
-from freshd.model.asset import Asset
+from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.effects import LaunchRun
 from freshd.model.graph import build_graph
-from freshd.model.inputs import CharterReplaced, Input, RunPhase, RunReport, Started
+from freshd.model.inputs import CharterReplaced, Event, EventKind, Input, RunPhase, RunReport, Started
 from freshd.model.policy import Alert, Charter, Limit, Measure, Places, Policy, Reaction, ReactionKind
 from freshd.model.time import MINUTE
 
@@ -207,3 +207,41 @@ def test_slack_is_found_for_all_who_contend_in_one_walk() -> None:
     calls, _ = spent(engine, 2, update("r", 2))
     assert 200 <= calls["stale_at"] <= 300
     assert len(engine._state.runs) == 3
+
+
+# windows
+
+LATE = "1970-01-01T00"
+
+
+def sliced_world(beside: int) -> Engine:
+    """An hourly pair and who reads it as a whole, beside so many assets that know of no partitions."""
+    hourly = PartitionScheme(by="hour")
+    assets = [
+        Asset("h", partitions=hourly),
+        Asset("i", ("h", "x0"), launcher="go", partitions=hourly),
+        Asset("j", ("i",)),
+        Asset("k", ("j",)),
+        *(Asset(f"x{number}") for number in range(beside)),
+        *(Asset(f"y{number}", (f"x{number}",)) for number in range(beside)),
+    ]
+    graph = build_graph(assets)
+    policy = Policy("p", (Limit(Measure.LAG, None, 500 * M),))
+    engine = Engine(Charter(graph, {"p": policy}, {"p": tuple(sorted(graph.assets))}))
+    engine.step(M, [Started(False), *[update(f"x{number}", 1) for number in range(beside)]])
+    engine.checkpointed()
+    return engine
+
+
+def test_a_window_that_begins_concerns_what_touches_partitions() -> None:
+    """Nor does a late day that an event names cost more the more other assets there are."""
+    costs = []
+    for beside in (SMALL, LARGE // 4):
+        engine = sliced_world(beside)
+        begins, written = spent(engine, 120)
+        late = Event(EventKind.UPDATE, ("h",), 121 * M, partition=LATE)
+        named, _ = spent(engine, 121, late)
+        assert engine.assess("h", 121 * M, LATE).updated_at == 121 * M
+        costs.append((begins, written, named))
+    assert costs[0] == costs[1]
+    assert sum(costs[0][0].values()) <= 1_000

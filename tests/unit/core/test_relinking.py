@@ -15,11 +15,16 @@ from hypothesis import strategies as st
 from tests.unit.core.lives import Life
 from tests.unit.core.test_partitioned import World
 
-from freshd.core import linking
+from freshd.core import linking, partitions
 from freshd.core.engine import Engine
 from freshd.core.freshness import counts
-from freshd.model.inputs import Event, EventKind, Started
-from freshd.model.time import MINUTE
+from freshd.core.step import Step
+from freshd.model.asset import Asset, PartitionScheme
+from freshd.model.effects import LaunchRun
+from freshd.model.graph import build_graph
+from freshd.model.inputs import Event, EventKind, RunPhase, RunReport, Started
+from freshd.model.policy import Charter, Reaction, ReactionKind
+from freshd.model.time import HOUR, MINUTE
 
 STEPS = 30
 
@@ -31,8 +36,8 @@ def links(engine: Engine) -> dict[str, Any]:
     return {
         key: (
             [up.key for up in row.ups if up.key in kept],
-            sorted(kid.key for kid in row.kids if kid.key in kept),
-            sorted(reader.key for reader in row.readers if reader.key in kept),
+            [kid.key for kid in row.kids if kid.key in kept],
+            [reader.key for reader in row.readers if reader.key in kept],
             row.level,
             [part.key for part in (row.rare.parts or {}).values() if part.key in kept],
             [pair.policy.name for pair in row.pairs],
@@ -92,3 +97,30 @@ def _measures(world: World, told: list[Event]) -> dict[str, Any]:
         engine.step(world.now, [event])
     seen = {key: engine.assess(row.asset.key, world.now, row.partition) for key, row in engine._state.rows.items()}
     return {key: (one.updated_at, one.data_time, one.pending_since, one.due) for key, one in seen.items()}
+
+
+def test_nothing_comes_back_to_a_window_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waited for a run above when it was one more than are kept: what that run wakes is the newest one."""
+    monkeypatch.setattr(partitions, "PARTITIONS_KEPT", 1)
+    hourly = PartitionScheme(by="hour")
+    graph = build_graph(
+        [Asset("s"), Asset("u", ("s",), launcher="go"), Asset("h", ("s", "u"), launcher="go", partitions=hourly)]
+    )
+    eager = Reaction(ReactionKind.EAGER)
+    engine = Engine(Charter(graph, reactions={"u": eager, "h": eager}))
+    engine.step(0, [Started(False)])
+    engine.step(MINUTE, [Event(EventKind.UPDATE, ("s", "u", "h"), MINUTE, partition="1970-01-01T00")])
+    step = engine.step(59 * MINUTE, [Event(EventKind.UPDATE, ("s",), 59 * MINUTE)])
+    (run,) = [effect for effect in step.effects if isinstance(effect, LaunchRun)]
+    assert run.assets == ("u",)
+    assert launched(engine.step(HOUR, [])) == []
+    assert "h[1970-01-01T01]" in {row.key for row in engine._state.waiters[engine._state.rows["u"]]}
+    engine.step(2 * HOUR, [])
+    assert "h[1970-01-01T01]" not in engine._state.rows
+    ended = [RunReport(run.run_id, phase, 2 * HOUR + MINUTE) for phase in (RunPhase.SUCCEEDED, RunPhase.FINISHED)]
+    assert "h[1970-01-01T01]" not in launched(engine.step(2 * HOUR + MINUTE, ended))
+    assert engine._state.rows["h[1970-01-01T02]"].in_flight
+
+
+def launched(step: Step) -> list[str]:
+    return [f"{run.assets[0]}[{run.partition}]" for run in step.effects if isinstance(run, LaunchRun)]
