@@ -274,6 +274,7 @@ def window_at(scheme: PartitionScheme, at: Instant) -> Window:
     return Window(key, windows.begin(key), windows.end(key))
 
 
+@lru_cache(maxsize=1_024)  # many assets have few schemes, and ask at one instant
 def newest(scheme: PartitionScheme, now: Instant, count: int) -> tuple[Window, ...]:
     """The newest windows that have begun, at most `count`, oldest first."""
     return tuple(window_of(scheme, key) for key in windows_of(scheme).newest(now, count))
