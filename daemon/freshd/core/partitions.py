@@ -122,7 +122,10 @@ def in_use_already(rows: Iterable[Row]) -> Used:
             row.cells
             or row.work is not None
             or row.outcome_at != NEVER
+            or row.topic
+            or row.ended_runs
             or row.rare.others
+            or row.rare.starts
             or row.rare.wishes
             or row.rare.checks
             or row.rare.in_metadata
