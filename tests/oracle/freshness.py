@@ -108,7 +108,8 @@ class Freshness:
         if key not in self._above:
             above: set[AssetKey] = set()
             for p in self.up(key):
-                above |= self.sources_above(p) if self.graph.assets[p].upstreams else {p}
+                node = self.graph.assets[p]  # a partition that reads nothing yet is no source for that
+                above |= {p} if not node.upstreams and getattr(node, "source", True) else self.sources_above(p)
             self._above[key] = frozenset(above)
         return self._above[key]
 

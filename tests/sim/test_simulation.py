@@ -44,6 +44,8 @@ NAMED = {
     658: "a head that max_wait forces goes in the wave of its instant",
 }
 TROUBLED = {
+    6921: "a wish made in the step in which another fails has all its attempts",
+    6781: "a partition that reads nothing yet is no source",
     3835: "an incident whose members went with the graph has the reason of those who stay",
     4165: "what was read before as a static upstream is not joined when it is static no longer",
     3950: "a whole can be seen by the partitions of it that are looked after",

@@ -254,6 +254,7 @@ class Engine:
                 if given.notice_id in state.book.under_way:
                     self._emit(records.NoticeReported(now, given))
             case said.Wish():
+                self._end_wishes()  # those that failed before it leave nothing of their attempts to it
                 if given.id not in state.wishes.open:
                     self._emit(records.WishMade(now, given, plan_wish(given, state.rows)))
             case Declaration():
