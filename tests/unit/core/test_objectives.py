@@ -12,7 +12,7 @@ from tests.unit.core.walks import Every, Walk
 
 from freshd.core.engine import Engine
 from freshd.core.slo import by_ticks
-from freshd.model.declarations import DeclarationKind
+from freshd.model.declarations import Declaration, DeclarationKind
 from freshd.model.inputs import CharterReplaced, Started
 from freshd.model.objective import NOTHING, Totals, standing, window_start
 from freshd.model.policy import CheckRule, Deadline, Limit, Measure, Policy, Slo, Verdict
@@ -26,6 +26,17 @@ ROWS = Policy("p", checks=(CheckRule("rows"),), slo=SLO)
 HALF_CLOSED = replace(AGE, calendar=OpenFirst(40, 20))
 
 Story = Callable[[Play], object]
+
+
+def declared(kind: DeclarationKind, begins: int, until: int) -> Declaration:
+    """What a person says of `a`, beforehand."""
+    return Declaration("d", kind, ("a",), begins * M, until * M, "ann", "planned")
+
+
+def maintained(begins: int, until: int) -> Declaration:
+    """Maintenance of `a`, said beforehand."""
+    return declared(DeclarationKind.MAINTENANCE, begins, until)
+
 
 TABLE: list[tuple[str, Policy, Story, tuple[float, float, int, int]]] = [
     ("01 unknown time does not count", AGE, lambda play: play, (0, 0, 0, 0)),
@@ -45,6 +56,14 @@ TABLE: list[tuple[str, Policy, Story, tuple[float, float, int, int]]] = [
     ("11 met too late is not met", TICKS, lambda play: play.update(15, "a").update(66, "a"), (0, 0, 3, 1)),
     ("12 a tick before the first value is not judged afterwards", TICKS, lambda play: play.update(66, "a"),
      (0, 0, 1, 0)),
+    ("13 maintenance is left out: 50-60 fresh, 60-75 nothing, 75-100 stale, as it would have been from 70 on", AGE,
+     lambda play: play.update(50, "a").at(55, maintained(60, 75)), (35, 25, 0, 0)),
+    ("14 maintenance leaves out what healed in it: 70-72 stale, 72-90 nothing, 90-100 fresh", AGE,
+     lambda play: play.update(50, "a").at(55, maintained(72, 90)).update(85, "a"), (32, 2, 0, 0)),
+    ("15 a tick judged in maintenance is none: met at 35, left out at 65, missed at 95", TICKS,
+     lambda play: play.update(15, "a").at(16, maintained(60, 70)), (0, 0, 2, 1)),
+    ("16 a mute is no maintenance: stale 70-100 counts", AGE,
+     lambda play: play.update(50, "a").at(55, declared(DeclarationKind.MUTE, 60, 100)), (50, 30, 0, 0)),
 ]  # fmt: skip
 
 

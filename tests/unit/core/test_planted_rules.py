@@ -17,8 +17,12 @@ from tests.unit.core import test_declared, test_feasibility, test_objectives, te
 
 from freshd.core import feasibility, places, slo
 from freshd.core.incident_book import IncidentBook
+from freshd.model.objective import Totals
+from freshd.model.policy import Verdict
 
 _has_place = places.has_place
+_count = slo.count
+_until = Totals.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,35 @@ def _without_limit_of_all(state: Any, row: Any) -> bool:
         state.runs = runs
 
 
+def _count_all(pair: Any, held: bool, now: int, memo: Any) -> Any:
+    return _count(pair, False, now, memo)
+
+
+def _count_the_unknown(pair: Any, held: bool, now: int, memo: Any) -> Any:
+    if held or pair.verdict is not Verdict.UNKNOWN:
+        return _count(pair, held, now, memo)
+    shown, pair.verdict = pair.verdict, Verdict.FRESH
+    try:
+        return _count(pair, held, now, memo)
+    finally:
+        pair.verdict = shown
+
+
+def _closed_time_counts(self: Totals, at: int, calendar: Any) -> Totals:
+    return _until(self, at, None)
+
+
 OBJECTIVES = (test_objectives.test_what_counts,)
 PLACES = (test_places.test_who_goes_first,)
 ACKNOWLEDGED = (test_declared.test_an_acknowledgement_is_shown_and_lapses_at_its_instant,)
 
 PLANTED = (
     Planted("nothing counts", "the budget is never spent", slo, "count", lambda *_: None, OBJECTIVES),
+    Planted("maintenance counts in the slo", "planned work spends the budget", slo, "count", _count_all, OBJECTIVES),
+    Planted("unknown time counts in the slo", "what nobody could see was fine", slo, "count", _count_the_unknown,
+            OBJECTIVES),
+    Planted("closed time counts in the slo", "a weekend hides a bad week", Totals, "until", _closed_time_counts,
+            OBJECTIVES),
     Planted(
         "a tag's limit is forgotten", "eight dashboards refresh at once",
         places, "tags_have_place", lambda *_: True, PLACES,
