@@ -12,7 +12,7 @@ from tests.oracle.reading import _Loader, read_scenario
 from freshd.scenarios import run_files
 
 CASES = """
-scenario: 01 clocks go forward, 01:30 does not exist, the tick is at the next valid instant
+scenario: 01 daylight saving begins, clocks go forward, 01:30 does not exist, the tick is at the next valid instant
 start: 2026-03-29T00:00:00Z
 assets: [{key: raw}]
 policies:
@@ -22,7 +22,7 @@ timeline:
   - {at: 59m59s, expect: {assets: {raw: {verdict: fresh}}}}
   - {at: 1h, expect: {assets: {raw: {verdict: stale}}}}
 ---
-scenario: 02 clocks go back, 01:30 comes twice, the tick once, at the first
+scenario: 02 daylight saving ends, clocks go back, 01:30 comes twice, the tick once, at the first
 start: 2026-10-25T00:00:00Z
 assets: [{key: raw}]
 policies:
@@ -35,7 +35,7 @@ timeline:
   - {at: 41m, expect: {assets: {raw: {verdict: fresh}}}}
   - {at: 1h31m, expect: {assets: {raw: {verdict: fresh}}}}
 ---
-scenario: 03 a deadline of a leap day
+scenario: 03 leap day, a deadline that only 29 February has
 start: 2028-02-28T12:00:00Z
 assets: [{key: raw}]
 policies:
@@ -46,7 +46,7 @@ timeline:
   - {at: 20h30m, expect: {assets: {raw: {verdict: warn}}}}
   - {at: 21h, expect: {assets: {raw: {verdict: stale}}}}
 ---
-scenario: 04 over the end of the year only office hours count
+scenario: 04 year end, only office hours count
 start: 2026-12-31T19:00:00Z
 assets: [{key: raw}]
 policies:
@@ -59,7 +59,7 @@ timeline:
   - {at: 3d13h59m, expect: {assets: {raw: {verdict: fresh, lag: 3d13h59m}}}}
   - {at: 3d14h, expect: {assets: {raw: {verdict: stale}}}}
 ---
-scenario: 05 the day on which clocks go forward has 23 hours
+scenario: 05 daylight saving begins, the day has 23 hours
 start: 2026-03-29T12:00:00Z
 assets: [{key: raw, partitions: {by: day, timezone: Europe/London}}]
 policies: [{name: p, select: raw, expect: {lag: {stale: 1h}}}]
@@ -70,7 +70,7 @@ timeline:
   - {at: 11h31m, expect: {assets: {"raw[2026-03-29]": {data_time: "2026-03-29T23:00:00Z"}, raw: {verdict: fresh}}}}
   - {at: 12h, expect: {assets: {raw: {verdict: stale, lag: 1h}}}}
 ---
-scenario: 06 the deadline of the day after a day of 25 hours asks for that day
+scenario: 06 daylight saving ends, the deadline of the day after a day of 25 hours asks for that day
 start: 2026-10-24T23:00:00Z
 assets: [{key: raw, partitions: {by: day, timezone: Europe/London}}]
 policies: [{name: p, select: raw, expect: {deadline: {cron: "0 1 * * *", timezone: Europe/London}}}]
