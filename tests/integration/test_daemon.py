@@ -296,12 +296,15 @@ def test_observe_mode_decides_and_launches_nothing(shop: Path) -> None:
         assert all(row["observed"] for row in daemon.get("/api/runs")["runs"])
 
 
-def test_an_address_in_use_ends_it_with_a_message(shop: Path, daemon: RunningDaemon) -> None:
+def test_a_second_start_on_an_address_in_use_ends_with_a_message_and_leaves_the_first_its_store(
+    shop: Path, daemon: RunningDaemon
+) -> None:
     other = shop / "other"
     (other / "state").mkdir(parents=True)
     port = daemon.url.rpartition(":")[2]
     for name in ("freshd.yaml", "assets.yaml", "policies.yaml"):
         text = (shop / name).read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}")
+        text = text.replace("sqlite:///state", f"sqlite:///{shop}/state")
         (other / name).write_text(text)
     ended = subprocess.run(
         [sys.executable, "-m", "freshd", "run"],
@@ -315,6 +318,8 @@ def test_an_address_in_use_ends_it_with_a_message(shop: Path, daemon: RunningDae
     assert ended.returncode == 2
     assert f"freshd.yaml:2: cannot listen on 127.0.0.1:{port}" in ended.stderr
     assert "Traceback" not in ended.stderr
+    daemon.post({"asset": "shop/raw"})  # raises if the other has taken over the store
+    daemon.eventually(lambda: daemon.asset("shop/joined")["verdict"] == "fresh")
 
 
 def _refused(daemon: RunningDaemon) -> bool:

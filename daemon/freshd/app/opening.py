@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from freshd.adapters.sql.store import SqlStore
-from freshd.app.parts import waiting_servers
+from freshd.app.parts import look_for_addresses, waiting_servers
 from freshd.app.secret_files import secret_problems
 from freshd.app.serving import HttpThread
 from freshd.model.errors import TransientError
@@ -37,8 +37,10 @@ def wait_for_secrets(settings: Settings, stop_within: Callable[[Duration], bool]
 def open_store(store: SqlStore, settings: Settings, stop_within: Callable[[Duration], bool]) -> None:
     """Open it, however long that takes; `stop_within` waits, and says whether the daemon is to stop instead.
 
-    Raises TransientError if it is to stop, and what the store says is wrong for good.
+    Raises ConfigError if an address to listen on is taken, TransientError if it is to stop, and what the store says
+    is wrong for good.
     """
+    look_for_addresses(settings)
     _wait_for("store", store.open, settings, stop_within)
 
 

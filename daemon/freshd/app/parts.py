@@ -214,6 +214,14 @@ def waiting_servers(settings: Settings, what: str, why: Callable[[], str]) -> li
     return _servers(settings, waiting_routes(what, why), waiting_routes(what, why))
 
 
+def look_for_addresses(settings: Settings) -> None:
+    """Raise ConfigError if an address is taken. Before the store is opened: whoever opens it takes it over, and a
+    daemon that then cannot listen would leave none."""
+    bind(settings.listen, settings.where("listen")).close()
+    if settings.metrics is not None and settings.metrics.listen:
+        bind(settings.metrics.listen, settings.where("metrics", "listen")).close()
+
+
 def _servers(settings: Settings, everything: Sequence[BaseRoute], probes: Sequence[BaseRoute]) -> list[HttpThread]:
     servers = [HttpThread(Starlette(routes=everything), bind(settings.listen, settings.where("listen")))]
     if settings.metrics is not None and settings.metrics.listen:
