@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
+import orjson
 import typer
 
 from freshd.adapters.clock import SystemClock
@@ -143,7 +144,7 @@ def _read_events(path: Path) -> list[dict[str, Any]]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error}")]) from None
     try:
-        value = json.loads(text)
+        value = orjson.loads(text)
     except ValueError:
         value = [_line(path, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     events = value if isinstance(value, list) else [value]
@@ -159,7 +160,7 @@ def _made_up(event: dict[str, Any]) -> str:
 
 def _line(path: Path, number: int, line: str) -> Any:
     try:
-        return json.loads(line)
+        return orjson.loads(line)
     except ValueError as error:
         raise ConfigError([Problem(f"{path}:{number}", f"not JSON: {error}")]) from None
 
@@ -171,7 +172,7 @@ def _pairs(texts: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise typer.BadParameter(f"--metadata {text}: write NAME=VALUE")
         try:
-            pairs[name] = json.loads(value)
+            pairs[name] = orjson.loads(value)
         except ValueError:
             pairs[name] = value
     return pairs

@@ -447,6 +447,15 @@ def test_emit_reads_events_from_a_file_or_standard_input(daemon: StubDaemon) -> 
     assert (code, "bad.jsonl:2: not JSON" in said) == (2, True)
 
 
+@pytest.mark.parametrize("written", ["[" * 100_000, '{"asset": "a", "metadata": {"rows": NaN}}'])
+def test_emit_tells_what_no_daemon_could_read_instead_of_breaking(daemon: StubDaemon, written: str) -> None:
+    Path("odd.jsonl").write_text(written)
+    code, _, said = freshd("emit", "--file", "odd.jsonl", "--url", daemon.url)
+    assert (code, "odd.jsonl:1: not JSON" in said) == (2, True)
+    assert freshd("emit", "orders", "-m", "rows=NaN", "--url", daemon.url)[0] == 0
+    assert daemon.asked[-1][2][0]["metadata"] == {"rows": "NaN"}  # a text, as JSON has no such number
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
 def test_emit_dbt_posts_the_results_of_an_invocation(daemon: StubDaemon) -> None:
     results = DATA / "dbt/jaffle_small/run_results_build_ok.json"
