@@ -231,6 +231,7 @@ def test_a_partition_is_shown_with_its_own_history(house: House) -> None:
     [
         ("/api/assets/orders", 404, "crm/orders"),
         ("/api/assets/shop/ordres", 404, "did you mean shop/orders"),
+        ("/api/assets/ordres", 404, "did you mean"),
         ("/api/assets?select=(", 400, "unknown selector method"),
         ("/api/runs?limit=0", 400, "limit"),
         ("/api/runs?limit=abc", 400, "limit"),
@@ -328,7 +329,7 @@ def test_a_wish_is_made_once_durable_and_named(house: House) -> None:
         (b"[]", "object"),
         (b'{"select": 5}', "selector"),
         (b'{"selct": "x"}', "selct"),
-        (b'{"select": "nothing/here"}', "nothing is selected"),
+        (b'{"select": "nothing/here"}', "nothing is selected by nothing/here"),
         (b'{"select": "shop/orders", "dry_run": "no"}', "dry_run"),
     ],
 )

@@ -19,6 +19,7 @@ Rows stand newest first. What cannot be served is answered with {"error": …} a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -160,6 +161,14 @@ def known_asset(site: Site, name: str) -> AssetKey:
     graph, _ = site.graph()
     last = name.rpartition("/")[2]
     same = [other for other in graph.assets if other.rpartition("/")[2] == last][:5]
-    nearest = same or get_close_matches(name, list(graph.assets)[:20_000], 3)
+    nearest = same or _alike(name, list(graph.assets)[:20_000])
     hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
     raise RequestError(404, f"no asset is called {name}{hint}", nearest=nearest)
+
+
+def _alike(name: str, keys: Sequence[AssetKey]) -> list[AssetKey]:
+    """At most three keys that are spelt like the name, or end like it where it is a last segment alone."""
+    if alike := get_close_matches(name, keys, 3):
+        return alike
+    lasts = {key.rpartition("/")[2]: key for key in reversed(keys)}
+    return [] if "/" in name else [lasts[last] for last in get_close_matches(name, lasts, 3)]

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freshd.adapters.web.answers import RequestError, answer_json
-from freshd.adapters.web.reading import everything_asked, limit_of, names_in, selected, wanted_of
+from freshd.adapters.web.reading import everything_asked, limit_of, names_in, nothing_selected, selected, wanted_of
 from freshd.adapters.web.shapes import declaration_json, instant, rows_json
 from freshd.adapters.web.site import Site
 from freshd.model.declarations import ACKNOWLEDGED_FOR, Declaration, DeclarationKind
@@ -135,7 +135,7 @@ def _keys(site: Site, wanted: dict[str, Any], all_without_select: bool) -> Seque
         return ()
     keys = selected(site, names, names_in(wanted, "exclude")) if names else ()
     if not keys:
-        raise RequestError(400, 'nothing is selected: name assets or a selector in `select`, e.g. "shop/orders+"')
+        raise nothing_selected(names, "shop/orders+")
     return keys
 
 

@@ -47,6 +47,12 @@ def selected(site: Site, select: Sequence[str], exclude: Sequence[str]) -> Seque
         raise RequestError(400, str(error)) from None
 
 
+def nothing_selected(names: Sequence[str], example: str) -> RequestError:
+    """What is answered to selectors that select nothing, or to none."""
+    by = f" by {', '.join(names[:3])}" if names else ""
+    return RequestError(400, f'nothing is selected{by}: name assets or a selector in `select`, e.g. "{example}"')
+
+
 def everything_asked(request: Request) -> bool:
     """Whether what is over is asked for too: `?all=1`."""
     return request.query_params.get("all") not in (None, "", "0", "false")

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freshd.adapters.web.answers import RequestError, answer_json
-from freshd.adapters.web.reading import everything_asked, limit_of, names_in, selected, wanted_of
+from freshd.adapters.web.reading import everything_asked, limit_of, names_in, nothing_selected, selected, wanted_of
 from freshd.adapters.web.shapes import rows_json
 from freshd.adapters.web.site import Site
 from freshd.model.assessment import WishView
@@ -43,7 +43,7 @@ def materialize(site: Site, request: Request, body: bytes) -> Response:
     names = names_in(wanted, "select")
     keys = selected(site, names, names_in(wanted, "exclude")) if names else ()
     if not keys:
-        raise RequestError(400, 'nothing is selected: name assets or a selector in `select`, e.g. "shop/orders"')
+        raise nothing_selected(names, "shop/orders")
     dry_run = wanted.get("dry_run", False)
     author = wanted.get("author", "")
     if not isinstance(dry_run, bool) or not isinstance(author, str):
