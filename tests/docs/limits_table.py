@@ -50,7 +50,7 @@ def _engine() -> Iterator[tuple[str, str, str]]:
 
 def _kept() -> Iterator[tuple[str, str, str]]:
     for name, field in KeepSettings.model_fields.items():
-        is_duration = not name.endswith("_rows")
+        is_duration = not name.endswith(("_rows", "_megabytes"))
         meaning = f"Setting: how long history is kept. {(field.description or '').capitalize()}".strip()
         yield (
             f"store.keep.{name}",
