@@ -111,9 +111,7 @@ def test_each_partition_is_made_once_or_it_is_told_why_not(asked: Backfill) -> N
     failed = ended[0].cause.removeprefix("clean[").removesuffix("]")
     assert ended[0].reason is Reason.RUN_FAILED and failed in asked.days
     assert made[failed] == 0 and tried[failed] == (asked.attempts if asked.eager else 1)
-    assert all(run.requested_at <= ended[0].now or run.attempt > 1 for run in found.runs), (
-        "nothing begins after it"
-    )
+    assert all(run.requested_at <= ended[0].now or run.attempt > 1 for run in found.runs), "nothing begins after it"
 
 
 @settings(max_examples=40, deadline=None)
