@@ -30,6 +30,7 @@ def test_seeds(first: int) -> None:
 
 
 NAMED = {
+    8807: "what data ends the stop of as it comes has blocked nobody",
     3850: "a window of which only a run that was lost is known stays in use: its update may yet come",
     2922: "others wait through what is blocked while its window is open",
     776: "a whole whose newest window has no data time leaves its readers none",

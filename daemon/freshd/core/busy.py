@@ -53,7 +53,8 @@ def lets_through(row: Row) -> bool:
 
 def is_root_stuck(row: Row) -> bool:
     """Stuck by itself: stopped while due, or a blocking check failed."""
-    if row.due and row.work is not None and row.work.stopped:
+    work = row.work
+    if row.due and work is not None and work.stopped and work.stop_release != NEVER:
         return True
     rare = row.rare
     if rare.checks is None and rare.in_metadata is None:

@@ -155,17 +155,25 @@ def news_above(state: State, row: Row) -> None:
 
 
 def release_stop(state: State, row: Row) -> None:
-    """A stop ends some time after the last run, if an upstream has changed since that run started."""
+    """A stop ends some time after the last run, if an upstream has changed since that run started.
+
+    If that has passed it is over at once: nobody is blocked by it at this instant.
+    """
     work = row.work
     if work is None or not work.stopped:
         return
     if changed_upstream_end(row) <= work.last_start:
         release = FOREVER
     elif work.stop_release == FOREVER:
-        release = max(state.now, work.last_end + row.reaction.retry.max_delay)
+        release = work.last_end + row.reaction.retry.max_delay
     else:
         return
-    if release != work.stop_release:
+    if release <= state.now:
+        work.stop_release = NEVER
+        settle(state, row)
+        state.plan(row)
+        state.mark(row)
+    elif release != work.stop_release:
         work.stop_release = release
         row.plan_at = min(row.plan_at, release)
         state.arm(row, row.plan_at)

@@ -87,11 +87,11 @@ def _derive(state: State, rows: list[Row], relinked: bool) -> None:
     for row in rows:
         holding.find(state, row)
     for row in rows:
+        release_stop(state, row)
+    for row in rows:
         _flags(row)
     for row in blocked:
         _unblocked(state, row)
-    for row in rows:
-        release_stop(state, row)
 
 
 def _dueness(state: State, row: Row) -> None:

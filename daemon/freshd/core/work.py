@@ -93,7 +93,7 @@ class Work:
         self.last_end: Instant = NEVER
         self.retry_at: Instant = NEVER  # a retry waits until then; NEVER: none is owed
         self.stopped = False
-        self.stop_release: Instant = FOREVER  # when the stop ends, once newer data has come
+        self.stop_release: Instant = FOREVER  # when the stop ends, once newer data has come; NEVER: at once
         self.unblocked_at: Instant = NEVER
         self.unqueued_at: Instant = NEVER
         self.queued = False
