@@ -116,6 +116,8 @@ def _message(detail: ErrorDetails, real: Sequence[PathPart], model: type[BaseMod
         known = [name.strip("' ") for name in given["expected_tags"].split(",")]
         name = given["discriminator"].strip("'")
         return f"{shown}: unknown {name} {given['tag']}{nearest(given['tag'], known)}"
+    if kind == "model_type" and (keys := known_keys(model, loc)):
+        said = f"should be a mapping; known keys are {', '.join(keys)}"
     if kind == "value_error":
         said = said.removeprefix("Value error, ")
     said = said[:1].lower() + said[1:]
