@@ -45,6 +45,7 @@ NAMED = {
     658: "a head that max_wait forces goes in the wave of its instant",
 }
 TROUBLED = {
+    5637: "what an asset gained while the daemon was down, it gained when that is told, not at an earlier start",
     6921: "a wish made in the step in which another fails has all its attempts",
     6781: "a partition that reads nothing yet is no source",
     3835: "an incident whose members went with the graph has the reason of those who stay",

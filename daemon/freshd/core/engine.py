@@ -18,7 +18,7 @@ from freshd.core.explaining import explain_row
 from freshd.core.feasibility import infeasible
 from freshd.core.judging import Judging
 from freshd.core.just_in_time import known_duration
-from freshd.core.linking import link
+from freshd.core.linking import link, not_joined_yet
 from freshd.core.rebuild import rebuild
 from freshd.core.restoring import restore_rows
 from freshd.core.retelling import AS_THEY_ARE
@@ -268,7 +268,7 @@ class Engine:
             case said.Sighted(topic=topic):
                 blindness.regain(state, topic, self._emit)
             case said.Started():
-                self._emit(records.DaemonStarted(now, given.catching_up))
+                self._emit(records.DaemonStarted(now, given.catching_up, not_joined_yet(state)))
             case said.CaughtUp():
                 blindness.regain(state, blindness.ALL_TOPICS, self._emit)
                 if state.catching_up:

@@ -60,8 +60,8 @@ def apply(state: State, record: Record) -> None:
             | records.SightRegained()
         ):
             _said_or_seen(state, record)
-        case records.DaemonStarted(catching_up=catching_up):
-            _started(state, catching_up)
+        case records.DaemonStarted():
+            _started(state, record)
         case records.DaemonCaughtUp():
             _caught_up(state)
         case records.WindowsBegan():
@@ -267,12 +267,10 @@ def _check_anew(state: State) -> None:
                 state.mark(row)
 
 
-def _started(state: State, catching_up: bool) -> None:
+def _started(state: State, record: records.DaemonStarted) -> None:
     state.started_at = state.now
-    state.catching_up_until = state.now + state.charter.limits.catch_up if catching_up else NEVER
-    rewired = [
-        row for row in state.rows.values() if row.rare.joined is not None and FOREVER in row.rare.joined.values()
-    ]
+    state.catching_up_until = state.now + state.charter.limits.catch_up if record.catching_up else NEVER
+    rewired = [state.rows[key] for key in record.rewired if key in state.rows]
     _joined_now(state, rewired)
     if rewired:
         rebuild(state)

@@ -214,6 +214,12 @@ def _join(row: Row, place: Place, rows: dict[str, Row], now: Instant) -> None:
     row.own_rare.joined = (kept | gained) or None
 
 
+def not_joined_yet(state: State) -> tuple[str, ...]:
+    """The keys of rows whose assets gained upstreams while the daemon was down, and nobody has said when."""
+    joins = ((row.key, row.rare.joined) for row in state.rows.values())
+    return tuple(sorted(key for key, joined in joins if joined is not None and FOREVER in joined.values()))
+
+
 def gather(rows: Mapping[str, Row], linked: Iterable[Row]) -> None:
     """Put the partitions among these in the rows that gather them; `rows`: all there are."""
     for row in linked:

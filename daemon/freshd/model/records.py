@@ -305,6 +305,8 @@ class DaemonStarted:
 
     now: Instant
     catching_up: bool
+    rewired: tuple[str, ...] = ()
+    """Assets and partitions (row keys) that have upstreams which they had not when it last wrote its state."""
 
 
 @dataclass(frozen=True, slots=True)
