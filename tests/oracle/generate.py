@@ -80,12 +80,17 @@ def rewired(document: Document, rng: Random) -> Document:
         assets.remove(rng.choice(leaves))
     if rng.random() < 0.4:
         assets.append({"key": "mart/new", "upstreams": [rng.choice(assets)["key"]]})
-    ups = {entry["key"]: set(entry.get("upstreams", ())) for entry in assets}
+    static: set[str] = set()
+    for entry in assets:
+        above = entry.get("upstreams", ())
+        if entry.get("static") or (entry.get("virtual") and above and static.issuperset(above)):
+            static.add(entry["key"])
+    ups = {entry["key"]: set(entry.get("upstreams", ())) - static for entry in assets}
     return {**document, "assets": assets, "policies": [_still_valid(entry, ups) for entry in document["policies"]]}
 
 
 def _still_valid(policy: Document, ups: dict[str, set[str]]) -> Document:
-    """`updates_on` may name only upstreams that are there."""
+    """`updates_on` may name only upstreams that are there and not static."""
     react = policy.get("react")
     if not isinstance(react, dict):
         return policy
