@@ -1,7 +1,8 @@
 """dbt's artifacts: run_results.json and sources.json, told apart by what their metadata says.
 
 A result names its node by dbt's unique_id. Success of a model, seed or snapshot is an update (of a view
-it moves nothing, which the graph knows); an error is a failed run; what was skipped says nothing. A
+it moves nothing, which the graph knows); an error is a failed run; what was skipped says nothing. Nor do
+`dbt compile`, `dbt docs generate` and the like, which leave run results of nodes that they did not build. A
 source's result is a look at its data: an observation that carries the newest load. Tests name no asset;
 who has the manifest gives `tested`, the nodes by test, and gets their results as checks.
 """
@@ -29,6 +30,9 @@ from freshd.model.time import Instant
 
 _REFRESHED: Final = ("model.", "seed.", "snapshot.")
 _TESTS: Final = ("test.", "unit_test.")
+_BUILDS_NOTHING: Final = frozenset({"compile", "generate", "docs.generate", "show", "list", "ls", "parse"})
+"""Commands that write run results with the status success for what they only compile."""
+
 _FAILURES: Final = frozenset({"error", "fail", "partial success", "runtime error"})
 _PASSED: Final = frozenset({"pass", "success", "warn"})
 
@@ -52,6 +56,8 @@ def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str,
         )
     made_at = time_of(metadata, "generated_at", origin, "metadata.")
     invocation = text(metadata, "invocation_id", origin, "metadata.")
+    if not sources and _builds_nothing(artifact):
+        return []
     found: list[Sighting] = []
     for number, result in enumerate(items(artifact, "results", origin)):
         within = f"{origin}: results[{number}]"
@@ -66,6 +72,14 @@ def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str,
         if sighting is not None:
             found.append(sighting)
     return found
+
+
+def _builds_nothing(artifact: Mapping[str, Any]) -> bool:
+    args = artifact.get("args")
+    if type(args) is not dict:
+        return False
+    command = args.get("which") or args.get("rpc_method")
+    return args.get("empty") is True or (type(command) is str and command in _BUILDS_NOTHING)
 
 
 def _look(
@@ -104,7 +118,7 @@ def _outcome(
         if not about or (status not in _PASSED and status not in _FAILURES):
             return None
         kind = EventKind.CHECK
-        check = Check(node.split(".")[2], status in _PASSED, _failures(result), blocking=False)
+        check = Check(node.split(".", 2)[-1].partition(".")[0], status in _PASSED, _failures(result), blocking=False)
     elif not node.startswith(_REFRESHED):
         return None
     elif status == "success":

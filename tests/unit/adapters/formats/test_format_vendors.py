@@ -226,3 +226,29 @@ def test_a_look_at_a_source_is_an_observation_of_its_newest_load() -> None:
 def test_other_files_are_no_results() -> None:
     with pytest.raises(DecodeError, match=r"neither run_results\.json nor sources\.json"):
         dbt.decode(message({"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"}}))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"which": "compile"},
+        {"which": "generate"},
+        {"which": "list"},
+        {"rpc_method": "docs.generate"},
+        {"which": "run", "empty": True},
+    ],
+)
+def test_what_dbt_only_compiled_or_built_empty_is_no_update(args: dict[str, Any]) -> None:
+    rows = [{"unique_id": name, "status": "success", "timing": TIMING} for name in ("model.p.o", "test.p.t.1")]
+    assert read_artifact({**results(*rows), "args": args}, "run_results.json", {"test.p.t.1": "model.p.o"}) == []
+
+
+@pytest.mark.parametrize("args", [None, {}, {"which": "build", "empty": False}, {"which": "retry"}])
+def test_what_dbt_built_is_an_update(args: dict[str, Any] | None) -> None:
+    row = {"unique_id": "model.p.o", "status": "success", "timing": TIMING}
+    assert len(dbt.decode(message({**results(row), "args": args}))) == 1
+
+
+def test_a_test_with_a_short_id_is_a_check() -> None:
+    [sighting] = read_artifact(results({"unique_id": "test.x", "status": "pass"}), "r", {"test.x": "model.p.o"})
+    assert sighting.check == Check("x", True, None, False)
