@@ -111,12 +111,15 @@ def period(value: Any) -> Duration | None:
     count, size = value.get("count"), _PERIODS.get(str(value.get("period")).removesuffix("s"))
     if isinstance(count, bool) or not isinstance(count, int | float) or size is None:
         return None
-    return round(count * size)
+    return round(count * size) if count >= 0 else None
 
 
 def freshness(node: Node) -> Mapping[str, Any]:
-    """Its freshness block, its own or its config's; empty where there is none or it is switched off."""
-    return mapping(node, "freshness") or mapping(mapping(node, "config"), "freshness")
+    """Its freshness block, its own or its config's if that sets nothing; empty where neither does."""
+    for said in (mapping(node, "freshness"), mapping(mapping(node, "config"), "freshness")):
+        if any(period(value) is not None for value in said.values()):
+            return said
+    return _EMPTY
 
 
 def upstream_ids(node: Node) -> list[str]:

@@ -82,7 +82,8 @@ class _Reading:
         }
         self._through: dict[str, Node] = {}
         for part in _THROUGH:
-            self._through.update(dbt.mapping(manifest, part))
+            through = dbt.mapping(manifest, part)
+            self._through.update({one: node for one, node in through.items() if isinstance(node, dict)})
         generated = dbt.mapping(manifest, "metadata").get("generated_at")
         self.project = DbtProject(name, generated_at=generated if isinstance(generated, str) else "")
         self._name_nodes()
@@ -212,6 +213,8 @@ class _Reading:
 
     def _is_disabled(self, unique_id: str) -> bool:
         disabled = self._manifest.get("disabled")
+        if isinstance(disabled, list):
+            return any(isinstance(one, dict) and one.get("unique_id") == unique_id for one in disabled)
         return isinstance(disabled, dict) and unique_id in disabled
 
     def _key_of(self, unique_id: str) -> AssetKey:

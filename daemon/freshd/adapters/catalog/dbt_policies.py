@@ -8,8 +8,9 @@ the words of a policy is one that a person wrote.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from freshd.adapters.catalog import dbt_fields as dbt
@@ -57,6 +58,8 @@ def dbt_policies(project: DbtProject, assets: Mapping[AssetKey, Asset]) -> list[
         said = dbt.freshness(node)
         if asset.source_name:
             warn, stale = dbt.period(said.get("warn_after")), dbt.period(said.get("error_after"))
+            if warn is not None and stale is not None and warn > stale:
+                warn = None  # dbt looks at the error first, so this one is never told
             if warn is not None or stale is not None:
                 lags.setdefault((f"{asset.package}/{asset.source_name}", warn, stale), []).append(asset.key)
         elif asset.launcher and not asset.virtual and asset.upstreams:
@@ -74,10 +77,10 @@ def _updates_on(after: Mapping[str, Any]) -> str:
 def _lag_policies(
     lags: Mapping[tuple[str, Duration | None, Duration | None], list[AssetKey]], origin: str
 ) -> Iterable[PolicyDraft]:
-    alone = _alone(source for source, _, _ in lags)
+    counts = Counter(source for source, _, _ in lags)
     for (source, warn, stale), keys in lags.items():
         lag = {name: format_duration(value) for name, value in (("warn", warn), ("stale", stale)) if value is not None}
-        suffix = "" if alone(source) else f" ({'/'.join(lag.values())})"
+        suffix = f" ({'/'.join(lag.values())})" if counts[source] > 1 else ""
         yield PolicyDraft(
             {
                 "name": f"dbt freshness of {source}{suffix}",
@@ -104,8 +107,22 @@ def _build_policies(builds: Mapping[tuple[Duration, str], list[AssetKey]], origi
         )
 
 
-def _alone(names: Iterable[str]) -> Callable[[str], bool]:
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return lambda name: counts[name] == 1
+def distinct(drafts: Sequence[PolicyDraft]) -> list[PolicyDraft]:
+    """The policies of several manifests: of each asset what the last says, each with a name of its own."""
+    last: dict[tuple[frozenset[str], AssetKey], PolicyDraft] = {}
+    for draft in drafts:
+        last.update({(frozenset(draft.value), key): draft for key in draft.value["select"]})
+    found: list[PolicyDraft] = []
+    names: set[str] = set()
+    for draft in drafts:
+        keys = [key for key in draft.value["select"] if last[frozenset(draft.value), key] is draft]
+        if not keys:
+            continue
+        name = wanted = draft.value["name"]
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{wanted} [{number}]"
+        names.add(name)
+        found.append(replace(draft, value={**draft.value, "name": name, "select": keys}))
+    return found

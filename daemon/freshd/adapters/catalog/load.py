@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from freshd.adapters.catalog.dbt_files import digest_of, is_url, parse_json, read_bytes, read_json, shown
 from freshd.adapters.catalog.dbt_manifest import DbtProject, read_manifest
-from freshd.adapters.catalog.dbt_policies import PolicyDraft, dbt_policies, meta_policies
+from freshd.adapters.catalog.dbt_policies import PolicyDraft, dbt_policies, distinct, meta_policies
 from freshd.adapters.catalog.merge import Merger
 from freshd.adapters.catalog.python_assets import read_python
 from freshd.adapters.catalog.settings import CatalogEntry, DbtEntry, PythonEntry
@@ -75,7 +75,7 @@ def load_catalog(
     assets = join_twins(merger.assets())
     by_key = {asset.key: asset for asset in assets}
     drafts = [draft for entry, project in projects if entry.policies for draft in dbt_policies(project, by_key)]
-    drafts += [draft for _, project in projects for draft in meta_policies(project, by_key)]
+    drafts = distinct(drafts) + distinct([one for _, project in projects for one in meta_policies(project, by_key)])
     for _, project in projects:
         project.forget_nodes()
     return Catalog(assets, tuple(drafts), tuple(merger.warnings), tuple(projects))

@@ -301,6 +301,60 @@ def test_freshness_of_sources_becomes_lag_and_build_after_a_reaction(tmp_path: P
     assert all("react" not in draft.value for draft in without_launcher.policies)
 
 
+@pytest.mark.parametrize(
+    ("freshness", "config", "lag"),
+    [
+        ({"warn_after": ("day", 1), "error_after": ("hour", 1)}, {}, {"stale": "1h"}),
+        ({"warn_after": ("hour", 1), "error_after": ("hour", 1)}, {}, {"warn": "1h", "stale": "1h"}),
+        ({"warn_after": ("hour", -1), "error_after": ("hour", 2)}, {}, {"stale": "2h"}),
+        ({"warn_after": (None, None), "error_after": (None, None)}, {"error_after": ("hour", 1)}, {"stale": "1h"}),
+    ],
+)
+def test_freshness_that_dbt_takes_is_taken(
+    tmp_path: Path, freshness: dict[str, Any], config: dict[str, Any], lag: dict[str, str]
+) -> None:
+    own, said = ({name: period(count, size) for name, (size, count) in one.items()} for one in (freshness, config))
+    found = load(tmp_path, manifest(source("source.p.s.a", freshness=own, config={"freshness": said})))
+    assert [draft.value["expect"] for draft in found.policies] == [{"lag": lag}]
+    build_charter(build_graph(found.assets), (), drafts=found.policies)
+
+
+def test_policies_of_one_source_and_of_two_projects_have_names_of_their_own(tmp_path: Path) -> None:
+    hour = period(1, "hour")
+    after = {"freshness": {"build_after": hour}, "meta": {"freshd": {"slo": {"target": 0.9, "window": "7d"}}}}
+    shared = source("source.p.s.a", freshness={"warn_after": hour}, meta=after["meta"])
+    first = manifest(
+        shared,
+        source("source.p.s.b", relation_name="s.b", freshness={"error_after": hour}),
+        node("model.p.m", "source.p.s.a", config={"freshness": {"build_after": hour}}),
+    )
+    second = manifest(
+        {**shared, "freshness": {"warn_after": period(2, "hour")}},
+        node("model.q.m", "source.p.s.a", relation_name="q.m", config={"freshness": {"build_after": hour}}),
+    )
+    found = load(tmp_path, first, second)
+    names = [draft.value["name"] for draft in found.policies]
+    assert len(names) == len(set(names))
+    said = [(draft.value["select"], draft.value.get("expect") or draft.value.get("react")) for draft in found.policies]
+    eager = {"eager": {"min_interval": "1h", "updates_on": "any"}}
+    assert said == [
+        (["p/s/b"], {"lag": {"stale": "1h"}}),
+        (["p/m"], eager),
+        (["p/s/a"], {"lag": {"warn": "2h"}}),
+        (["q/m"], eager),
+        (["p/s/a"], None),
+    ]
+
+
+def test_metrics_and_disabled_nodes_of_odd_shapes(tmp_path: Path) -> None:
+    made = manifest(
+        node("model.p.a", "metric.p.m", "model.p.off"),
+        metrics={"metric.p.m": None},
+        disabled=[{"unique_id": "model.p.off"}],
+    )
+    assert set(by_key(load(tmp_path, made))) == {"p/a"}
+
+
 def test_what_meta_says_in_the_words_of_a_policy_is_one(tmp_path: Path) -> None:
     wanted = {"expect": {"lag": {"stale": "1h"}, "checks": [{"name": "rows", "min": 1}]}, "react": "eager"}
     made = manifest(
