@@ -21,6 +21,7 @@ MAX_BYTES: Final = 1 << 30
 """The largest file that is read, once unpacked."""
 
 _GZIP: Final = b"\x1f\x8b"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def is_url(place: str) -> bool:
@@ -61,9 +62,13 @@ def parse_json(raw: bytes, place: str) -> dict[str, Any]:
     """The JSON object that was read at a place. Raises ConfigError."""
     name = shown(place)
     try:
-        value = orjson.loads(_unpacked(raw))
+        written = _unpacked(raw).removeprefix(_BYTE_ORDER_MARK)
+        if not written.strip():
+            raise ConfigError([Problem(name, "is empty; have dbt write it anew")])
+        value = orjson.loads(written)
     except (orjson.JSONDecodeError, OSError, EOFError, zlib.error) as error:
-        raise ConfigError([Problem(name, f"cannot be read as JSON: {error}")]) from None
+        message = f"cannot be read as JSON: {error}; it may be cut off or still being written: have dbt write it anew"
+        raise ConfigError([Problem(name, message)]) from None
     if not isinstance(value, dict):
         raise ConfigError([Problem(name, "is no JSON object, so it is none of dbt's files")])
     return value

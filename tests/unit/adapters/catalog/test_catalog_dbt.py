@@ -387,6 +387,8 @@ def test_a_mistake_in_a_policy_of_meta_names_the_node(tmp_path: Path) -> None:
     ("written", "told"),
     [
         (b"{", "manifest.json: cannot be read as JSON"),
+        (b"", "manifest.json: is empty; have dbt write it anew"),
+        (b'{"nodes": {}, "sour', "; it may be cut off or still being written: have dbt write it anew"),
         (b"[]", "is no JSON object"),
         (b'{"nodes": {}}', "is no dbt manifest"),
         (b"\x1f\x8bxx", "cannot be read as JSON"),
@@ -399,6 +401,11 @@ def test_files_that_are_no_manifests(tmp_path: Path, written: bytes | None, told
     with pytest.raises(ConfigError) as caught:
         load_catalog([DbtEntry(dbt="manifest.json")], tmp_path)
     assert told in str(caught.value)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(manifest(node("seed.p.a"))).encode())
+    assert [asset.key for asset in load_catalog([DbtEntry(dbt="manifest.json")], tmp_path).assets] == ["p/a"]
 
 
 def test_compressed_manifests_and_urls_that_do_not_answer(tmp_path: Path) -> None:
