@@ -324,7 +324,7 @@ class Decisions:
             if not by_wish and self.launch_at(key)[0] > self.now:
                 continue
             launch = Launch(key, self.next_attempt(key), wished if by_wish else ())
-            if not self._limit(key):
+            if not self._contends(key):
                 return launch
             contending.append((slack.needed_by(key), key, launch))
         for _, key, launch in sorted(contending, key=lambda one: one[:2]):
@@ -347,9 +347,26 @@ class Decisions:
         traits = self.charter.launchers.get(self.charter.graph.assets[key].launcher)
         return traits.limit if traits is not None else 0
 
+    def _contends(self, key: AssetKey) -> bool:
+        """Whether some limit is set on how many runs go on beside its own."""
+        places = self.charter.places
+        return bool(self._limit(key) or places.runs or places.tags.keys() & set(self._tags(key)))
+
+    def _tags(self, key: AssetKey) -> tuple[str, ...]:
+        return tuple(getattr(self.charter.graph.assets[key], "tags", ()))
+
     def _has_place(self, key: AssetKey) -> bool:
-        """Whether its launcher takes one more run."""
-        return not self._limit(key) or len(self.facts.running()) < self._limit(key)
+        """Whether its launcher, each of its tags, and the daemon take one more run."""
+        running, places = self.facts.running(), self.charter.places
+        for limit in (self._limit(key), places.runs):
+            if limit and len(running) >= limit:
+                return False
+        under_way = [run.asset for run in self.facts.runs if run.end is None]
+        return all(
+            sum(tag in self._tags(asset) for asset in under_way) < places.tags[tag]
+            for tag in self._tags(key)
+            if tag in places.tags
+        )
 
     def next_attempt(self, key: AssetKey) -> int:
         """Which attempt a run started now would be."""

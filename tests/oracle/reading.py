@@ -102,6 +102,7 @@ def _asset(entry: Mapping[str, Any]) -> Asset:
         watermark_only=entry.get("data_time") == "watermark",
         launcher=launcher,
         feed=entry.get("feed", ""),
+        tags=tuple(entry.get("tags", ())),
         mappings={up["key"]: up["mapping"] for up in entry.get("upstreams", ()) if "mapping" in up},
     )
 

@@ -151,4 +151,22 @@ PLANTED_POLICIES = (
         _is(places, "least_slack_first", lambda state, rows: sorted(rows, key=lambda row: row.key)),
         32,
     ),
+    Planted(
+        "a tag has no limit",
+        "eight dashboards refresh at once",
+        _is(places, "tags_have_place", lambda state, row: True),
+        10_083,
+    ),
+    Planted(
+        "all runs have no limit",
+        "forty runs share four cores",
+        _is(places, "has_place", lambda state, row: places.tags_have_place(state, row)),
+        10_067,
+    ),
+    Planted(
+        "nobody gets the place that a run leaves",
+        "what queued once queues for ever",
+        _is(places, "leaving", lambda state, run: []),
+        10_010,
+    ),
 )

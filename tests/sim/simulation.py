@@ -10,7 +10,7 @@ from random import Random
 
 from tests.oracle.engine_world import charter_of, wish_of
 from tests.oracle.enrich import Spice, edited, enriched
-from tests.oracle.generate import Flavour, rewired, scenario_document
+from tests.oracle.generate import Document, Flavour, rewired, scenario_document
 from tests.oracle.laws import Laws
 from tests.oracle.reading import LAUNCHER, Scenario, read_scenario
 from tests.oracle.slicing import sliced_document
@@ -32,7 +32,7 @@ from freshd.core.engine import Engine
 from freshd.core.step import Step
 from freshd.model.errors import TransientError
 from freshd.model.inputs import CharterReplaced, Event, Input, Started, Wish
-from freshd.model.policy import Charter, LauncherTraits, Limits
+from freshd.model.policy import Charter, LauncherTraits, Limits, Places
 from freshd.model.records import Record
 from freshd.model.time import HOUR, MINUTE, SECOND, Duration, Instant
 from freshd.runtime.loop import World, drive
@@ -64,6 +64,15 @@ SLICED_FROM = 100
 """Worlds before this one have none: seeds of them are noted where bugs are planted."""
 
 SLICED_SPICE = dataclasses.replace(SPICE, learned=0, late=0)
+
+PLACES_FROM = 10_000
+"""From this seed on worlds may have limits for all runs and for a tag."""
+
+PLACES_SHARE = 0.7
+"""Of these the share that has them."""
+
+TAG = "heavy"
+"""Has a limit of its own."""
 
 FOLD_SHARE = 0.1
 """Of the steps after which the state is compared with the fold of what is durable."""
@@ -108,10 +117,13 @@ class Simulation:
             document = enriched(document, seed, SLICED_SPICE if self.sliced else SPICE)
         if self.sliced:
             document = sliced_document(seed, document=document)
+        places = _places(seed) if not wave and not self.sliced else Places()
+        if places.tags:
+            document = _tagged(document, seed)
         self.scenario = read_scenario(document)
         limit = Random(f"limit {seed}").choice([0, 0, 0, 0, 1, 2])
         launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave, limit=0 if wave or self.sliced else limit)}
-        self._settings = partial(dataclasses.replace, limits=LIMITS, launchers=launchers)
+        self._settings = partial(dataclasses.replace, limits=LIMITS, launchers=launchers, places=places)
         self.charter: Charter = self._settings(charter_of(self.scenario.document))
         self._laws: list[tuple[Charter, Laws]] = [(self.charter, self._settings(self.scenario.charter))]
         drawn = draw_faults(self.rng) if faults is None else faults
@@ -238,6 +250,21 @@ class Simulation:
         self.ledger.nothing_lost(self.stage)
         if self.rng.random() < FOLD_SHARE:
             invariants.same_state(engine, self._recover(), self.shadow.now)
+
+
+def _places(seed: int) -> Places:
+    """How many runs may go on at one time: of all, of the tag, of both, or as many as like."""
+    rng = Random(f"places {seed}")
+    if seed < PLACES_FROM or rng.random() >= PLACES_SHARE:
+        return Places()
+    return Places(rng.choice([0, 0, 1, 1, 2]), rng.choice([{}, {TAG: 1}, {TAG: 1}, {TAG: 2}]))
+
+
+def _tagged(document: Document, seed: int) -> Document:
+    """The same assets, most of them with the tag."""
+    rng = Random(f"tags {seed}")
+    assets = [{**entry, "tags": [TAG]} if rng.random() < 0.7 else entry for entry in document["assets"]]
+    return {**document, "assets": assets}
 
 
 def _log(scenario: Scenario, rng: Random, faults: Faults) -> dict[str, list[Message]]:
