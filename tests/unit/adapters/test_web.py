@@ -94,14 +94,14 @@ class StubHistory:
                 "partition": partition,
                 "started_at": T0 - HOUR,
                 "ended_at": T0,
-                "metadata": {"row_count": 3},
+                "duration": HOUR,
+                "metadata": {"row_count": 3, "looked_at": 5},
             }
         ][:limit]
 
     def runs(self, asset: str = "", limit: int = 50, partition: str = "") -> list[Mapping[str, Any]]:
-        return [{"run_id": "<u>1</u>", "asset": asset, "partition": partition, "requested_at": T0, "attempt": 1}][
-            :limit
-        ]
+        run = {"run_id": "<u>1</u>", "asset": asset, "partition": partition, "requested_at": T0, "attempt": 1}
+        return [run | {"members": [{"asset": asset, "started_at": T0, "ended_at": None, "error": None}]}][:limit]
 
     def incidents(self, open_only: bool = False, limit: int = 50) -> list[Mapping[str, Any]]:
         return [{"incident": "inc-1", "closed_at": None}, {"incident": "inc-0", "closed_at": T0}]
@@ -250,6 +250,18 @@ def test_lists_of_what_did_not_fit(house: House) -> None:
     assert house.get("/api/runs", asset="shop/orders")["runs"][0]["asset"] == "shop/orders"
     assert [row["incident"] for row in house.get("/api/incidents", all="1")["closed"]] == ["inc-0"]
     assert "closed" not in house.get("/api/incidents")
+
+
+def test_rows_of_history_show_instants_as_text_and_durations_in_seconds(house: House) -> None:
+    (run,) = house.get("/api/runs", asset="shop/orders")["runs"]
+    assert run["members"] == [
+        {"asset": "shop/orders", "started_at": "2026-11-22T08:00:00Z", "ended_at": None, "error": None}
+    ]
+    (event,) = house.get("/api/events", asset="shop/orders")["events"]
+    assert event["ended_at"] == "2026-11-22T08:00:00Z"
+    assert event["duration_seconds"] == 3600.0
+    assert "duration" not in event
+    assert event["metadata"] == {"row_count": 3, "looked_at": 5}  # what others said stays as they said it
 
 
 def test_many_assets_are_asked_for_in_slices() -> None:

@@ -34,6 +34,8 @@ from freshd.model.time import FOREVER, NEVER, SECOND, Duration, Instant, format_
 PAYLOAD_SHOWN: Final = 2_000
 """Characters of a dead letter's payload that are shown."""
 _INSTANTS: Final = frozenset({"at", "now", "since", "data_time", "pending_since"})
+_ROWS_INSIDE: Final = frozenset({"members", "affected"})
+"""What holds further rows: the assets of a run, the pairs of an incident."""
 
 
 def instant(value: Instant | None) -> str | None:
@@ -174,8 +176,8 @@ def totals(assessed: Iterable[tuple[Asset, Assessment]]) -> dict[str, int]:
 
 
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of the history: instants as text, bytes as text that is cut."""
-    return [{key: _cell(key, value) for key, value in row.items()} for row in rows]
+    """Rows of the history, and the rows inside them: instants as text, durations in seconds, bytes as text, cut."""
+    return [dict(_cell(key, value) for key, value in row.items()) for row in rows]
 
 
 def _acknowledgement(known: Acknowledgement | None) -> dict[str, Any] | None:
@@ -198,9 +200,17 @@ def _policy_json(view: PolicyView) -> dict[str, Any]:
     }
 
 
-def _cell(key: str, value: Any) -> Any:
+def _cell(key: str, value: Any) -> tuple[str, Any]:
+    if key == "duration":
+        return "duration_seconds", None if value is None else value / SECOND
+    return key, _shown(key, value)
+
+
+def _shown(key: str, value: Any) -> Any:
     if isinstance(value, bool):
         return value
+    if key in _ROWS_INSIDE:
+        return rows_json(value)
     if isinstance(value, int) and (key in _INSTANTS or key.endswith("_at")):
         return instant(value)
     if isinstance(value, datetime):
