@@ -49,6 +49,8 @@ OF_KUBERNETES: Final = re.compile(
     r"FRESHD_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 """What Kubernetes puts into every container for a Service whose name begins with freshd."""
+PYTHON: Final = "python"
+"""The launcher of `@asset` functions that name none, and its kind."""
 
 
 class MetricsSettings(Closed):
@@ -139,6 +141,17 @@ class Settings(BaseSettings):
 
     _document: Document = PrivateAttr(default_factory=lambda: Document({}, "freshd.yaml"))
     _base: Path = PrivateAttr(default_factory=Path)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _functions_have_a_launcher(cls, said: dict[str, Any]) -> dict[str, Any]:
+        """The launcher `python`, which `@asset` functions have if nothing else is said, needs not be written."""
+        entries, launchers = said.get("catalog"), said.get("launchers", {})
+        if not isinstance(entries, list) or not isinstance(launchers, dict) or PYTHON in launchers:
+            return said
+        functions = [one for one in entries if isinstance(one, dict) and "python" in one]
+        paths = dict.fromkeys(str(one.get("path", ".")) for one in functions if one.get("launcher", PYTHON) == PYTHON)
+        return said | {"launchers": launchers | {PYTHON: {"kind": PYTHON, "pythonpath": [*paths]}}} if paths else said
 
     @property
     def base(self) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from freshd.adapters.launch.settings import DbtSettings
+from freshd.adapters.launch.settings import DbtSettings, PythonSettings
 from freshd.model.errors import ConfigError
 from freshd.settings import Settings, load_settings
 
@@ -222,3 +222,20 @@ def test_a_token_from_a_file(tmp_path: Path) -> None:
     assert load(tmp_path, "api: {token_file: t}").api.secret() == "abc"
     with pytest.raises(ConfigError, match=r"cannot be read.*api\.token_file"):
         load(tmp_path, "api: {token_file: u}").api.secret()
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "launchers"),
+    [
+        (1, "catalog: [{python: shop.assets}, {python: more, path: src}, {python: again}]", {"python": [".", "src"]}),
+        (2, "catalog: [{python: shop.assets, launcher: own}]", {}),
+        (3, "catalog: [a.yaml, {dbt: m.json}]", {}),
+        (4, "catalog: [{python: a}]\nlaunchers: {python: {kind: python, pythonpath: [x]}}", {"python": ["x"]}),
+    ],
+)
+def test_functions_need_no_launcher_to_be_written(
+    tmp_path: Path, number: int, text: str, launchers: dict[str, list[str]]
+) -> None:
+    found = load(tmp_path, text).launchers
+    assert {name: one.pythonpath for name, one in found.items() if isinstance(one, PythonSettings)} == launchers
+    assert found.keys() == launchers.keys()
