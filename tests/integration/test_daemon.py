@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -161,7 +163,20 @@ def test_bad_input_is_refused_or_kept_and_nothing_stops(shop: Path, daemon: Runn
     assert post(b'{"asset": "shop/raw", "at": "1970-01-01T00:00:00Z"}') == 202
     assert daemon.asset("shop/raw")["updated_at"] == "1970-01-01T00:00:00Z"
     assert [row["name"] for row in daemon.get("/api/unmatched")["unmatched"]] == ["no/such"]
+    kept = [row["reason"] for row in daemon.get("/api/deadletters")["dead_letters"]]
+    assert kept == ["from_the_future", "unknown_field", "not_json"]
     assert daemon.get("/readyz")["ok"]
+
+
+def test_a_sender_that_reads_no_answer_before_it_has_sent_all_is_told_too(daemon: RunningDaemon) -> None:
+    request = urllib.request.Request(
+        f"{daemon.url}/events",
+        data=b'{"asset": "%s"}' % (b"x" * 10_000_000),
+        headers={"Content-Type": "application/json"},
+    )
+    with pytest.raises(urllib.error.HTTPError, match="413") as answer:
+        urllib.request.urlopen(request, timeout=60)
+    assert "larger than 1048576 bytes" in answer.value.read().decode()
 
 
 def test_its_files_can_change_while_it_runs(shop: Path, daemon: RunningDaemon) -> None:

@@ -136,13 +136,13 @@ def test_what_names_no_asset_is_told_and_taken(daemon: Daemon) -> None:
         (b'[{"asset": "a"}, {"asset": "b", "type": "nonsense"}]', "[1]"),
     ],
 )
-def test_what_cannot_be_understood_is_refused_with_the_reason_and_nothing_of_it_counts(
+def test_what_cannot_be_understood_is_refused_with_the_reason_and_kept_and_nothing_of_it_counts(
     daemon: Daemon, body: bytes, word: str
 ) -> None:
     answer = daemon.client().post("/events", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert word in answer.json()["error"]
-    assert daemon.inputs == []
+    assert [type(each) for each in daemon.inputs] == [DeadLetter]
 
 
 def test_a_url_that_nobody_listens_at_says_what_is_missing(daemon: Daemon) -> None:

@@ -1,8 +1,8 @@
 """The routes of the ingress: a request is checked, read, understood, and answered once what it says is durable.
 
 202 means that it will not be lost. Whatever cannot be taken now is answered 503 with Retry-After, what can never be
-taken 400 or 413 with the reason, what shows the wrong secret 401 and nothing else. A webhook's body that cannot be
-understood also goes to the dead letters, since nobody reads its sender's log. It knows no engine and no store.
+taken 400 or 413 with the reason, what shows the wrong secret 401 and nothing else. What cannot be understood also
+goes to the dead letters, since few read their sender's log. It knows no engine and no store.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ BODY_WITHIN_S: Final = 30.0
 
 IN_HAND_BYTES: Final = 64 * 1024 * 1024
 """Bytes of all bodies in hand at one time; more are asked to come again."""
+
+READ_ON_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of a refused body that are read so that its sender gets the answer; behind them the connection is cut."""
 
 QUICK_BYTES: Final = 32 * 1024
 """Bodies up to this are understood at once, larger ones in a thread, so that other requests are not held up."""
@@ -134,6 +137,8 @@ class Ingress:
             try:
                 answer = await self._receive(name, entry, request)
             except Refused as refused:
+                if refused.status != 408:
+                    await self._let_it_end(request)
                 headers = {"Retry-After": str(refused.retry_after_s)} if refused.retry_after_s else {}
                 if refused.status == 401:
                     headers["WWW-Authenticate"] = "Bearer"
@@ -207,6 +212,18 @@ class Ingress:
             raise
         return b"".join(parts)
 
+    async def _let_it_end(self, request: Request) -> None:
+        """Reads on what is refused, and keeps none of it: most senders read no answer before they have sent all."""
+        if "expect" in request.headers:
+            return  # it asked before it sends
+        left = READ_ON_BYTES
+        with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):  # the last: it was read to its end
+            async with asyncio.timeout(self._body_within_s):
+                async for part in request.stream():
+                    left -= len(part)
+                    if left < 0:
+                        break
+
     async def _take(self, name: str, entry: IngressSettings, headers: Mapping[str, str], body: bytes) -> Response:
         origin = f"ingress/{name or 'events'}#{self._life}-{next(self._numbers)}"
         shown = {key: value for key, value in headers.items() if key not in _PRIVATE_HEADERS}
@@ -217,7 +234,7 @@ class Ingress:
             inputs = await run_in_threadpool(self._translate, message, entry.format)
         letters = [each for each in inputs if isinstance(each, DeadLetter)]
         if letters and not name:
-            inputs = ()  # the sender is told, and nothing of it counts
+            inputs = letters  # the sender is told, and nothing of the rest counts
         if inputs:
             await self._until_durable(inputs)
         if letters and len(letters) >= len(inputs):
