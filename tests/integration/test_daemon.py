@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sqlite3
@@ -308,7 +309,14 @@ def test_observe_mode_decides_and_launches_nothing(shop: Path) -> None:
         daemon.post({"asset": "shop/raw"})
         daemon.eventually(lambda: "run.observed" in daemon.said())
         assert runs(shop) == []
-        assert all(row["observed"] for row in daemon.get("/api/runs")["runs"])
+        decided = daemon.get("/api/runs")["runs"]
+        assert decided
+        assert all(row["observed"] for row in decided)
+        command = [sys.executable, "-m", "freshd", "runs", "--url", daemon.url]
+        shown = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "200"}
+        )
+        assert shown.stdout.count("would launch") == len(decided)
 
 
 def test_a_second_start_on_an_address_in_use_ends_with_a_message_and_leaves_the_first_its_store(

@@ -150,7 +150,7 @@ def _update(row: Json) -> str:
 
 def _outcome(row: Json) -> str:
     if row.get("observed"):
-        return "observed"
+        return "would launch"
     outcome, ended = row.get("outcome"), row.get("ended_at")
     if outcome:
         return f"{outcome} at {moment(ended)}" if ended else str(outcome)
