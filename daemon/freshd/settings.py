@@ -8,6 +8,7 @@ or refused; nothing is silently ignored, except what Kubernetes puts into the en
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -199,6 +200,22 @@ def load_settings(path: Path | None, environ: Mapping[str, str] | None = None) -
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def named_by(path: Path) -> Settings:
+    """Settings that are wrong somewhere: what still tells which files to read, so that their mistakes are told, too.
+
+    Raises ConfigError if the file cannot be read at all.
+    """
+    written = _read(path)
+    overlay, _ = _overlay(_variables(os.environ))
+    whole = _merged(written.value, overlay)
+    readable: dict[str, Any] = {}
+    for name in ("catalog", "policies"):
+        with contextlib.suppress(ConfigError):
+            validate(Settings, Document({name: whole.get(name, ())}, written.name))
+            readable[name] = whole.get(name, ())
+    return validate(Settings, Document(readable, written.name))
 
 
 class _Layered(Document):

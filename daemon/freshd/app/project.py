@@ -23,8 +23,8 @@ from freshd.model.graph import AssetGraph, build_graph
 from freshd.model.identify import Matcher
 from freshd.model.policy import Charter
 from freshd.model.select import Selector
-from freshd.policies import build_charter, load_policies
-from freshd.settings import Settings, load_settings
+from freshd.policies import WrittenPolicy, build_charter, load_policies
+from freshd.settings import Settings, load_settings, named_by
 
 T = TypeVar("T")
 
@@ -75,37 +75,70 @@ def load_project(path: Path) -> Project:
     """Read everything that the settings at `path` name. Raises ConfigError with all problems."""
     marks = Marks()
     of_settings = marks.of(path)
-    settings = load_settings(path)
+    try:
+        settings = load_settings(path)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *_in_files_named_by(path)]) from None
     base = settings.base
     files = marks_of(path, settings, marks) | {path.name: of_settings}
     problems: list[Problem] = []
     notes: list[Problem] = []
-    catalog = _collected(problems, lambda: load_catalog(settings.catalog, base))
-    policies = _collected(problems, lambda: load_policies(settings.policies, base))
     for name, launcher in settings.launchers.items():
         _collected(problems, partial(check_launcher, name, launcher, base, settings.where("launchers", name)))
-    graph = _collected(problems, lambda: build_graph(catalog.assets)) if catalog is not None else None
+    catalog, graph, policies, whole = _read(settings, base, problems)
     if catalog is None or graph is None:
+        _of_policies_alone(policies, problems)
         raise ConfigError(problems)
     matcher = _collected(problems, lambda: Matcher(graph, settings.rules(), Selector(graph).select))
-    whole = graph if matcher is None else _with_feeds(graph, matcher.feeds())
+    fed = graph if matcher is None else _with_feeds(graph, matcher.feeds())
     charter = _collected(
         problems,
         lambda: build_charter(
-            whole,
-            policies or [],
+            fed,
+            policies,
             drafts=catalog.policies,
             launchers={name: traits(name, launcher) for name, launcher in settings.launchers.items()},
             observe=settings.mode == "observe",
             places=settings.limits.places(),
             notes=notes,
+            partial=not whole,
         ),
     )
-    notes += _tags_nobody_has(settings, whole)
+    notes += _tags_nobody_has(settings, fed)
     if problems or charter is None or matcher is None:
         raise ConfigError(problems)
     files |= {entry.shown: project.digest for entry, project in catalog.dbt}
     return Project(path, settings, catalog, charter, matcher, (*catalog.warnings, *notes), files)
+
+
+def _read(
+    settings: Settings, base: Path, problems: list[Problem]
+) -> tuple[Catalog | None, AssetGraph | None, list[WrittenPolicy], bool]:
+    """The catalogue, its graph, the policies that can be read, and whether these are all; what is wrong is kept."""
+    catalog = _collected(problems, lambda: load_catalog(settings.catalog, base))
+    wrong: list[Problem] = []
+    policies = load_policies(settings.policies, base, wrong)
+    problems += wrong
+    graph = _collected(problems, lambda: build_graph(catalog.assets)) if catalog is not None else None
+    return catalog, graph, policies, not wrong
+
+
+def _in_files_named_by(path: Path) -> list[Problem]:
+    """What is wrong in the files that settings name which are wrong themselves."""
+    problems: list[Problem] = []
+    named = _collected([], lambda: named_by(path))
+    if named is not None:
+        _, graph, policies, whole = _read(named, path.parent, problems)
+        if graph is None or not whole:
+            _of_policies_alone(policies, problems)
+        else:
+            _collected(problems, lambda: build_charter(graph, policies, notes=[]))
+    return problems
+
+
+def _of_policies_alone(policies: Sequence[WrittenPolicy], problems: list[Problem]) -> None:
+    """What is wrong with policies whatever the assets are: these cannot be read."""
+    _collected(problems, lambda: build_charter(build_graph([]), policies, notes=[], partial=True))
 
 
 def _tags_nobody_has(settings: Settings, graph: AssetGraph) -> list[Problem]:

@@ -159,40 +159,43 @@ class WrittenPolicy:
         return [] if deadline is None else [("expect", "deadline")]
 
 
-def policies_at(document: Document, *path: PathPart, only: Sequence[int] | None = None) -> list[WrittenPolicy]:
+def policies_at(
+    document: Document, *path: PathPart, only: Sequence[int] | None = None, problems: list[Problem] | None = None
+) -> list[WrittenPolicy]:
     """The policies in the list that `path` leads to, or `only` some of its items.
 
-    Raises ConfigError with every problem of every one.
+    Raises ConfigError with every problem of every one; with `problems` they go there instead.
     """
     items = document.at(*path)
     if not isinstance(items, list):
         raise ConfigError([Problem(document.where(*path), "policies should be a list; begin each with a dash")])
     found: list[WrittenPolicy] = []
-    problems: list[Problem] = []
+    wrong: list[Problem] = []
     for index in range(len(items)) if only is None else only:
         try:
             found.append(WrittenPolicy(validate(PolicyModel, document, *path, index), document, (*path, index)))
         except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return found
+            wrong += error.problems
+    return _told(found, wrong, problems)
 
 
-def policies_of(document: Document) -> list[WrittenPolicy]:
-    """The policies of a policy file. Raises ConfigError with every problem in it."""
+def policies_of(document: Document, problems: list[Problem] | None = None) -> list[WrittenPolicy]:
+    """The policies of a policy file. Raises ConfigError with every problem in it; with `problems` they go there."""
     if not isinstance(document.value, dict) or document.value.keys() - {"policies", "$schema"}:
         validate(PolicyFile, document)
-    return policies_at(document, "policies") if document.value.get("policies") is not None else []
+    return policies_at(document, "policies", problems=problems) if document.value.get("policies") is not None else []
 
 
-def load_policies(patterns: str | Sequence[str], base: Path) -> list[WrittenPolicy]:
+def load_policies(
+    patterns: str | Sequence[str], base: Path, problems: list[Problem] | None = None
+) -> list[WrittenPolicy]:
     """The policies of the files that the patterns name (relative to `base`), in order of pattern, then file.
 
-    Raises ConfigError with the problems of all files; a pattern without `*` must name a file.
+    Raises ConfigError with the problems of all files; with `problems` they go there, and what is right is returned. A
+    pattern without `*` must name a file.
     """
     found: list[WrittenPolicy] = []
-    problems: list[Problem] = []
+    wrong: list[Problem] = []
     for pattern in (patterns,) if isinstance(patterns, str) else patterns:
         full = str(base / pattern)
         for name in policy_files(full):
@@ -200,11 +203,17 @@ def load_policies(patterns: str | Sequence[str], base: Path) -> list[WrittenPoli
             shown = str(path.relative_to(base)) if path.is_relative_to(base) else name
             try:
                 for document in read_yaml(path, shown):
-                    found += policies_of(document)
+                    found += policies_of(document, wrong)
             except ConfigError as error:
-                problems += error.problems
-    if problems:
-        raise ConfigError(problems)
+                wrong += error.problems
+    return _told(found, wrong, problems)
+
+
+def _told(found: list[WrittenPolicy], wrong: list[Problem], problems: list[Problem] | None) -> list[WrittenPolicy]:
+    if wrong and problems is None:
+        raise ConfigError(wrong)
+    if problems is not None:
+        problems += wrong
     return found
 
 

@@ -247,6 +247,37 @@ def test_check_tells_every_problem_with_its_file_and_line() -> None:
     assert found["ok"] is False
 
 
+GOOD_SETTINGS = "catalog: [assets.yaml]\npolicies: policies.yaml\n"
+BAD_POLICIES = """policies:
+  - {name: p, select: "*", expect: {lag: {stale: soon}}}
+  - {name: q, select: "*", expect: {deadline: {cron: "99 * * * *", max_lag: 1h}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "settings", "assets", "policies", "told"),
+    [
+        (1, GOOD_SETTINGS + "lisen: x", "[{key: a, upstreams: [b]}]", BAD_POLICIES, "f3 a1 p2 p3"),
+        (2, GOOD_SETTINGS + "lisen: x", "[{key: a}]", "policies: [{name: p, select: b}]", "f3 p1"),
+        (3, GOOD_SETTINGS + "lisen: x", "[{key: a}]", "", "f3"),
+        (4, GOOD_SETTINGS + "lisen: [x", "[{kex: a}]", BAD_POLICIES, "f3"),  # nobody knows what it names
+        (5, "catalog: [assets.yaml]\npolicies: 7", "[{kex: a}]", BAD_POLICIES, "f2 a1"),
+        (6, GOOD_SETTINGS, "[{kex: a}]", BAD_POLICIES, "a1 p2 p3"),
+        (7, GOOD_SETTINGS, "[{key: a}]", BAD_POLICIES, "p2 p3"),
+    ],
+)
+def test_a_mistake_in_one_file_hides_none_in_another(
+    number: int, settings: str, assets: str, policies: str, told: str
+) -> None:
+    Path("freshd.yaml").write_text(settings)
+    Path("assets.yaml").write_text(f"assets: {assets}\n")
+    Path("policies.yaml").write_text(policies)
+    code, out, _ = freshd("check", "--json")
+    assert code == 1
+    places = [problem["where"][0] + problem["where"].split(":")[1] for problem in json.loads(out)["problems"]]
+    assert " ".join(dict.fromkeys(places)) == told
+
+
 def test_check_names_the_path_of_a_cycle() -> None:
     Path("freshd.yaml").write_text("catalog: [assets.yaml]\n")
     Path("assets.yaml").write_text("assets:\n  - {key: a, upstreams: [b]}\n  - {key: b, upstreams: [a]}\n")
