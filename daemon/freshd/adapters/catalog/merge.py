@@ -111,7 +111,8 @@ class Merger:
             for up in draft.fields.get("upstreams") or ():
                 if up not in self._drafts:
                     where = draft.upstream_origins.get(up, draft.origin)
-                    hint = nearest(up, list(self._drafts)) if len(problems) < HINTED else ""
+                    others = [one for one in self._drafts if one != key] if len(problems) < HINTED else []
+                    hint = nearest(up, others)
                     problems.append(Problem(where, f"asset {key} has an unknown upstream: {key} <- {up}{hint}"))
         return problems
 
