@@ -267,6 +267,9 @@ class World:
             self._staying.discard((key, name))
             return Bad(failure or Cause(unseen, "blind"), alerts)
         if shown is not None and shown.measure is not None and self._bad_by_verdict(shown.verdict, was, (key, name)):
+            failed = "failed" in self._at(name) and self.decisions.failed(key)
+            if failed and shown.verdict is not Verdict.STALE:
+                return Bad(causes.of_failure(key), alerts)
             return Bad(self._resting(causes, key, shown), alerts)
         return None if failure is None else Bad(failure, alerts)
 

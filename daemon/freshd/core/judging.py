@@ -134,7 +134,7 @@ class Judging:
             self._blind(pair, topic)
             return
         resting = self._resting(pair, measure)
-        cause = _failure(pair.row, state) or resting
+        cause = _failure(pair, state) or resting
         watched = resting or cause  # both paths begin with the row itself
         path = watched.path if watched is not None else ()
         if resting is not None and measure is not None:
@@ -273,8 +273,9 @@ class Judging:
             self._feeds.add(root.asset.feed)
 
 
-def _failure(row: Row, state: str) -> Cause | None:
-    if state == "failed":
+def _failure(pair: Pair, state: str) -> Cause | None:
+    row = pair.row
+    if state == "failed" or (pair.verdict is not Verdict.STALE and state and pair_failed(pair) == "failed"):
         return failed_cause(row)
     return Cause(row, Reason.SYNC_FAILED, (row,)) if state == "sync_failed" else None
 

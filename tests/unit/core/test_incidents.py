@@ -167,6 +167,23 @@ def test_a_failed_asset_is_bad_though_it_is_fresh() -> None:
     assert play.incidents() == [("a", "run_failed", "a b")]
 
 
+def test_the_asset_is_the_cause_of_a_pair_that_is_not_stale_and_whose_asset_failed() -> None:
+    """Also where it is bad anyhow: it was stale and has no value now, or is asked to alert from `warn` on."""
+    both = Policy("p", (Limit(Measure.LAG, None, 10 * M), Limit(Measure.BEHIND, None, 5 * M)), alert=LOUD.alert)
+    play = Play(charter_of("r; q; a < r q", {"p": (both, "a")}, eager="a"))
+    play.update(1, "a").update(2, "r").until(7.5).done(8, "a").until(8.5)
+    assert (play.see("a").verdict, play.incidents()) == ("unknown", [("q", "never_updated", "a")])
+    play.update(9, "r").fail(10, "a")
+    assert (play.see("a").verdict, play.incidents()) == ("unknown", [("a", "run_failed", "a")])
+    play.update(11, "a").until(11.5)
+    assert play.incidents() == [("q", "never_updated", "a")], "the stop has ended, what was stale stays"
+    early = replace(STALE, limits=(Limit(Measure.LAG, 3 * M, 10 * M),), alert=Alert(at=frozenset({"warn", "failed"})))
+    play = Play(charter_of("r; a < r", {"p": (early, "a")}, eager="a")).update(1, "r").done(2, "a").until(5)
+    assert (play.see("a").verdict, play.incidents()) == ("warn", [("r", "no_update", "a")])
+    play.update(6, "r", changed=False).update(6.5, "r").fail(7, "a").until(9.9)
+    assert (play.see("a").verdict, play.incidents()) == ("warn", [("a", "run_failed", "a")])
+
+
 def test_a_failed_asset_without_a_value_is_judged_once_its_upstream_has_one() -> None:
     """Bad because it failed, it still watches what its verdict rests on."""
     play = Play(charter_of("r; a < r; q", {"p": (LOUD, "a")})).update(1, "a").at(2, check("a", 2, False))
