@@ -245,10 +245,7 @@ class _Asking:
 
 def result_inputs(project: Project, translator: Translator, clock: Clock) -> list[Input]:
     """What the catalogue's results tell a first start; results that cannot be read are told, and tell nothing."""
-    try:
-        sightings = read_results(project.catalog, project.base, project.graph, read_artifact)
-    except ConfigError as error:
-        for problem in error.problems:
-            log.warning("results.unreadable", where=problem.where, problem=problem.message)
-        return []
-    return translator.interpret(sightings, Message(b"", clock.now(), "catalog/results"), "dbt")
+    seen, problems = read_results(project.catalog, project.base, project.graph, read_artifact)
+    for problem in problems:
+        log.warning("results.unreadable", where=problem.where, problem=problem.message)
+    return translator.interpret(seen, Message(b"", clock.now(), "catalog/results"), "dbt")

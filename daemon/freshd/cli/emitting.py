@@ -20,7 +20,8 @@ from freshd.cli.client import Client, NotFound
 from freshd.cli.options import ConfigOption, JsonOption, TokenFileOption, UrlOption, client
 from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json
 from freshd.model.errors import ConfigError, DecodeError, Problem
-from freshd.model.sighting import Message
+from freshd.model.inputs import HINT, Unmatched
+from freshd.model.sighting import Message, Sighting
 
 POSTED_AT_ONCE: Final = 500
 """Events in one request."""
@@ -127,14 +128,23 @@ def _resolved(daemon: Client, name: str) -> str:
 
 
 def dbt_events(path: Path) -> list[dict[str, Any]]:
-    """dbt's results as freshd's own events. Raises ConfigError if the file cannot be read as such."""
+    """dbt's results as freshd's own events. Raises ConfigError if the file cannot be read as such.
+
+    A result that says nothing, or that cannot be understood, is told and left out.
+    """
     try:
         message = Message(path.read_bytes(), SystemClock().now(), str(path))
-        return [encode(sighting) for sighting in decoder("dbt")(message)]
+        seen = decoder("dbt")(message)
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from None
     except DecodeError as error:
         raise ConfigError([Problem("", str(error))]) from None
+    for one in seen:
+        if isinstance(one, Unmatched):
+            errors().print(f"note: {path}: {one.name}: {one.fields[HINT]}", markup=False)
+        elif isinstance(one, DecodeError):
+            errors().print(f"left out: {one}", markup=False)
+    return [encode(one) for one in seen if isinstance(one, Sighting)]
 
 
 def _read_events(path: Path) -> list[dict[str, Any]]:

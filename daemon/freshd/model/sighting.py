@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from freshd.model.inputs import Check, EventKind
+from freshd.model.errors import DecodeError
+from freshd.model.inputs import Check, EventKind, Unmatched
 from freshd.model.time import Instant
 from freshd.model.values import value
 
@@ -59,3 +60,7 @@ class Sighting:
     feed: str = ""
     """The connector or connection that it tells of, as `FORMAT/NAME`."""
     whole_run: bool = False
+
+
+Seen = Sighting | Unmatched | DecodeError
+"""What a message may hold beside sightings: a part that tells nothing, for people to see, and one that is refused."""

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from freshd.model.errors import DecodeError
 from freshd.model.inputs import DeadLetter, Event, Input, Unmatched
-from freshd.model.sighting import Message, Sighting
+from freshd.model.sighting import Message, Seen, Sighting
 from freshd.model.time import MINUTE, Duration, Instant, format_duration, format_instant
 
 FUTURE_TOLERANCE: Final[Duration] = 5 * MINUTE
@@ -22,7 +22,7 @@ FUTURE_TOLERANCE: Final[Duration] = 5 * MINUTE
 KEPT_PAYLOAD: Final = 64 * 1024
 """Bytes of a message that a dead letter keeps."""
 
-Decode = Callable[[Message], Sequence[Sighting]]
+Decode = Callable[[Message], Sequence[Seen]]
 
 
 class Matching(Protocol):
@@ -59,11 +59,14 @@ class Translator:
                 self._on_bug(f"{format} {message.origin}", error)
             return [dead_letter(message, format, "decoder_bug", f"{type(error).__name__}: {error}")]
 
-    def interpret(self, sightings: Sequence[Sighting], message: Message, format: str) -> list[Input]:
-        """What sightings that are already decoded say; `message` tells when and from where they came."""
+    def interpret(self, seen: Sequence[Seen], message: Message, format: str) -> list[Input]:
+        """What was decoded says; `message` tells when and from where it came. What is refused of it stops no more."""
         inputs: list[Input] = []
         match = self.matcher.match
-        for sighting in sightings:
+        for sighting in seen:
+            if not isinstance(sighting, Sighting):
+                inputs.append(_untold(sighting, message, format))
+                continue
             for found in match(sighting, message.arrived_at, message.topic):
                 if isinstance(found, Event) and found.at > message.arrived_at:
                     inputs.append(self._dated(found, message, format))
@@ -71,7 +74,7 @@ class Translator:
                     inputs.append(found)
         return inputs
 
-    def _decode(self, message: Message, format: str) -> Sequence[Sighting]:
+    def _decode(self, message: Message, format: str) -> Sequence[Seen]:
         decode = self._decoders.get(format)
         if decode is None:
             decode = self._decoders[format] = self._decoder(format)
@@ -87,6 +90,12 @@ class Translator:
             f"{format_instant(arrived)}; at most {format_duration(FUTURE_TOLERANCE)} is taken: check the sender's clock"
         )
         return dead_letter(message, format, "from_the_future", why)
+
+
+def _untold(seen: Unmatched | DecodeError, message: Message, format: str) -> Unmatched | DeadLetter:
+    if isinstance(seen, DecodeError):
+        return dead_letter(message, format, seen.reason, str(seen))
+    return replace(seen, at=min(seen.at, message.arrived_at))
 
 
 def dead_letter(message: Message, format: str, reason: str, why: str) -> DeadLetter:

@@ -487,6 +487,22 @@ def test_emit_tells_what_no_daemon_could_read_instead_of_breaking(daemon: StubDa
     assert daemon.asked[-1][2][0]["metadata"] == {"rows": "NaN"}  # a text, as JSON has no such number
 
 
+def test_emit_dbt_tells_what_it_leaves_out(daemon: StubDaemon) -> None:
+    version = "https://schemas.getdbt.com/dbt/{}.json"
+    rows: list[object] = [{"unique_id": "model.p.a", "status": 1}, {"unique_id": "model.p.b", "status": "success"}]
+    made = {"metadata": {"dbt_schema_version": version.format("run-results/v6")}, "results": rows}
+    Path("run_results.json").write_text(json.dumps(made))
+    code, _, said = freshd("emit", "--dbt", "run_results.json", "--url", daemon.url)
+    assert (code, [event["assets"] for event in daemon.asked[-1][2]]) == (0, [["model.p.b"]])
+    assert "left out: run_results.json: results[0]: status must be text" in said
+    looks = [{"unique_id": "source.p.s.t", "status": "runtime error", "error": "no such table"}]
+    made = {"metadata": {"dbt_schema_version": version.format("sources/v3")}, "results": looks}
+    Path("sources.json").write_text(json.dumps(made))
+    code, out, said = freshd("emit", "--dbt", "sources.json", "--url", daemon.url)
+    assert (code, "0 events taken" in out) == (0, True)
+    assert "source.p.s.t: dbt could not look at it: runtime error: no such table" in said
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
 def test_emit_dbt_posts_the_results_of_an_invocation(daemon: StubDaemon) -> None:
     results = DATA / "dbt/jaffle_small/run_results_build_ok.json"

@@ -9,7 +9,7 @@ import pytest
 
 from freshd.model.errors import DecodeError
 from freshd.model.inputs import DeadLetter, Event, EventKind, Unmatched
-from freshd.model.sighting import Message, Sighting
+from freshd.model.sighting import Message, Seen, Sighting
 from freshd.model.time import HOUR, MINUTE, Instant
 from freshd.runtime.translate import FUTURE_TOLERANCE, KEPT_PAYLOAD, Decode, Translator
 
@@ -73,6 +73,25 @@ def test_an_event_from_the_future_is_a_dead_letter() -> None:
     assert isinstance(letter, DeadLetter)
     assert (letter.reason, letter.origin, letter.format) == ("from_the_future", "orders/3/1042", "plain")
     assert "check the sender's clock" in letter.message
+
+
+def test_a_part_that_is_refused_or_tells_nothing_does_not_stop_the_others() -> None:
+    parts: list[Seen] = [
+        DecodeError("bad_field", "orders/3/1042: results[0]: status is missing"),
+        Unmatched("plain", "quiet", {"hint": "nothing was seen"}, NOW - HOUR),
+        Unmatched("plain", "ahead", {}, NOW + HOUR),
+        Sighting(EventKind.UPDATE, "plain", names=(("raw",),)),
+    ]
+    translator = Translator(ByName(), lambda format: lambda message: parts)
+    letter, *rest = translator.translate(Message(b"[]", NOW, "orders/3/1042"), "plain")
+    assert letter == DeadLetter(
+        "orders/3/1042", "bad_field", "orders/3/1042: results[0]: status is missing", b"[]", "plain"
+    )
+    assert rest == [
+        Unmatched("plain", "quiet", {"hint": "nothing was seen"}, NOW - HOUR),
+        Unmatched("plain", "ahead", {}, NOW),
+        Event(EventKind.UPDATE, ("raw",), NOW),
+    ]
 
 
 def test_what_cannot_be_decoded_is_a_dead_letter_with_its_reason_and_payload() -> None:

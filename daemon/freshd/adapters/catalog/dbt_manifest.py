@@ -1,10 +1,10 @@
 """A dbt manifest as assets: models, seeds, snapshots, sources and exposures, of every manifest version.
 
-Views, ephemeral models and exposures are virtual, seeds and models without parents static (but not what
-another project is only said to have, whose parents may be left out). What a node
-depends on is followed through metrics, semantic models and functions to the nodes that hold data. A
-reference to a node that the manifest does not have (another project's) becomes a source asset, which
-counts only until somebody defines it. Tests, analyses and operations are no assets.
+Views, ephemeral models and exposures are virtual, seeds and models without parents static (but not where those
+are disabled, nor what another project is only said to have, whose parents may be left out). What a node depends
+on is followed through metrics, semantic models and functions to the nodes that hold data. A reference to a node
+that the manifest does not have (another project's) becomes a source asset, which counts only until somebody
+defines it. Tests, analyses and operations are no assets, nor is what is disabled.
 """
 
 from __future__ import annotations
@@ -156,11 +156,12 @@ class _Reading:
         shape = dbt.materialized(node) if kind == "model" else ""
         virtual = bool(upstreams) and (kind == "exposure" or shape in _VIRTUAL)
         foreign = kind in _BUILT and not node.get("original_file_path")
+        cut_off = any(self._is_disabled(up) for up in dbt.upstream_ids(node))
         owner = self._group_owners.get(dbt.group(node))
         fields: dict[str, Any] = {
             "upstreams": upstreams,
             "virtual": virtual,
-            "static": kind == "seed" or (not upstreams and not foreign and kind in ("model", "exposure")),
+            "static": kind == "seed" or (kind in ("model", "exposure") and not (upstreams or foreign or cut_off)),
             "watermark_only": kind == "source" and dbt.has_loaded_at(node),
             "launcher": "" if foreign or kind not in _BUILT or shape == "ephemeral" else self._launcher,
             "kind": shape if shape in _VIRTUAL else kind,
@@ -212,6 +213,9 @@ class _Reading:
         return found
 
     def _is_disabled(self, unique_id: str) -> bool:
+        there = self._manifest["nodes"].get(unique_id) or self._manifest["sources"].get(unique_id)
+        if isinstance(there, dict) and not dbt.enabled(there):
+            return True
         disabled = self._manifest.get("disabled")
         if isinstance(disabled, list):
             return any(isinstance(one, dict) and one.get("unique_id") == unique_id for one in disabled)

@@ -26,15 +26,17 @@ from freshd.model.errors import ConfigError, DecodeError, Problem
 from freshd.model.graph import AssetGraph
 from freshd.model.inputs import EventKind
 from freshd.model.names import fold
-from freshd.model.sighting import Sighting
-from freshd.model.time import NEVER, parse_instant
+from freshd.model.sighting import Seen, Sighting
+from freshd.model.time import NEVER, Instant, parse_instant
 
 RESULT_FILES: Final = ("run_results.json", "sources.json")
 """What dbt leaves of its last run, and of its last look at its sources."""
 
 MANIFEST_HINT: Final = "`dbt parse` writes it"
 
-ReadArtifact = Callable[[Mapping[str, Any], str, Mapping[str, str]], list[Sighting]]
+NO_ASSETS: Final = "has no models, seeds, snapshots, sources or exposures that are enabled; is it the right project?"
+
+ReadArtifact = Callable[[Mapping[str, Any], str, Mapping[str, str]], list[Seen]]
 """(parsed artifact, name, node by test) -> what it reports: formats/dbt.read_artifact."""
 
 
@@ -94,6 +96,8 @@ def _said(
         project = read_manifest(parse_json(raw, entry.dbt), shown(entry.dbt), entry.launcher)
         project.digest = digest_of(raw)
         projects.append((entry, project))
+        if not project.definitions:
+            warnings.append(Problem(shown(entry.dbt), NO_ASSETS))
         return project.definitions
     if isinstance(entry, PythonEntry):
         return read_python(entry, base)
@@ -103,30 +107,34 @@ def _said(
     return said
 
 
-def read_results(catalog: Catalog, base: Path, graph: AssetGraph, read: ReadArtifact) -> list[Sighting]:
-    """What dbt's last results tell of assets, for a first start: oldest first.
+def read_results(
+    catalog: Catalog, base: Path, graph: AssetGraph, read: ReadArtifact
+) -> tuple[list[Seen], list[Problem]]:
+    """What dbt's last results tell of assets, for a first start, oldest first; and the files that cannot be had.
 
     `read` is formats/dbt.read_artifact. With `built`, what no result tells of counts as materialised when
-    the manifest was made, without a data time. Raises ConfigError for results that cannot be read; results
-    that are not there tell nothing.
+    the manifest was made, without a data time. Results that are not there tell nothing; what cannot be
+    understood is among the told, as an error.
     """
     problems: list[Problem] = []
-    sightings: list[Sighting] = []
+    seen: list[Seen] = []
     for entry, project in catalog.dbt:
-        told: list[Sighting] = []
+        told: list[Seen] = []
         for place in _result_places(entry, base):
             try:
                 told.extend(read(read_json(place, base), shown(place), project.tested))
             except DecodeError as error:
-                problems.append(Problem(shown(place), str(error)))
+                told.append(error)
             except ConfigError as error:
                 problems.extend(error.problems)
-        sightings.extend(told)
+        seen.extend(told)
         if entry.built:
-            sightings.extend(_taken_as_built(project, graph, told))
-    if problems:
-        raise ConfigError(problems)
-    return sorted(sightings, key=lambda sighting: sighting.at if sighting.at is not None else NEVER)
+            seen.extend(_taken_as_built(project, graph, [one for one in told if isinstance(one, Sighting)]))
+    return sorted(seen, key=_time_of), problems
+
+
+def _time_of(seen: Seen) -> Instant:
+    return NEVER if isinstance(seen, DecodeError) or seen.at is None else seen.at
 
 
 def _result_places(entry: DbtEntry, base: Path) -> list[str]:

@@ -7,14 +7,14 @@ strict about the fields that it uses, and answers what it cannot understand with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from freshd.adapters.formats import airbyte, cloudevents, dbt, fivetran, openlineage, own
 from freshd.model.errors import ConfigError
-from freshd.model.sighting import Message, Sighting
+from freshd.model.sighting import Message, Seen
 
-Decoder = Callable[[Message], list[Sighting]]
+Decoder = Callable[[Message], Sequence[Seen]]
 
 _DECODERS: Final[dict[str, Decoder]] = {
     "airbyte": airbyte.decode,
@@ -31,6 +31,8 @@ FORMATS: Final = tuple(sorted(_DECODERS))
 
 def decoder(format: str) -> Decoder:
     """The decoder of a format; it raises DecodeError for a message that it cannot understand.
+
+    Of a message with many results, one that it cannot understand is a DecodeError among the others.
 
     Raises ConfigError for a format that does not exist.
     """

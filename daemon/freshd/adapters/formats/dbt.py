@@ -1,10 +1,12 @@
 """dbt's artifacts: run_results.json and sources.json, told apart by what their metadata says.
 
-A result names its node by dbt's unique_id. Success of a model, seed or snapshot is an update (of a view
-it moves nothing, which the graph knows); an error is a failed run; what was skipped says nothing. Nor do
-`dbt compile`, `dbt docs generate` and the like, which leave run results of nodes that they did not build. A
-source's result is a look at its data: an observation that carries the newest load. Tests name no asset;
-who has the manifest gives `tested`, the nodes by test, and gets their results as checks.
+A result names its node by dbt's unique_id; one that cannot be understood is refused alone, the others count.
+Success of a model, seed or snapshot is an update (of a view it moves nothing, which the graph knows); an
+error is a failed run; what was skipped says nothing. Nor do `dbt compile`, `dbt docs generate` and the like,
+which leave run results of nodes that they did not build. A source's result is a look at its data: an
+observation that carries the newest load; a look that saw nothing (`runtime error`) is listed with what dbt
+says of it. Tests name no asset; who has the manifest gives `tested`, the nodes by test, and gets their
+results as checks.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 from freshd.adapters.formats.fields import (
     NOTHING,
+    count,
     inner,
     items,
     load_object,
@@ -24,9 +27,9 @@ from freshd.adapters.formats.fields import (
     unfit,
 )
 from freshd.model.errors import DecodeError
-from freshd.model.inputs import Check, EventKind
-from freshd.model.sighting import Message, Sighting
-from freshd.model.time import Instant
+from freshd.model.inputs import HINT, Check, EventKind, Unmatched
+from freshd.model.sighting import Message, Seen, Sighting
+from freshd.model.time import FOREVER, Instant
 
 _REFRESHED: Final = ("model.", "seed.", "snapshot.")
 _TESTS: Final = ("test.", "unit_test.")
@@ -35,15 +38,20 @@ _BUILDS_NOTHING: Final = frozenset({"compile", "generate", "docs.generate", "sho
 
 _FAILURES: Final = frozenset({"error", "fail", "partial success", "runtime error"})
 _PASSED: Final = frozenset({"pass", "success", "warn"})
+REFUSALS_TOLD: Final = 20
+"""Results of one artifact that are refused each by itself; those beyond are one refusal."""
+
+_SAID: Final = 300
+"""Characters that are shown of why dbt could not look at a source."""
 
 
-def decode(message: Message) -> list[Sighting]:
-    """The sightings of one artifact."""
+def decode(message: Message) -> list[Seen]:
+    """What one artifact tells, result by result."""
     return read_artifact(load_object(message), message.origin)
 
 
-def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str, str] = NOTHING) -> list[Sighting]:
-    """The sightings of a parsed artifact; `tested` gives the unique_id of the node that a test is about.
+def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str, str] = NOTHING) -> list[Seen]:
+    """What a parsed artifact tells; `tested` gives the unique_id of the node that a test is about.
 
     Raises DecodeError for what is neither run results nor source freshness results.
     """
@@ -58,19 +66,26 @@ def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str,
     invocation = text(metadata, "invocation_id", origin, "metadata.")
     if not sources and _builds_nothing(artifact):
         return []
-    found: list[Sighting] = []
+    found: list[Seen] = []
+    refusals = 0
     for number, result in enumerate(items(artifact, "results", origin)):
         within = f"{origin}: results[{number}]"
-        if type(result) is not dict:
-            raise unfit(origin, f"results[{number}]", "an object", result)
-        node = needed_text(result, "unique_id", within)
-        sighting = (
-            _look(result, node, invocation, made_at, within)
-            if sources
-            else _outcome(result, node, invocation, made_at, within, tested)
-        )
-        if sighting is not None:
-            found.append(sighting)
+        try:
+            if type(result) is not dict:
+                raise unfit(origin, f"results[{number}]", "an object", result)
+            node = needed_text(result, "unique_id", within)
+            seen = (
+                _look(result, node, invocation, made_at, within)
+                if sources
+                else _outcome(result, node, invocation, made_at, within, tested)
+            )
+        except DecodeError as refused:
+            refusals += 1
+            seen = refused if refusals <= REFUSALS_TOLD else None
+        if seen is not None:
+            found.append(seen)
+    if refusals > REFUSALS_TOLD:
+        found.append(DecodeError("bad_field", f"{origin}: {refusals - REFUSALS_TOLD} more results cannot be read"))
     return found
 
 
@@ -82,12 +97,12 @@ def _builds_nothing(artifact: Mapping[str, Any]) -> bool:
     return args.get("empty") is True or (type(command) is str and command in _BUILDS_NOTHING)
 
 
-def _look(
-    result: Mapping[str, Any], node: str, invocation: str, made_at: Instant | None, origin: str
-) -> Sighting | None:
-    loaded = time_of(result, "max_loaded_at", origin)
-    if loaded is None:
-        return None
+def _look(result: Mapping[str, Any], node: str, invocation: str, made_at: Instant | None, origin: str) -> Seen:
+    if result.get("max_loaded_at") in (None, ""):
+        error = result.get("error")
+        why = f": {' '.join(error.split())[:_SAID]}" if type(error) is str and error else ", without max_loaded_at"
+        hint = f"dbt could not look at it: {text(result, 'status', origin) or 'no status'}{why}"
+        return Unmatched("dbt", node, {"unique_id": node, HINT: hint}, FOREVER if made_at is None else made_at)
     return Sighting(
         kind=EventKind.OBSERVATION,
         format="dbt",
@@ -97,7 +112,7 @@ def _look(
         at=time_of(result, "snapshotted_at", origin) or made_at,
         id=f"{invocation}/{node}/looked",
         source="dbt",
-        data_time=loaded,
+        data_time=time_of(result, "max_loaded_at", origin),
         metadata=shown_facts(status=result.get("status")),
     )
 
@@ -142,7 +157,7 @@ def _outcome(
         started_at=began if kind is EventKind.UPDATE else None,
         run_id="" if check else invocation,
         metadata=shown_facts(
-            row_count=_rows(answer.get("rows_affected")),
+            row_count=count(answer.get("rows_affected")),
             seconds=result.get("execution_time"),
             error=message if kind is EventKind.RUN_FAILED else None,
         ),
@@ -160,10 +175,6 @@ def _execution(result: Mapping[str, Any], origin: str) -> tuple[Instant | None, 
         if type(step) is dict and step.get("name") == "execute":
             return time_of(step, "started_at", origin, "timing."), time_of(step, "completed_at", origin, "timing.")
     return None, None
-
-
-def _rows(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
 
 
 def _failures(result: Mapping[str, Any]) -> float | None:

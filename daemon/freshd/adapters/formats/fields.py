@@ -17,6 +17,9 @@ from freshd.model.errors import DecodeError
 from freshd.model.sighting import Message
 from freshd.model.time import Instant, parse_instant
 
+DIGITS: Final = 18
+"""Of the largest count that is believed; the store holds no more in a number."""
+
 SHOWN: Final = 60
 """Characters of an unfit value that a message shows."""
 
@@ -136,6 +139,14 @@ def read_instant(value: Any, name: str, origin: str) -> Instant:
         return parse_instant(value)
     except (ValueError, OverflowError):
         raise unfit(origin, name, "an instant like 2026-11-22T08:00:00Z", value) from None
+
+
+def count(value: Any) -> int | None:
+    """A number of things, also where it is written as text or with a fraction of nothing; None for what is none."""
+    digits = type(value) is str and value.isascii() and value.isdigit() and len(value) <= DIGITS
+    if digits or (type(value) is float and value.is_integer()):
+        value = int(value)
+    return value if type(value) is int and 0 <= value < 10**DIGITS else None
 
 
 def shown_facts(**facts: Any) -> dict[str, Any] | None:

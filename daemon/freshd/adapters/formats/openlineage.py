@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from freshd.adapters.formats.datasets import dataset_names
 from freshd.adapters.formats.fields import (
+    count,
     inner,
     items,
     load,
@@ -181,11 +182,7 @@ def _facts(output: Mapping[str, Any]) -> Mapping[str, Any] | None:
     statistics = facets.get("outputStatistics") if type(facets) is dict else None
     if type(statistics) is not dict:
         return None
-    return shown_facts(row_count=_count(statistics.get("rowCount")), bytes=_count(statistics.get("size")))
-
-
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return shown_facts(row_count=count(statistics.get("rowCount")), bytes=count(statistics.get("size")))
 
 
 def _error(event: Mapping[str, Any], origin: str) -> str:

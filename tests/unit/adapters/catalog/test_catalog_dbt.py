@@ -16,6 +16,7 @@ from freshd.model.errors import ConfigError
 from freshd.model.graph import build_graph
 from freshd.model.inputs import EventKind
 from freshd.model.policy import ReactionKind
+from freshd.model.sighting import Sighting
 from freshd.model.time import NEVER, parse_instant
 from freshd.policies import build_charter
 
@@ -355,6 +356,32 @@ def test_metrics_and_disabled_nodes_of_odd_shapes(tmp_path: Path) -> None:
     assert set(by_key(load(tmp_path, made))) == {"p/a"}
 
 
+def test_disabled_parents_are_no_sources_and_make_nobody_static(tmp_path: Path) -> None:
+    off = {"enabled": False}
+    made = manifest(
+        source("source.p.s.off", config=off),
+        node("model.p.off", config=off),
+        node("model.p.of_source", "source.p.s.off"),
+        node("model.p.of_model", "model.p.off"),
+        node("model.p.of_listed", "model.p.listed"),
+        node("model.p.alone"),
+        disabled={"model.p.listed": [node("model.p.listed", config=off)]},
+    )
+    found = by_key(load(tmp_path, made))
+    assert {key: (asset.upstreams, asset.static) for key, asset in found.items()} == {
+        "p/of_source": ((), False),
+        "p/of_model": ((), False),
+        "p/of_listed": ((), False),
+        "p/alone": ((), True),
+    }
+
+
+def test_a_manifest_without_assets_is_told(tmp_path: Path) -> None:
+    found = load(tmp_path, manifest(node("test.p.unique", "model.p.gone")))
+    [warning] = found.warnings
+    assert str(warning).startswith("manifest0.json: has no models, seeds, snapshots, sources or exposures")
+
+
 def test_what_meta_says_in_the_words_of_a_policy_is_one(tmp_path: Path) -> None:
     wanted = {"expect": {"lag": {"stale": "1h"}, "checks": [{"name": "rows", "min": 1}]}, "react": "eager"}
     made = manifest(
@@ -463,7 +490,7 @@ def test_results_are_read_and_built_takes_the_rest_as_materialised(tmp_path: Pat
     )
     (tmp_path / "run_results.json").write_text(json.dumps(RUN))
     found = load(tmp_path, made, results=".", built=True)
-    told = read_results(found, tmp_path, build_graph(found.assets), read_artifact)
+    told, _ = read_results(found, tmp_path, build_graph(found.assets), read_artifact)
     assert [(one.kind, one.names[0][0], one.at, one.data_time) for one in told] == [
         (EventKind.UPDATE, "p/c", parse_instant("2026-11-22T07:00:00Z"), NEVER),
         (EventKind.UPDATE, "model.p.a", parse_instant("2026-11-22T09:00:00Z"), None),
@@ -471,14 +498,26 @@ def test_results_are_read_and_built_takes_the_rest_as_materialised(tmp_path: Pat
         (EventKind.CHECK, "model.p.a", parse_instant("2026-11-22T09:00:00Z"), None),
     ]
     missing = load(tmp_path, made, results="nowhere/")
-    assert read_results(missing, tmp_path, build_graph(missing.assets), read_artifact) == []
+    assert read_results(missing, tmp_path, build_graph(missing.assets), read_artifact) == ([], [])
 
 
-def test_results_that_are_none_are_told(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text("{}")
-    found = load(tmp_path, manifest(node("model.p.a")), results="x.json")
-    with pytest.raises(ConfigError, match=r"x\.json: .*neither run_results\.json nor sources\.json"):
-        read_results(found, tmp_path, build_graph(found.assets), read_artifact)
+def test_results_that_are_none_are_told_and_the_others_taken(tmp_path: Path) -> None:
+    (tmp_path / "sources.json").write_text("{}")
+    (tmp_path / "run_results.json").write_text(json.dumps({**RUN, "results": [{"unique_id": 1}, RUN["results"][0]]}))
+    found = load(tmp_path, manifest(node("model.p.a")), results=".")
+    told, problems = read_results(found, tmp_path, build_graph(found.assets), read_artifact)
+    assert [one.names[0][0] if isinstance(one, Sighting) else str(one) for one in told] == [
+        "./run_results.json: results[0]: unique_id must be text, not a number '1'",
+        "./sources.json: neither run_results.json nor sources.json of dbt (its schema is '')",
+        "model.p.a",
+    ]
+    assert problems == []
+
+
+def test_results_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    found = load(tmp_path, manifest(node("model.p.a")), results="gone.json")
+    told, [problem] = read_results(found, tmp_path, build_graph(found.assets), read_artifact)
+    assert told == [] and "gone.json: no such file" in str(problem)
 
 
 @real_manifests
@@ -505,6 +544,6 @@ def test_the_real_small_project(tmp_path: Path) -> None:
     assert assets["altered_jaffle_shop/postgres_db/raw_orders"].watermark_only
     assert assets["altered_jaffle_shop/raw_orders"].static
     assert len(found.policies) == 2
-    told = read_results(found, DATA / "jaffle_small", build_graph(found.assets), read_artifact)
+    told, _ = read_results(found, DATA / "jaffle_small", build_graph(found.assets), read_artifact)
     kinds = {kind: sum(one.kind is kind for one in told) for kind in (EventKind.UPDATE, EventKind.CHECK)}
     assert kinds[EventKind.UPDATE] == 9 and kinds[EventKind.CHECK] > 20

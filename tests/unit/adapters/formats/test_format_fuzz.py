@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from freshd.adapters.formats import FORMATS, decoder
 from freshd.model.errors import DecodeError
-from freshd.model.inputs import EventKind
+from freshd.model.inputs import EventKind, Unmatched
 from freshd.model.sighting import Message, Sighting
 
 TEMPLATES: dict[str, Any] = {
@@ -124,14 +124,18 @@ def test_every_format_has_a_template_that_is_understood() -> None:
 
 
 def understood(format: str, message: Message) -> list[Sighting]:
-    refused: DecodeError
     try:
-        return decoder(format)(message)
+        seen = decoder(format)(message)
     except DecodeError as error:
-        refused = error
-    assert message.origin in str(refused)
-    assert refused.reason.replace("_", "").isalpha()
-    return []
+        seen = [error]
+    for refused in seen:
+        if isinstance(refused, DecodeError):
+            assert message.origin in str(refused)
+            assert refused.reason.replace("_", "").isalpha()
+        if isinstance(refused, Unmatched):
+            assert all(type(text) is str for text in (refused.name, *refused.fields.values()))
+            assert type(refused.at) is int
+    return [sighting for sighting in seen if isinstance(sighting, Sighting)]
 
 
 @settings(max_examples=500, deadline=None)

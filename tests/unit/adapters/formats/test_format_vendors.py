@@ -10,8 +10,8 @@ import pytest
 from freshd.adapters.formats import airbyte, dbt, fivetran
 from freshd.adapters.formats.dbt import read_artifact
 from freshd.model.errors import DecodeError
-from freshd.model.inputs import Check, EventKind
-from freshd.model.sighting import Message
+from freshd.model.inputs import HINT, Check, EventKind, Unmatched
+from freshd.model.sighting import Message, Sighting
 from freshd.model.time import parse_instant
 
 SYNC = {
@@ -216,11 +216,68 @@ def test_a_look_at_a_source_is_an_observation_of_its_newest_load() -> None:
         "snapshotted_at": "2026-11-22T08:55:27+00:00",
         "status": "warn",
     }
-    broken = {"unique_id": "source.p.s.u", "status": "runtime error", "error": "x"}
-    [sighting] = dbt.decode(message(results(row, broken, schema="sources/v3")))
+    [sighting] = dbt.decode(message(results(row, schema="sources/v3")))
     assert sighting.kind is EventKind.OBSERVATION
     assert sighting.data_time == parse_instant("2026-11-21T14:55:27.830265Z")
     assert sighting.at == parse_instant("2026-11-22T08:55:27Z")
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        (
+            {"status": "runtime error", "error": "Database Error\n  no such table"},
+            "runtime error: Database Error no such",
+        ),
+        ({"status": "error", "error": None}, "error, without max_loaded_at"),
+        ({"status": "pass", "max_loaded_at": ""}, "pass, without max_loaded_at"),
+    ],
+)
+def test_a_look_that_saw_nothing_is_listed_with_what_dbt_says(said: dict[str, Any], hint: str) -> None:
+    seen = {"unique_id": "source.p.s.t", "max_loaded_at": "2026-11-21T14:55:27Z", "status": "pass"}
+    look, listed = dbt.decode(message(results(seen, {"unique_id": "source.p.s.u", **said}, schema="sources/v3")))
+    assert isinstance(look, Sighting)
+    assert isinstance(listed, Unmatched)
+    assert (listed.format, listed.name, listed.at) == ("dbt", "source.p.s.u", parse_instant("2026-11-22T09:00:00Z"))
+    assert f"dbt could not look at it: {hint}" in listed.fields[HINT]
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        (
+            {"unique_id": "model.p.b", "status": "success", "adapter_response": "OK"},
+            "adapter_response must be an object",
+        ),
+        ({"unique_id": "model.p.b", "status": 1}, "status must be text"),
+        ({"unique_id": "model.p.b", "status": "success", "timing": {}}, "timing must be an array"),
+        ({"status": "success"}, "unique_id is missing"),
+        ("model.p.b", "results[1] must be an object"),
+    ],
+)
+def test_a_result_of_the_wrong_shape_is_refused_alone(bad: Any, told: str) -> None:
+    good = [{"unique_id": f"model.p.{name}", "status": "success", "timing": TIMING} for name in "ac"]
+    first, refused, last = dbt.decode(message(results(good[0], bad, good[1])))
+    assert isinstance(first, Sighting) and isinstance(last, Sighting)
+    assert (first.names[0][0], last.names[0][0]) == ("model.p.a", "model.p.c")
+    assert isinstance(refused, DecodeError) and refused.reason == "bad_field"
+    assert told in str(refused) and "results[1]" in str(refused)
+
+
+def test_results_that_are_all_of_the_wrong_shape_are_refused_within_bounds() -> None:
+    found = dbt.decode(message(results(*({"status": "success"} for _ in range(1_000)))))
+    assert len(found) == dbt.REFUSALS_TOLD + 1
+    assert "980 more results cannot be read" in str(found[-1])
+
+
+@pytest.mark.parametrize(
+    ("written", "rows"), [(12, 12), ("12", 12), (12.0, 12), ("-1", None), (-1, None), ("many", None), ("9" * 30, None)]
+)
+def test_counts_of_rows_may_be_written_as_text(written: Any, rows: int | None) -> None:
+    row = {"unique_id": "model.p.o", "status": "success", "adapter_response": {"rows_affected": written}}
+    [sighting] = dbt.decode(message(results(row)))
+    assert isinstance(sighting, Sighting)
+    assert (sighting.metadata or {}).get("row_count") == rows
 
 
 def test_other_files_are_no_results() -> None:
