@@ -93,7 +93,18 @@ class Decisions:
         self.paused = paused
 
     def due(self, key: AssetKey) -> bool:
+        if self.extracts(key):
+            return True
         return self.fresh.due(key, self.now, self.reaction(key).updates_on)
+
+    def extracts(self, key: AssetKey) -> bool:
+        """Whether it has nothing above it and is launched just in time: then it always counts as due."""
+        just_in_time = self.reaction(key).kind is ReactionKind.JUST_IN_TIME
+        return just_in_time and self.automatic(key) and self._is_source(key)
+
+    def _is_source(self, key: AssetKey) -> bool:
+        node = self.charter.graph.assets[key]
+        return bool(getattr(node, "source", not node.upstreams))
 
     def in_flight(self, key: AssetKey) -> bool:
         return self.facts.running_since(key, self.now) is not None
@@ -198,8 +209,15 @@ class Decisions:
         until = NEVER if bounds.window is None else bounds.window.opens(self.now)
         if self.reaction(key).kind is ReactionKind.JUST_IN_TIME and self.retry_at(key) is None:
             slack = Slack(self.charter, self.facts, self.fresh, self.known, self.now)
-            until = max(until, slack.needed_by(key, 1 + bounds.margin))
+            until = max(until, self._not_in_vain(key, slack.needed_by(key, 1 + bounds.margin)))
         return until
+
+    def _not_in_vain(self, key: AssetKey, needed: Instant) -> Instant:
+        """An extractor whose last run began in time and was no help waits `max_delay` before it tries again."""
+        last = self.last_run(key)
+        if not self._is_source(key) or last is None or last.end is None or needed > last.start:
+            return needed
+        return max(needed, last.end + self.reaction(key).retry.max_delay)
 
     def _checks_outstanding(self, p: AssetKey, since: Instant) -> bool:
         """Whether results of blocking checks for p's last update up to `since` have yet to come."""

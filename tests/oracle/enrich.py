@@ -191,6 +191,56 @@ def _blind(rng: Random, span: int) -> list[Document]:
     return lines
 
 
+def with_extractors(document: Document, seed: int, launcher: str, share: float) -> Document:
+    """The same scenario, in which some sources are read by runs of the daemon's own, just in time or when asked."""
+    rng = Random(f"extractors {seed}")
+    watched, policies = _watched(document), list(document["policies"])
+    assets: list[Document] = []
+    runs = dict(document["runs"])
+    for asset in document["assets"]:
+        entry, key = asset, asset["key"]
+        if not asset.get("upstreams") and not asset.get("static") and rng.random() < share:
+            entry = {**asset, "launcher": launcher}
+            runs[key] = [_way(rng) for _ in range(rng.randint(1, 4))]
+            if key in watched and rng.random() < 0.8:
+                policies.append(_extracting(key, rng))
+        assets.append(entry)
+    return {**document, "assets": assets, "policies": policies, "runs": runs}
+
+
+def _way(rng: Random) -> Document:
+    way: Document = {"takes": f"{rng.choice([11, 47, 95])}s"}
+    if rng.random() < 0.2:
+        way["outcome"] = "failed"
+    if rng.random() < 0.2:
+        way["changed"] = False
+    return way
+
+
+def _extracting(key: str, rng: Random) -> Document:
+    options: Document = {}
+    if rng.random() < 0.5:
+        options["margin"] = rng.choice(["0%", "50%", "100%"])
+    if rng.random() < 0.3:
+        options["min_interval"] = f"{rng.choice([60, 400])}s"
+    attempts, wait = rng.choice([1, 2, 3]), rng.choice([90, 300])
+    retry = {"attempts": attempts, "delay": "30s", "factor": 2, "max_delay": f"{wait}s", "jitter": "0%"}
+    return {"name": f"extract {key}", "select": key, "react": {"just_in_time": options}, "retry": retry}
+
+
+def with_objectives(document: Document, seed: int, share: float) -> Document:
+    """The same scenario, in which policies promise to hold for a share of the time."""
+    rng = Random(f"objectives {seed}")
+    promise = {"slo": {"target": "99%", "window": "1w"}}
+    return {
+        **document,
+        "policies": [
+            {**entry, **promise} if "expect" in entry and rng.random() < share else entry
+            for entry in document["policies"]
+        ],
+    }
+
+
 def edited(document: Document, rng: Random) -> Document:
     """The same scenario after somebody edited a policy: other limits, another alert, or the policy is gone."""
     policies = [dict(entry) for entry in document["policies"]]

@@ -21,16 +21,21 @@ class Bad:
 
     cause: Cause
     alerts: bool
-    """Its policy has an `alert`."""
+    """Its policy has an `alert`, and nobody has muted it."""
+    severity: int = 0
+    """Of that alert, muted or not; the louder the higher, 0 without one."""
 
 
 @dataclass(slots=True)
 class Joined:
-    """A member: its cause now, and when it first joined any incident."""
+    """A member as it is now, and when it first joined any incident."""
 
-    cause: Cause
+    bad: Bad
     at: Instant
-    alerts: bool
+
+    @property
+    def cause(self) -> Cause:
+        return self.bad.cause
 
 
 @dataclass(slots=True)
@@ -46,6 +51,10 @@ class Incident:
     announced: bool = False
     reopened: int = 0
     merged: bool = False
+    severity: int = 0
+    """The loudest of its members' at the last instant."""
+    known_until: Instant | None = None
+    """Somebody has acknowledged it."""
 
     @property
     def open(self) -> bool:
@@ -83,6 +92,22 @@ class Incidents:
     def member(self, pair: Pair) -> bool:
         return any(pair in incident.members for incident in self.open)
 
+    def acknowledge(self, cause: str, until: Instant, now: Instant) -> None:
+        """Somebody knows of the open incident with this main cause, if there is one."""
+        for incident in self.open:
+            if incident.main == cause and until > now:
+                incident.known_until = until
+
+    def looks(self) -> list[Instant]:
+        """When acknowledgements are over."""
+        return [incident.known_until for incident in self.open if incident.known_until is not None]
+
+    def forget_known(self, now: Instant) -> None:
+        """Acknowledgements end."""
+        for incident in self.open:
+            if incident.known_until is not None and incident.known_until <= now:
+                incident.known_until = None
+
     def settle(self, now: Instant, bad: Mapping[Pair, Bad], announce: bool = True) -> None:
         """Bring the incidents up to date with the pairs that are bad now (or stay, having been stale).
 
@@ -96,7 +121,12 @@ class Incidents:
             self._remain(now)
             self._join(now, bad)
         for incident in self.open if announce else ():
-            incident.announced = incident.announced or any(m.alerts for m in incident.members.values())
+            incident.announced = incident.announced or any(m.bad.alerts for m in incident.members.values())
+        for incident in self.open:
+            severity = max(m.bad.severity for m in incident.members.values())
+            if severity > incident.severity:
+                incident.known_until = None
+            incident.severity = severity
 
     def _picture(self) -> list[tuple[int, str, list[tuple[Pair, str]]]]:
         return [(x.number, x.main, sorted((p, m.cause.key) for p, m in x.members.items())) for x in self.open]
@@ -105,7 +135,7 @@ class Incidents:
         for incident in self.open:
             incident.members = {pair: m for pair, m in incident.members.items() if pair in bad}
             for pair, member in incident.members.items():
-                member.cause, member.alerts = bad[pair].cause, bad[pair].alerts
+                member.bad = bad[pair]
             if not incident.members:
                 self._close(incident, now)
 
@@ -143,7 +173,7 @@ class Incidents:
     def _join(self, now: Instant, bad: Mapping[Pair, Bad]) -> None:
         for pair in sorted(pair for pair in bad if not self.member(pair)):
             incident = self._home(bad[pair].cause.key, now)
-            incident.members[pair] = Joined(bad[pair].cause, now, bad[pair].alerts)
+            incident.members[pair] = Joined(bad[pair], now)
 
     def _home(self, cause: str, now: Instant) -> Incident:
         for incident in self.open:
@@ -163,6 +193,7 @@ class Incidents:
         return opened
 
     def _close(self, incident: Incident, now: Instant) -> None:
+        incident.severity, incident.known_until = 0, None
         incident.closed_at = now
         incident.closed_order = self._closed
         self._closed += 1

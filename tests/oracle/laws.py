@@ -90,6 +90,8 @@ class Demands:
     """The sensitivity; empty: nothing is learned."""
     zone: str = "UTC"
     """Whose weekdays and hours are learned."""
+    promises: bool = False
+    """It has an objective (`slo`)."""
 
     def passed(self, start: Instant, end: Instant) -> Duration:
         """The open time in [start, end)."""
@@ -154,6 +156,7 @@ def read_demands(entry: Mapping[str, Any]) -> Demands:
         tuple(_check(one) for one in expect.get("checks", ())),
         learned if isinstance(learned, str) else learned.get("sensitivity", "medium"),
         entry.get("calendar", {}).get("timezone", "UTC"),
+        "slo" in entry,
     )
 
 

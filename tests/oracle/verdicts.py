@@ -7,7 +7,7 @@ at which it may change by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.oracle.freshness import Freshness
 from tests.oracle.laws import CheckRule, Demands, DueBy
@@ -129,6 +129,13 @@ class Judge:
         if judged != NEVER and judged >= self.known and not self._met(deadline, judged):
             verdict = Verdict.STALE
         return Level(Measure.DEADLINE, verdict, tuple(changes))
+
+    def met_at(self, deadline: DueBy, tick: Instant) -> bool | None:
+        """Whether a tick was met once its grace had ended, by what is known now; None: it does not count."""
+        then = replace(self, t=tick + deadline.grace)
+        if tick < self.known or not then._has_value(Measure.DEADLINE):
+            return None
+        return then._met(deadline, tick)
 
     def _windows(self) -> Sliced | None:
         """How its asset is sliced, if it is the whole of windows."""

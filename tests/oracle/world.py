@@ -8,7 +8,7 @@ formula names the next instant at which it may.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.oracle.causes import Cause, Causes, Pair
 from tests.oracle.decisions import Decisions, Launch
@@ -17,12 +17,13 @@ from tests.oracle.facts import Facts, OwnRun, Update
 from tests.oracle.freshness import Freshness
 from tests.oracle.incidents import Bad, Incidents
 from tests.oracle.laws import Demands, Laws
+from tests.oracle.objectives import Objectives
 from tests.oracle.verdicts import WORSE, Judge, Shown
 
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import Declaration, DeclarationKind
-from freshd.model.inputs import Blind, Event, Sighted, Withdraw
-from freshd.model.policy import Policy, Verdict
+from freshd.model.inputs import Acknowledge, Blind, Event, Sighted, Withdraw
+from freshd.model.policy import Policy, Severity, Verdict
 from freshd.model.time import FOREVER, Duration, Instant
 
 
@@ -47,8 +48,10 @@ class Asked:
     parallel: int = 0
 
 
-Said = Event | Asked | Declaration | Withdraw | Blind | Sighted
-"""An event, the assets that a person asks for, what people declare, what can be seen."""
+Said = Event | Asked | Declaration | Withdraw | Acknowledge | Blind | Sighted
+"""An event, the assets that a person asks for, what people declare and know of, what can be seen."""
+
+LOUDNESS = {None: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.CRITICAL: 3}
 
 
 @dataclass
@@ -61,6 +64,7 @@ class World:
     facts: Facts = field(init=False)
     decisions: Decisions = field(init=False)
     incidents: Incidents = field(init=False)
+    objectives: Objectives = field(init=False, default_factory=Objectives)
     catching_up: bool = field(init=False, default=False)
     """No verdict gets worse, nothing is launched, nothing announced."""
     shown: dict[Pair, Shown] = field(init=False, default_factory=dict)
@@ -136,6 +140,7 @@ class World:
         self._end_runs()
         for item in said:
             self._take(item)
+        self.incidents.forget_known(self.now)
         while True:
             self._end_runs()
             self._observe()
@@ -148,6 +153,8 @@ class World:
     def _take(self, said: Said) -> None:
         if isinstance(said, Declaration | Withdraw):
             self.declared.take(said, self.now)
+        elif isinstance(said, Acknowledge):
+            self.incidents.acknowledge(said.incident, said.until, self.now)
         elif isinstance(said, Blind | Sighted):
             self.sight.take(said)
         elif not isinstance(said, Event):
@@ -223,9 +230,9 @@ class World:
             if bad is not None:
                 found[key, name] = bad
         collapsed = causes.collapse({pair: bad.cause for pair, bad in found.items()})
-        settled = {pair: Bad(collapsed[pair], bad.alerts) for pair, bad in found.items()}
+        settled = {pair: replace(bad, cause=collapsed[pair]) for pair, bad in found.items()}
         self.incidents.settle(self.now, settled, announce=not self.catching_up)
-        self._looks = [look for look in self._looks if look > self.now]
+        self._looks = [look for look in (*self._looks, *self.incidents.looks()) if look > self.now]
 
     def _pairs(self) -> Iterator[tuple[str, AssetKey]]:
         """(policy, asset) of every policy that expects something, or alerts."""
@@ -257,21 +264,24 @@ class World:
             shown = self.shown.setdefault((key, name), Shown())
             was = shown.verdict
             told = self.decisions.checks.results(key)
-            found = Judge(policy, demands, self.fresh, key, self.known[key], self.now, told).levels()
+            judge = Judge(policy, demands, self.fresh, key, self.known[key], self.now, told)
+            found = judge.levels()
             self._looks += shown.judge(policy, found, self.now, held=self.catching_up, unseen=unseen is not None)
+            self.objectives.look((key, name), judge, shown.verdict, self._holds(DeclarationKind.MAINTENANCE, key))
         if self._holds(DeclarationKind.MAINTENANCE, key):
             return None
         alerts = policy.alert is not None and not self._holds(DeclarationKind.MUTE, key)
+        severity = LOUDNESS[policy.alert.severity if policy.alert is not None else None]
         failure = self._failure(causes, name, key, shown)
         if shown is not None and unseen is not None and shown.verdict is Verdict.UNKNOWN:
             self._staying.discard((key, name))
-            return Bad(failure or Cause(unseen, "blind"), alerts)
+            return Bad(failure or Cause(unseen, "blind"), alerts, severity)
         if shown is not None and shown.measure is not None and self._bad_by_verdict(shown.verdict, was, (key, name)):
             failed = "failed" in self._at(name) and self.decisions.failed(key)
             if failed and shown.verdict is not Verdict.STALE:
-                return Bad(causes.of_failure(key), alerts)
-            return Bad(self._resting(causes, key, shown), alerts)
-        return None if failure is None else Bad(failure, alerts)
+                return Bad(causes.of_failure(key), alerts, severity)
+            return Bad(self._resting(causes, key, shown), alerts, severity)
+        return None if failure is None else Bad(failure, alerts, severity)
 
     def _resting(self, causes: Causes, key: AssetKey, shown: Shown) -> Cause:
         """The cause of a pair that is not fresh."""

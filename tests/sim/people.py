@@ -7,13 +7,16 @@ from random import Random
 
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import Declaration, DeclarationKind
-from freshd.model.inputs import Blind, Sighted, Withdraw
+from freshd.model.inputs import Acknowledge, Blind, Sighted, Withdraw
 from freshd.model.time import MINUTE, SECOND, Instant
 
-Said = Declaration | Withdraw | Blind | Sighted
+Said = Declaration | Withdraw | Acknowledge | Blind | Sighted
 
 DECLARING_SHARE = 0.3
 """Of the worlds in which somebody declares something."""
+
+KNOWING_SHARE = 0.7
+"""Of the worlds in which people may acknowledge incidents: those in which they do."""
 
 BLIND_SHARE = 0.3
 """Of the worlds in which a topic cannot be seen for a while."""
@@ -36,6 +39,19 @@ def said_by_people(seed: int, start: Instant, span_s: int, keys: Sequence[AssetK
             leaving = rng.choice([some, some[:1], ()])
             kinds = rng.choice([(kind,), tuple(DeclarationKind)])
             found.append((at + rng.randint(1, 600) * SECOND, Withdraw(kinds, leaving, "bob", "done")))
+    return found
+
+
+def acknowledged(seed: int, start: Instant, span_s: int, causes: Sequence[str]) -> list[tuple[Instant, Said]]:
+    """Incidents that somebody says to know of, by their causes: such as are open, and others."""
+    rng = Random(f"acknowledged {seed}")
+    if rng.random() > KNOWING_SHARE:
+        return []
+    found: list[tuple[Instant, Said]] = []
+    for _ in range(rng.randint(4, 16)):
+        at = start + rng.randint(span_s // 4, 2 * span_s) * SECOND
+        until = at + rng.choice([60, 300, 900, 7200]) * SECOND
+        found.append((at, Acknowledge(rng.choice(list(causes)), "cem", "I am at it", until)))
     return found
 
 

@@ -22,9 +22,22 @@ from tests.oracle.world import Asked, Behaviour, Said, World
 from tests.sim.stage import Violation
 
 from freshd.core.engine import Engine
+from freshd.model.assessment import Assessment
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import Declaration
-from freshd.model.inputs import Blind, CaughtUp, Event, Input, RunPhase, RunReport, Sighted, Started, Wish, Withdraw
+from freshd.model.inputs import (
+    Acknowledge,
+    Blind,
+    CaughtUp,
+    Event,
+    Input,
+    RunPhase,
+    RunReport,
+    Sighted,
+    Started,
+    Wish,
+    Withdraw,
+)
 from freshd.model.policy import Verdict
 from freshd.model.records import DaemonCaughtUp, Record, RunRequested
 from freshd.model.time import NEVER, Instant
@@ -72,7 +85,7 @@ class Shadow(World):
                 heard.append(replace(said, assets=known))
             elif isinstance(said, Wish) and self._first_wish(said):
                 heard.append(self._asked(said))
-            elif isinstance(said, Declaration | Withdraw | Blind | Sighted):
+            elif isinstance(said, Declaration | Withdraw | Acknowledge | Blind | Sighted):
                 heard.append(said)
             elif isinstance(said, CaughtUp):
                 heard.append(Sighted(""))
@@ -86,6 +99,8 @@ class Shadow(World):
         if charter is self.charter:
             return
         self.now = now
+        for key, name in self.objectives.sums:
+            self.objectives.settle((key, name), self.charter.demands[name], now)
         before, graph = self.charter.graph, charter.graph
         self.charter = self.decisions.charter = self.decisions.wishes.charter = charter
         self.facts.graphs = [*(self.facts.graphs or [(NEVER, before)]), (self.now, graph)]
@@ -100,6 +115,7 @@ class Shadow(World):
                 self.facts.forget(key)
         pairs = {(key, name) for name in charter.policies for key in charter.selected.get(name, ())}
         self.shown = {pair: shown for pair, shown in self.shown.items() if pair in pairs}
+        self.objectives.keep(pairs)
         self.stale_facts()
 
     def _asked(self, wish: Wish) -> Asked:
@@ -180,12 +196,21 @@ class Shadow(World):
                 actual = actual.value if isinstance(actual, Verdict) else actual
                 if expected != actual:
                     raise Violation(f"{key} {word}: the oracle says {expected}, the engine {actual}")
-        ours = sorted((x.main, x.reason, tuple(x.affects)) for x in self.incidents.open)
-        theirs = sorted((x.cause, x.reason, x.affects) for x in engine.incidents())
+            self._compare_sums(key, seen)
+        ours = sorted((x.main, x.reason, tuple(x.affects), x.known_until is not None) for x in self.incidents.open)
+        theirs = sorted((x.cause, x.reason, x.affects, x.acknowledged) for x in engine.incidents())
         if ours != theirs:
             raise Violation(f"incidents: the oracle says {ours}, the engine {theirs}")
         if self.incidents.announced != engine.announced:
             raise Violation(f"announced: the oracle says {self.incidents.announced}, the engine {engine.announced}")
+
+    def _compare_sums(self, key: AssetKey, seen: Assessment) -> None:
+        for view in seen.policies:
+            sums, counted = self.objectives.sums.get((key, view.policy)), view.counted
+            expected = None if sums is None else sums.told(self.charter.demands[view.policy], self.now)
+            actual = None if counted is None else (counted.active, counted.stale, counted.ticks, counted.met)
+            if expected != actual:
+                raise Violation(f"{key} objective of {view.policy}: the oracle says {expected}, the engine {actual}")
 
 
 class SlicedShadow(Shadow, SlicedWorld):

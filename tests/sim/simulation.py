@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 
 from tests.oracle.engine_world import charter_of, wish_of
-from tests.oracle.enrich import Spice, edited, enriched
+from tests.oracle.enrich import Spice, edited, enriched, with_extractors, with_objectives
 from tests.oracle.generate import Document, Flavour, rewired, scenario_document
 from tests.oracle.laws import Laws
 from tests.oracle.reading import LAUNCHER, Scenario, read_scenario
@@ -71,6 +71,18 @@ PLACES_FROM = 10_000
 PLACES_SHARE = 0.7
 """Of these the share that has them."""
 
+KNOWN_FROM = 20_000
+"""From this seed on policies may have objectives, incidents are acknowledged, sources may be extracted."""
+
+OBJECTIVE_SHARE = 0.6
+"""Of the policies of these worlds."""
+
+EXTRACTED_SHARE = 0.4
+"""Of these worlds, those in which sources may be read by the daemon's own runs."""
+
+EXTRACTOR_SHARE = 0.6
+"""Of their sources."""
+
 TAG = "heavy"
 """Has a limit of its own."""
 
@@ -120,6 +132,10 @@ class Simulation:
         places = _places(seed) if not wave and not self.sliced else Places()
         if places.tags:
             document = _tagged(document, seed)
+        if seed >= KNOWN_FROM:
+            document = with_objectives(document, seed, OBJECTIVE_SHARE)
+            if not self.sliced and not wave and Random(f"extracts {seed}").random() < EXTRACTED_SHARE:
+                document = with_extractors(document, seed, LAUNCHER, EXTRACTOR_SHARE)
         self.scenario = read_scenario(document)
         limit = Random(f"limit {seed}").choice([0, 0, 0, 0, 1, 2])
         launchers = {LAUNCHER: LauncherTraits(LAUNCHER, wave=wave, limit=0 if wave or self.sliced else limit)}
@@ -142,6 +158,9 @@ class Simulation:
         start, span = self.scenario.start, SMALL.span_s
         said = people.said_by_people(seed, start, span, tuple(self.charter.graph.assets))
         said += people.lost_from_sight(seed, start, span, ("a", "b"))
+        if seed >= KNOWN_FROM:
+            feeds = sorted({f"feed:{asset.feed}" for asset in self.charter.graph.assets.values() if asset.feed})
+            said += people.acknowledged(seed, start, span, (*self.charter.graph.assets, *feeds))
         said.sort(key=lambda entry: entry[0])
         if said:
             self.stage.log["people"] = [Message(n, at, one) for n, (at, one) in enumerate(said, 1)]

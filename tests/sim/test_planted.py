@@ -6,10 +6,11 @@ import pytest
 from tests.sim.planted import PLANTED, Planted
 from tests.sim.planted_partitions import PLANTED_PARTITIONS
 from tests.sim.planted_policies import PLANTED_POLICIES
+from tests.sim.planted_promises import PLANTED_PROMISES
 from tests.sim.simulation import simulate
 from tests.sim.stage import Violation
 
-ALL = (*PLANTED, *PLANTED_POLICIES, *PLANTED_PARTITIONS)
+ALL = (*PLANTED, *PLANTED_POLICIES, *PLANTED_PARTITIONS, *PLANTED_PROMISES)
 SEEDS = 150
 """A bug that this many worlds do not show is not caught."""
 

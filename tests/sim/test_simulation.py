@@ -14,8 +14,8 @@ from tests.sim.simulation import simulate
 
 ROOT = Path(__file__).parents[2]
 CHUNK = 30
-STARTS = (*range(0, 270, CHUNK), 10_060)
-"""The worlds of the last one have limits for all runs and for tags."""
+STARTS = (*range(0, 270, CHUNK), 10_060, 20_000)
+"""The worlds of the last but one have limits for all runs and for tags, those of the last objectives and extractors."""
 
 TROUBLE = Faults(crash=0.03, append_fails=0.05, run_fails=0.2, hang=0.1, duplicate=0.2)
 CRASH_POINTS = {
@@ -31,6 +31,10 @@ def test_seeds(first: int) -> None:
 
 
 NAMED = {
+    20_036: "a tick that passes while nothing can be said counts neither way, also after a start",
+    20_715: "what stood still below an extractor that stopped goes on when its data comes from elsewhere",
+    20_742: "an extractor that is stuck no longer is no root of what is blocked",
+    20_779: "an extractor that ran in vain runs once it would help again",
     8807: "what data ends the stop of as it comes has blocked nobody",
     3850: "a window of which only a run that was lost is known stays in use: its update may yet come",
     2922: "others wait through what is blocked while its window is open",

@@ -99,6 +99,7 @@ class Judging:
             pair.measure = "" if measure is None else measure.value
             if row.rare.recall is not None and row.rare.recall.totals:
                 self._count(pair, emit)
+                until = min(until, slo.next_count(pair, state.now))
         self._view(pair, measure, beside)
         return until
 

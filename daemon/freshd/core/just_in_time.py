@@ -53,7 +53,8 @@ def took(state: State, row: Row, duration: Duration) -> None:
     before = duration_of(row)
     owner.moving_work.note_duration(max(0, duration))
     state.mark(owner)
-    if duration_of(row) > before:
+    now = duration_of(row)
+    if now > before or (state.in_vain and now != before):
         alike = owner.rare.parts.values() if owner.rare.parts is not None else (row,)
         state.hurried += [one for one in alike if one.rare.timing is not None]
 
@@ -129,15 +130,21 @@ def launch_at(state: State, row: Row) -> Instant:
         return timing.at
     timing.at = _found(state, row, 1 + row.reaction.margin, state.now)
     work = row.work
+    state.in_vain.discard(row)
     if row.source and work is not None and timing.at <= work.last_start:
         # its last run began in time, and it was no help: others are late
         timing.at = max(timing.at, work.last_end + row.reaction.retry.max_delay)
+        state.in_vain.add(row)
     return timing.at
 
 
 def notice(state: State, row: Row) -> None:
-    """The row was judged: whoever asked asks again if it turns stale earlier than it did then."""
-    if row.rare.timing is not None and stale_at(state, row) < row.rare.timing.promised:
+    """The row was judged: whoever asked asks again if it turns stale earlier than it did then.
+
+    Where an extractor waits since it ran in vain also if later: perhaps its next run would help again.
+    """
+    timing = row.rare.timing
+    if timing is not None and (state.in_vain or stale_at(state, row) < timing.promised):
         state.hurried.append(row)
 
 

@@ -29,7 +29,7 @@ def rebuild(state: State, review: tuple[Instant, str] | None = None) -> None:
     state.rebuilt = True
     state.sight_moved = True
     state.blinded = {}
-    state.hurried = []
+    state.hurried, state.in_vain = [], set()
     state.needs.clear()
     if changed is not Changed.EXPECTATIONS:
         state.due.clear()

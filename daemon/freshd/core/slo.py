@@ -14,7 +14,7 @@ from freshd.core.rows import Pair
 from freshd.model.objective import NOTHING, STALE, Totals
 from freshd.model.policy import Policy, Verdict
 from freshd.model.records import ObjectiveCounted
-from freshd.model.time import NEVER, Duration, Instant
+from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
 ACTIVE = "active"
 
@@ -46,6 +46,13 @@ def count(pair: Pair, held: bool, now: Instant, memo: Memo) -> ObjectiveCounted 
         return None
     found = totals_at(pair, now) or NOTHING
     return _counted(pair, now, mode, found.active, found.stale, total.ticks, total.met)
+
+
+def next_count(pair: Pair, now: Instant) -> Instant:
+    """When there is a tick to count, also while nothing can be said of the pair: that tick is left out then."""
+    if total_of(pair) is None or not by_ticks(pair.policy):
+        return FOREVER
+    return min(one.ticks.after(now - one.grace) + one.grace for one in pair.policy.deadlines)
 
 
 def totals_at(pair: Pair, at: Instant) -> Totals | None:

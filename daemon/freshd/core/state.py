@@ -67,6 +67,7 @@ class State:
         "due",
         "gone",
         "hurried",
+        "in_vain",
         "infeasible",
         "later",
         "laters",
@@ -118,6 +119,7 @@ class State:
         self.memo: Memo = {}
         self.needs: set[tuple[Row, float]] = set()  # whose bounds were found out while planning at this instant
         self.infeasible: dict[AssetKey, tuple[Infeasible, ...]] = {}  # of which more is expected than runs can give
+        self.in_vain: set[Row] = set()  # extractors whose last run was no help
         self.hurried: list[Row] = []  # rows that turn stale earlier than those above were told
         self.now: Instant = NEVER
         self.limited = False  # some limit is set on how many runs go on at one time

@@ -86,7 +86,8 @@ def take_update(
     demoted = late and row.source and demote_observations(row)
     if end >= row.outcome_at:
         row.outcome_at, row.outcome_failed = end, False
-    if row.work is not None and row.work.stopped:
+    mended = row.work is not None and row.work.stopped
+    if mended:
         mend(row)
     state.memo.clear()
     if len(row.cells) > (state.charter.limits.history + SLACK_ENTRIES) * WIDTH:
@@ -97,6 +98,9 @@ def take_update(
     if not row.source:
         _tell_read(row, start)
         refresh_due(state, row)
+    elif mended:  # an extractor, which is due all the time
+        settle(state, row)
+        state.plan(row)
     if first_update and row.partition:
         _partition_exists(state, row)
     state.touch(row)

@@ -273,6 +273,23 @@ def test_an_extractor_that_fails_is_retried_and_stops() -> None:
     assert play.see("x").failed
 
 
+def test_what_others_bring_for_a_stopped_extractor_is_built_on() -> None:
+    play = extractor({"p": (lag(60), "a")}).until(150.4).fail(152, "x").until(153).fail(154, "x").until(160)
+    assert play.see("x").failed
+    play.update(170, "x")
+    assert play.runs[-1] == (170, "a")
+    assert not play.see("x").failed
+
+
+def test_an_extractor_that_ran_in_vain_runs_once_it_would_help_again() -> None:
+    """s holds a back until 157; from then on a rests on x too, which is needed long before max_delay has passed."""
+    play = extractor({"p": (lag(60), "a")}, "x; s; a < x s").until(150.4).done(152, "x").done(157, "a")
+    play.update(158, "s").done(160, "a")
+    play.until(240)
+    again = [run[0] for run in play.runs if run[1] == "x"]
+    assert again == [150.4, 200.8], "data of 150.4 is stale at 210.4"
+
+
 # waves
 
 

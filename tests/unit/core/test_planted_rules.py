@@ -1,6 +1,6 @@
-"""Bugs planted in rules that the simulator's worlds have no part of: objectives, tags, acknowledgements, feasibility.
+"""Bugs planted in objectives, tags, acknowledgements and feasibility: small rules, each with a table of its own.
 
-Each is caught by the decision table of its rule, or that table proves nothing.
+Each is caught by that decision table, or the table proves nothing.
 """
 
 from __future__ import annotations
