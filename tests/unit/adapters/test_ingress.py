@@ -306,6 +306,30 @@ def test_a_bearer_token_and_a_path_of_its_own(daemon: Daemon, tmp_path: Path) ->
     assert client.post("/events/lineage", json=event, headers={"Authorization": "bearer second"}).status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("number", "paths", "taker"),
+    [
+        (1, {"a": ""}, "a"),
+        (2, {"a": "", "b": ""}, "a"),
+        (3, {"a": "", "b": "/api/v1/lineage"}, "b"),
+        (4, {"a": "/lineage"}, ""),
+        (5, {"a": "/lineage", "b": ""}, "b"),
+    ],
+)
+def test_openlineage_is_heard_where_its_clients_post_by_themselves(
+    daemon: Daemon, number: int, paths: dict[str, str], taker: str
+) -> None:
+    entries = {name: {"format": "openlineage", "bearer": name, "path": path} for name, path in paths.items()}
+    client = daemon.client(base="http://freshd.example", **entries)
+    event = {"eventTime": "2026-11-18T08:00:00Z", "eventType": "COMPLETE", "run": {"runId": "r"}}
+    event |= {"job": {"namespace": "n", "name": "j"}, "outputs": [{"namespace": "s3://lake", "name": "bronze/orders"}]}
+    heads = {name: {"Authorization": f"Bearer {name}"} for name in paths}
+    found = {name: client.post("/api/v1/lineage", json=event, headers=heads[name]).status_code for name in paths}
+    others = 401 if taker else 404
+    assert found == {name: 202 if name == taker else others for name in paths}
+    assert {client.post(f"/events/{name}", json=event, headers=heads[name]).status_code for name in paths} == {202}
+
+
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_an_empty_secret_lets_nobody_in(daemon: Daemon, tmp_path: Path, content: str) -> None:
     secret = tmp_path / "token"

@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Route
 
 from freshd.adapters.ingress.body import Refused, too_large_text, unpacked
 from freshd.adapters.ingress.proof import is_bearer, is_harmless, shows_signature, shows_token
-from freshd.adapters.ingress.settings import IngressSettings
+from freshd.adapters.ingress.settings import IngressSettings, paths_of
 from freshd.model.errors import TransientError
 from freshd.model.inputs import DeadLetter, Input, Unmatched
 from freshd.model.sighting import Message
@@ -113,8 +113,9 @@ class Ingress:
         """All routes, those with a path of their own first."""
         own = IngressSettings(format="freshd")
         routes: list[BaseRoute] = []
+        paths = paths_of(self._entries)
         for name, entry in self._entries.items():
-            for path in filter(None, (entry.path, f"/events/{name}")):
+            for path in paths[name]:
                 full = f"{path}/{{token}}" if entry.in_url else path
                 routes.append(Route(full, self._endpoint(name, entry), methods=["POST"]))
                 if entry.in_url:

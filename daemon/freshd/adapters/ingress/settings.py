@@ -21,6 +21,9 @@ LARGEST_BODY_LIMIT: Final = 16 * 1024 * 1024
 SIGNED_FORMATS: Final = ("dbt", "fivetran")
 """Formats whose senders sign what they send."""
 
+LINEAGE_PATH: Final = "/api/v1/lineage"
+"""Where OpenLineage clients post unless they are told otherwise."""
+
 RESERVED: Final = ("/", "/events", "/healthz", "/readyz", "/metrics")
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -64,6 +67,21 @@ class IngressSettings(Closed):
         if self.path and not _PATH.fullmatch(self.path):
             raise ValueError(f"path {self.path!r} is not one; write it like /api/v1/lineage")
         return self
+
+
+def paths_of(entries: Mapping[str, IngressSettings]) -> dict[str, tuple[str, ...]]:
+    """Where each entry is posted to, by its name: its own path, /events/NAME, and the first of OpenLineage where its
+    clients post by themselves, unless an entry says that this is its path.
+    """
+    taken = {entry.path for entry in entries.values()}
+    paths: dict[str, tuple[str, ...]] = {}
+    for name, entry in entries.items():
+        own = entry.path
+        if entry.format == "openlineage" and not own and LINEAGE_PATH not in taken:
+            own = LINEAGE_PATH
+            taken.add(own)
+        paths[name] = (*filter(None, (own,)), f"/events/{name}")
+    return paths
 
 
 def ingress_problems(
