@@ -5,8 +5,8 @@ Success of a model, seed or snapshot is an update (of a view it moves nothing, w
 error is a failed run; what was skipped says nothing. Nor do `dbt compile`, `dbt docs generate` and the like,
 which leave run results of nodes that they did not build. A source's result is a look at its data: an
 observation that carries the newest load; a look that saw nothing (`runtime error`) is listed with what dbt
-says of it. Tests name no asset; who has the manifest gives `tested`, the nodes by test, and gets their
-results as checks.
+says of it. Of freshness.json, which dbt 2 writes as well, only the sources are read. Tests name no asset; who
+has the manifest gives `tested`, the nodes by test, and gets their results as checks.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str,
     """
     metadata = inner(artifact, "metadata", origin)
     schema = text(metadata, "dbt_schema_version", origin, "metadata.")
-    sources = "/sources/" in schema
+    sources = "/sources/" in schema or "/freshness/" in schema
     if not sources and "/run-results/" not in schema:
         raise DecodeError(
             "not_dbt", f"{origin}: neither run_results.json nor sources.json of dbt (its schema is {schema[:80]!r})"
@@ -97,7 +97,9 @@ def _builds_nothing(artifact: Mapping[str, Any]) -> bool:
     return args.get("empty") is True or (type(command) is str and command in _BUILDS_NOTHING)
 
 
-def _look(result: Mapping[str, Any], node: str, invocation: str, made_at: Instant | None, origin: str) -> Seen:
+def _look(result: Mapping[str, Any], node: str, invocation: str, made_at: Instant | None, origin: str) -> Seen | None:
+    if not node.startswith("source."):
+        return None  # how new a model's rows are says nothing of what it was made from
     if result.get("max_loaded_at") in (None, ""):
         error = result.get("error")
         why = f": {' '.join(error.split())[:_SAID]}" if type(error) is str and error else ", without max_loaded_at"

@@ -280,6 +280,15 @@ def test_counts_of_rows_may_be_written_as_text(written: Any, rows: int | None) -
     assert (sighting.metadata or {}).get("row_count") == rows
 
 
+def test_freshness_of_dbt_2_tells_of_sources_as_sources_json_does() -> None:
+    look = {"max_loaded_at": "2026-08-27T23:30:00+00:00", "snapshotted_at": "2026-08-28T00:00:00+00:00"}
+    source = {"unique_id": "source.p.s.t", "resource_type": "source", "status": "Pass", **look}
+    model = {"unique_id": "model.p.m", "resource_type": "model", "status": "Pass", **look}
+    [sighting] = dbt.decode(message(results(model, source, schema="freshness/v0")))
+    assert isinstance(sighting, Sighting)
+    assert (sighting.kind, sighting.names) == (EventKind.OBSERVATION, (("source.p.s.t",),))
+
+
 def test_other_files_are_no_results() -> None:
     with pytest.raises(DecodeError, match=r"neither run_results\.json nor sources\.json"):
         dbt.decode(message({"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json"}}))
