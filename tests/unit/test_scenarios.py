@@ -154,6 +154,17 @@ timeline:
     assert report.exit_code == 0, lines(tmp_path, report)
 
 
+def test_offsets_before_the_start(tmp_path: Path) -> None:
+    """What a sync read may lie before the start; the time line itself begins there."""
+    text = HEAD + "  - {at: 1m, update: a/raw, started_at: -90s, data_time: -2m}\n"
+    text += "  - {at: 2m, expect: {assets: {a/raw: {data_time: -2m, lag: 4m}, a/model: {data_time: -1m60s}}}}\n"
+    report = run(tmp_path, text)
+    assert report.exit_code == 0, lines(tmp_path, report)
+    report = run(tmp_path, HEAD + "  - {at: -1m, update: a/raw}\n")
+    assert report.exit_code == 2
+    assert "the time line is in order of `at`: 2026-03-02T07:59:00Z comes after 0s" in lines(tmp_path, report)[0]
+
+
 BAD = [
     (1, HEAD.replace("scenario: s", "scenari: s"), ["s.yaml:1: unknown key scenari; did you mean scenario?"]),
     (2, HEAD.replace("start: 2026-03-02T08:00:00Z\n", ""), ["s.yaml:1: start is missing"]),

@@ -35,7 +35,7 @@ ACTIONS: Final = (*(kind.value for kind in EventKind), "materialize", *OF_PEOPLE
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An offset from the start, or an instant."""
+    """An offset from the start (`-5m` is before it), or an instant."""
 
     value: int
     absolute: bool
@@ -50,7 +50,7 @@ def _moment(value: Any) -> Moment:
         return value
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
-            return Moment(parse_duration(value), absolute=False)
+            return Moment(_offset(value), absolute=False)
         except ValueError:
             pass
         try:
@@ -60,6 +60,11 @@ def _moment(value: Any) -> Moment:
     raise PydanticCustomError(
         "moment_type", "{given} is neither an offset from the start, like 1h30m, nor an instant", {"given": repr(value)}
     )
+
+
+def _offset(value: str | int | float) -> int:
+    text = str(value).strip()
+    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(value)
 
 
 def _one_or_many(value: Any) -> Any:
