@@ -21,6 +21,10 @@ class NotFound(FreshdError):
     """The daemon knows nothing by that name."""
 
 
+class Misused(PermanentError):
+    """The daemon cannot do what it is asked, however often: a wrong selector, event or token."""
+
+
 class Refused(PermanentError):
     """The daemon found problems in its files."""
 
@@ -38,7 +42,7 @@ class Client:
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_S, transport=transport)
 
     def get(self, path: str, query: Mapping[str, str | int | Sequence[str]] | None = None) -> Any:
-        """The JSON answer. Raises Unreachable, NotFound, or PermanentError with what the daemon said."""
+        """The JSON answer. Raises Unreachable, NotFound, Misused, or PermanentError with what the daemon said."""
         return self._ask("GET", path, params={k: v for k, v in (query or {}).items() if v not in ("", [], None)})
 
     def post(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Any:
@@ -59,11 +63,13 @@ class Client:
         if answer.status_code in (502, 503, 504):
             raise Unreachable(f"the daemon at {self.url} cannot answer now: {said}")
         if answer.status_code in (401, 403):
-            raise PermanentError(f"the daemon at {self.url} refuses: {said}; give its token with --token-file")
+            raise Misused(f"the daemon at {self.url} refuses: {said}; give its token with --token-file")
         if answer.status_code == 404:
             raise NotFound(said)
         if answer.status_code == 422:
             raise Refused(said, _problems(answer))
+        if answer.is_client_error:
+            raise Misused(said)
         raise PermanentError(said)
 
 

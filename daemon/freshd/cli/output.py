@@ -8,7 +8,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markup import escape
 
-from freshd.cli.client import NotFound, Unreachable
+from freshd.cli.client import Misused, NotFound, Unreachable
 from freshd.model.errors import ConfigError, FreshdError
 
 DOES_NOT_HOLD: Final = 1
@@ -49,7 +49,7 @@ def fail_with(error: FreshdError) -> int:
     errors().print(f"[red]{escape(str(error))}[/]")
     if isinstance(error, Unreachable):
         return UNREACHABLE
-    return WRONG_USE if isinstance(error, NotFound) else DOES_NOT_HOLD
+    return WRONG_USE if isinstance(error, NotFound | Misused) else DOES_NOT_HOLD
 
 
 def counted(number: int, word: str) -> str:

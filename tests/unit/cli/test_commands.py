@@ -103,6 +103,7 @@ class StubDaemon:
         self.asked: list[tuple[str, str, Any]] = []
         self.tokens: list[str] = []
         self.unmatched: list[str] = []
+        self.refuses = 0
         self.ends = "done"
         self._http = HttpThread(
             Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])]), bind("127.0.0.1:0")
@@ -117,6 +118,8 @@ class StubDaemon:
         body = json.loads(await request.body() or b"null")
         self.asked.append((request.method, request.url.path, body or dict(request.query_params)))
         self.tokens.append(request.headers.get("authorization", ""))
+        if self.refuses:
+            return JSONResponse({"error": "no such selector"}, self.refuses)
         match request.url.path:
             case "/api/assets":
                 return JSONResponse({"now": "2026-11-22T08:52:00Z", "assets": [ASSET]})
@@ -381,6 +384,18 @@ def test_an_unknown_asset_is_wrong_use_with_a_hint(daemon: StubDaemon) -> None:
     code, _, said = freshd("explain", "ordres", "--url", daemon.url)
     assert code == 2
     assert "did you mean shop/orders?" in said
+
+
+@pytest.mark.parametrize(
+    "command", [("status",), ("assets", "-s", "x:y"), ("emit", "a"), ("materialize", "x:y"), ("runs",)]
+)
+@pytest.mark.parametrize(("status", "exits"), [(400, 2), (401, 2), (413, 2), (503, 3)])
+def test_what_the_daemon_cannot_do_is_wrong_use_and_says_nothing_of_assets(
+    daemon: StubDaemon, command: tuple[str, ...], status: int, exits: int
+) -> None:
+    daemon.refuses = status
+    code, _, said = freshd(*command, "--url", daemon.url)
+    assert (code, "no such selector" in said) == (exits, True)
 
 
 def test_materialize_asks_and_dry_run_only_tells(daemon: StubDaemon) -> None:
