@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
@@ -102,11 +101,3 @@ def unmatched(
 def _judge(fail_on: FailOn | None, verdicts: list[str | None]) -> None:
     if fail_on is not None and any(word in _AT_LEAST[fail_on] for word in verdicts if word):
         raise typer.Exit(DOES_NOT_HOLD)
-
-
-def author() -> str:
-    """Who is asking: the user's name, or empty."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

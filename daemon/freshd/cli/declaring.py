@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from freshd.cli.ask import author
-from freshd.cli.options import ConfigOption, ExcludeOption, JsonOption, TokenFileOption, UrlOption, client
+from freshd.cli.options import ConfigOption, ExcludeOption, JsonOption, TokenFileOption, UrlOption, author, client
 from freshd.cli.output import console, print_json
 
 SelectorsArgument = Annotated[list[str], typer.Argument(help="Assets or selectors, e.g. shop/orders+ or tag:tier1.")]

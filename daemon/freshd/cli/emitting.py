@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -20,29 +19,17 @@ from freshd.cli.client import Client, NotFound
 from freshd.cli.options import ConfigOption, JsonOption, TokenFileOption, UrlOption, client
 from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json
 from freshd.model.errors import ConfigError, DecodeError, Problem
-from freshd.model.inputs import HINT, Unmatched
+from freshd.model.inputs import HINT, EventKind, Unmatched
 from freshd.model.sighting import Message, Sighting
 
 POSTED_AT_ONCE: Final = 500
 """Events in one request."""
 
 
-class Kind(StrEnum):
-    """The types of events that a person may say."""
-
-    UPDATE = "update"
-    OBSERVATION = "observation"
-    RUN_STARTED = "run_started"
-    RUN_FAILED = "run_failed"
-    RUN_ENDED = "run_ended"
-    CHECK = "check"
-    HEARTBEAT = "heartbeat"
-
-
 def emit(
     ctx: typer.Context,
     assets: Annotated[list[str] | None, typer.Argument(help="What it is about: keys, relations, aliases.")] = None,
-    kind: Annotated[Kind, typer.Option("--type", help="What happened.")] = Kind.UPDATE,
+    kind: Annotated[EventKind, typer.Option("--type", help="What happened.")] = EventKind.UPDATE,
     id: Annotated[str, typer.Option(help="Unique within its source; default: made up.")] = "",
     at: Annotated[str, typer.Option(help="When it happened (RFC 3339); default: now.")] = "",
     started_at: Annotated[str, typer.Option(help="When its run or sync began reading.")] = "",

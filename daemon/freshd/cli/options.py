@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,14 @@ def client(ctx: typer.Context, url: str | None, token_file: Path | None, config:
     if file is not None:
         token = secret_text(None, file, "--token-file or api.token_file") or ""
     return Client(url or f"http://{_reachable(listen)}", token)
+
+
+def author() -> str:
+    """Who is asking: the user's name, or empty."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def _from_settings(path: Path) -> tuple[str, Path | None]:

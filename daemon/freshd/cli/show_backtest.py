@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from freshd.model.time import SECOND, format_duration
+from freshd.cli.show import seconds
 
 Json = Mapping[str, Any]
 
@@ -47,8 +47,8 @@ def _totals(out: Console, totals: Json) -> None:
         ("failed runs", "failed_runs"),
     ):
         table.add_row(label, str(current[name]), str(candidate[name]))
-    table.add_row("time in runs", _lasting(current["run_seconds"]), _lasting(candidate["run_seconds"]))
-    table.add_row("time stale", _lasting(current["stale_seconds"]), _lasting(candidate["stale_seconds"]))
+    table.add_row("time in runs", seconds(current["run_seconds"]), seconds(candidate["run_seconds"]))
+    table.add_row("time stale", seconds(current["stale_seconds"]), seconds(candidate["stale_seconds"]))
     table.add_row("time fresh", _share(current), _share(candidate))
     out.print(table)
 
@@ -90,7 +90,7 @@ def _violations(out: Console, title: str, rows: Sequence[Json]) -> None:
     out.print(f"{title}: {len(rows)}")
     for row in rows[:SHOWN]:
         at = f"[{row['partition']}]" if row["partition"] else ""
-        lasted = f"for {_lasting(row['seconds'])}" if row["seconds"] is not None else "to the end"
+        lasted = f"for {seconds(row['seconds'])}" if row["seconds"] is not None else "to the end"
         by = f" by {row['measure']}" if row["measure"] else ""
         out.print(f"  {row['since']} {row['asset']}{at} stale{by} {lasted} ({row['policy']})", markup=False)
     if len(rows) > SHOWN:
@@ -115,10 +115,3 @@ def _both_shares(row: Json) -> tuple[str, str]:
 def _share(side: Json | None) -> str:
     share = side.get("fresh_share") if side else None
     return "–" if share is None else f"{100 * share:.2f} %"
-
-
-def _lasting(seconds: int) -> str:
-    unit = 60 if seconds >= 3_600 else 1
-    if seconds >= 86_400:
-        unit = 3_600
-    return format_duration(seconds // unit * unit * SECOND)

@@ -10,9 +10,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from freshd.cli.ask import author
 from freshd.cli.client import Client, NotFound, Unreachable
-from freshd.cli.options import ConfigOption, ExcludeOption, JsonOption, TokenFileOption, UrlOption, client
+from freshd.cli.options import ConfigOption, ExcludeOption, JsonOption, TokenFileOption, UrlOption, author, client
 from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json
 from freshd.cli.progress import progress_bar
 
@@ -113,7 +112,9 @@ def _watch(asked: Client, wish: str) -> dict[str, Any]:
 
 def _tell_ended(ended: dict[str, Any]) -> None:
     done = f"{ended['done']} of {ended['planned']} materialised"
-    if ended["over"] == "done":
+    if ended["over"] == "done" and ended["planned"] == 0:
+        console().print("nothing to build: no launcher builds any of these, and nothing above them is due", markup=False)
+    elif ended["over"] == "done":
         console().print(f"done: {done}", markup=False)
     elif ended["over"] == "observe":
         console().print("the daemon only observes: nothing was launched", markup=False)
