@@ -105,6 +105,7 @@ class StubDaemon:
         self.unmatched: list[str] = []
         self.refuses = 0
         self.ends = "done"
+        self.planned = 3
         self._http = HttpThread(
             Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])]), bind("127.0.0.1:0")
         )
@@ -142,7 +143,7 @@ class StubDaemon:
                 looks = sum(path == "/api/wishes/w1" for _, path, _ in self.asked)
                 wish = {
                     "wish": "w1",
-                    "planned": 3,
+                    "planned": self.planned,
                     "done": looks,
                     "over": self.ends if looks == 2 else "",
                     "cause": "x",
@@ -422,6 +423,13 @@ def test_a_backfill_is_watched_until_it_is_over(
     assert "3 partitions (2026-11-01 … 2026-11-03), 2 runs at a time" in out
     assert said in out
     assert daemon.asked[0][2]["partitions"] == "2026-11-01..2026-11-03"
+
+
+def test_a_wish_that_nobody_can_serve_says_so(daemon: StubDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freshd.cli.wishing.LOOK_EVERY_S", 0.0)
+    daemon.planned = 0
+    code, out, _ = freshd("materialize", "raw", "--wait", "--url", daemon.url)
+    assert (code, "nothing to build" in out) == (0, True)
 
 
 def test_nobody_has_to_wait_for_a_backfill(daemon: StubDaemon) -> None:
