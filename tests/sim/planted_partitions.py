@@ -71,7 +71,7 @@ PLANTED_PARTITIONS = (
     Planted(
         "a whole is its worst window",
         "one old day that was never made leaves all unknown",
-        lambda: patch.object(freshness, "_by_time", _all_alike),
+        lambda: patch.object(freshness, "gathers_windows", _all_alike),
         126,
     ),
     Planted(

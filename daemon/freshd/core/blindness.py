@@ -14,7 +14,6 @@ from freshd.core.rows import Row, by_key, upstreams_first
 from freshd.core.state import State
 from freshd.model.inputs import Blind
 from freshd.model.records import Blinded, Record, SightRegained
-from freshd.model.time import Instant
 
 Emit = Callable[[Record], None]
 
@@ -47,11 +46,6 @@ def not_caught_up(state: State, emit: Emit) -> None:
     if ALL_TOPICS not in state.blind:
         why = "what was written before the start has not been read in time"
         emit(Blinded(state.now, ALL_TOPICS, state.started_at, why))
-
-
-def since(state: State, topic: str) -> Instant:
-    """Since when nothing is seen of a topic that is blind."""
-    return state.blind[topic].since
 
 
 # applied

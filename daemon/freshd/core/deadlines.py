@@ -21,7 +21,7 @@ TICKS_LOOKED_AHEAD = 400
 
 def judge_deadline(policy: Policy, deadline: Deadline, row: Row, now: Instant, memo: Memo) -> Judgement:
     """Whether the last tick was met, and whether a coming one is in danger."""
-    if not has_value(deadline, row, now, memo):
+    if not has_value(row, now, memo):
         return without_value(policy, Measure.DEADLINE, row, now)
     judged = deadline.ticks.until(now - deadline.grace)
     coming = _tick_after(deadline, row, judged if judged != NEVER else now - deadline.grace)
@@ -50,7 +50,7 @@ def is_met(deadline: Deadline, row: Row, tick: Instant, at: Instant, memo: Memo)
     return not name or (part is not None and updated_by(part, at))
 
 
-def has_value(deadline: Deadline, row: Row, at: Instant, memo: Memo) -> bool:
+def has_value(row: Row, at: Instant, memo: Memo) -> bool:
     """Whether there is anything that could meet a tick."""
     if _windows(row) is None:
         return data_time(row, at, memo) != NEVER
@@ -73,7 +73,7 @@ def _tick_after(deadline: Deadline, row: Row, instant: Instant) -> Instant:
 
 def deadline_turns(policy: Policy, deadline: Deadline, row: Row, now: Instant, memo: Memo) -> tuple[Instant, Instant]:
     """When the tick that is missed now, else the next one that will be if nothing arrives, warns and is stale."""
-    if not has_value(deadline, row, now, memo):
+    if not has_value(row, now, memo):
         return FOREVER, missing_too_long_at(policy, row)
     tick = _missed_tick(deadline, row, now, memo)
     if tick == FOREVER:

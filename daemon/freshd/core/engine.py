@@ -46,7 +46,6 @@ TIMERS_PER_STEP = 250
 TIMERS_BESIDE_INPUTS = 150
 """As TIMERS_PER_STEP, of a step in which inputs became facts: whoever sent them waits for it."""
 
-
 JUDGED_FOR_RECORD = 10
 """How many rows more a step judges for each record of its inputs; what one input moves beyond that waits as well."""
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from freshd.core import history
 from freshd.core.history import FLAG_BITS, MISSED, START, TIME, WIDTH
 from freshd.core.lineage import through_virtual
+from freshd.core.partitions import gathers_windows
 from freshd.core.rows import Row
 from freshd.model.partitions import window_of
 from freshd.model.policy import ReactionKind
@@ -54,14 +55,10 @@ def _shown_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
 
 def _gathered_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
     """Of windows the newest that has an update, of fixed partitions the worst."""
-    if _by_time(row):
+    if gathers_windows(row):
         updated = (part for part in reversed(row.ups) if updated_by(part, at))
         return next((data_time(part, at, memo) for part in updated), NEVER)
     return min((data_time(part, at, memo) for part in row.ups), default=NEVER)
-
-
-def _by_time(row: Row) -> bool:
-    return row.asset.partitions is not None and bool(row.asset.partitions.by)
 
 
 def updated_by(row: Row, at: Instant) -> bool:
@@ -193,7 +190,7 @@ def updated_at(row: Row) -> Instant:
     """The end of the last update; of a virtual row, NEVER if one of its upstreams has none."""
     if not row.virtual:
         return row.updated_at
-    if row.rare.parts is not None and _by_time(row):
+    if gathers_windows(row):
         return next((end for part in reversed(row.ups) if (end := updated_at(part)) != NEVER), NEVER)
     ends = [updated_at(up) for up in row.ups]
     if row.rare.parts is not None:

@@ -17,7 +17,7 @@ from freshd.core.rows import Pair
 from freshd.core.state import State
 from freshd.model.policy import Severity
 from freshd.model.records import IncidentAcknowledged, IncidentChanged, Member
-from freshd.model.time import NEVER, Instant
+from freshd.model.time import NEVER, Duration, Instant
 from freshd.model.values import value
 
 Emit = Callable[[IncidentChanged | IncidentAcknowledged], None]
@@ -47,9 +47,7 @@ def _leave(state: State, pairs: Iterable[Pair], emit: Emit) -> None:
     for pair in pairs:
         leaving.setdefault(pair.incident, []).append(pair)
     for name, gone in leaving.items():
-        incident = state.book.incidents[name]
-        closes = len(gone) == len(incident.members)
-        _emit(state, incident, emit, left=gone, closed_at=state.now if closes else None)
+        _emit(state, state.book.incidents[name], emit, left=gone)
 
 
 def _move(state: State, pairs: list[Pair], views: dict[Pair, View], emit: Emit) -> None:
@@ -96,7 +94,7 @@ def _settle(state: State, emit: Emit) -> None:
                 _emit(state, incident, emit, cause=_heaviest(incident))
                 settled.append(incident)
             else:
-                _emit(state, incident, emit, closed_at=state.now)
+                _emit(state, incident, emit)
         for cause in sorted({incident.cause for incident in settled}):
             same = [one for one in book.holding(cause) if one.cause == cause]
             for other in same[1:]:
@@ -153,7 +151,7 @@ def _draw_in(state: State, incident: Incident, emit: Emit) -> None:
 def _merge(state: State, keeper: Incident, other: Incident, emit: Emit) -> None:
     members = [_as_is(pair) for pair in other.members.values()]
     _emit(state, keeper, emit, put=members)
-    _emit(state, other, emit, closed_at=state.now, merged_into=keeper.id)
+    _emit(state, other, emit, merged_into=keeper.id)
     state.book.main[keeper.cause] = keeper
 
 
@@ -167,8 +165,7 @@ def _join(state: State, pairs: list[Pair], views: dict[Pair, View], emit: Emit) 
             homes[cause] = _home(state, cause)
     for cause, news in joining.items():
         incident = homes[cause]
-        members = [_member(pair, views[pair], fresh=True, state=state) for pair in news]
-        _emit(state, incident, emit, put=members)
+        _emit(state, incident, emit, put=[_newcomer(state, pair, views[pair]) for pair in news])
 
 
 def _home(state: State, cause: str) -> Incident:
@@ -188,13 +185,13 @@ def _home(state: State, cause: str) -> Incident:
     return Incident(f"inc-{book.opened}", cause, state.now)
 
 
-def _member(pair: Pair, view: View, fresh: bool = False, state: State | None = None) -> Member:
-    joined_at, joined = pair.joined_at, pair.joined
-    if fresh and state is not None:
-        state.book.joined += 1
-        joined_at, joined = state.now, state.book.joined
-    policy, asset, partition = pair.key
-    return Member(policy, asset, partition, view.state, view.cause, view.reason, joined_at, joined)
+def _newcomer(state: State, pair: Pair, view: View) -> Member:
+    state.book.joined += 1
+    return Member(*pair.key, view.state, view.cause, view.reason, state.now, state.book.joined)
+
+
+def _member(pair: Pair, view: View) -> Member:
+    return Member(*pair.key, view.state, view.cause, view.reason, pair.joined_at, pair.joined)
 
 
 def _as_is(pair: Pair) -> Member:
@@ -209,10 +206,9 @@ def _emit(
     put: list[Member] | None = None,
     left: list[Pair] | None = None,
     cause: str = "",
-    closed_at: Instant | None = None,
     merged_into: str = "",
 ) -> None:
-    """One record that says what the incident is from now on."""
+    """One record that says what the incident is from now on: closed, if it has no members."""
     main = cause or incident.cause
     gone = [pair.key for pair in left or ()]
     came = put or []
@@ -229,7 +225,7 @@ def _emit(
             reason=_reason(incident, main, gone, came),
             severity=severity,
             opened_at=incident.opened_at,
-            closed_at=None if count else closed_at or state.now,
+            closed_at=None if count else state.now,
             reopened=incident.reopened,
             members=count,
             put=tuple(came),
@@ -261,7 +257,7 @@ def _reason(incident: Incident, main: str, gone: list[PairKey], came: list[Membe
     return min(found)[1] if found else incident.reason
 
 
-def forget_closed(book: IncidentBook, now: Instant, reopen: Instant, most: int) -> None:
+def forget_closed(book: IncidentBook, now: Instant, reopen: Duration, most: int) -> None:
     """Drop closed incidents that can no longer reopen and owe nobody a notice."""
     while book.closed:
         name, incident = next(iter(book.closed.items()))

@@ -14,9 +14,10 @@ from freshd.core.blindness import BLIND, cause_of
 from freshd.core.causes import Cause, failed_cause, rests_beyond, root_cause
 from freshd.core.incident_book import Blamed
 from freshd.core.incidents import View
+from freshd.core.judgement import RANK, Judgement, sustained
 from freshd.core.rows import Pair, Row, by_key
 from freshd.core.state import State
-from freshd.core.verdicts import RANK, Judgement, judge, sustained
+from freshd.core.verdicts import judge
 from freshd.model.declarations import DeclarationKind
 from freshd.model.policy import Measure, Verdict
 from freshd.model.records import Reason, Record, VerdictChanged, Violated
@@ -26,7 +27,6 @@ Emit = Callable[[Record], None]
 
 DEFAULT_AT = frozenset({"stale", "failed"})
 """What makes a pair bad, if its policy's alert does not say otherwise."""
-
 
 _FROM_AFAR = (Measure.LAG, Measure.DEADLINE)
 """Measures whose value comes from assets above without their telling."""

@@ -196,13 +196,13 @@ def _in_use(
         scheme = asset.partitions
         if scheme is None:
             for up in asset.upstreams:
-                _want(wanted, graph.assets[up], reads_of(asset, "", graph.assets[up], at), at)
+                _want(wanted, graph.assets[up], reads_of(asset, "", graph.assets[up]), at)
             continue
         mine = wanted.pop(key, set()) | used.get(key, set()) | set(_newest(scheme, at))
         found[key] = _sorted(scheme, mine)
         for partition in found[key]:
             for up in asset.upstreams:
-                _want(wanted, graph.assets[up], reads_of(asset, partition, graph.assets[up], at), at)
+                _want(wanted, graph.assets[up], reads_of(asset, partition, graph.assets[up]), at)
     return found
 
 
@@ -219,7 +219,7 @@ def _sorted(scheme: PartitionScheme, partitions: set[str]) -> tuple[str, ...]:
     return tuple(window.key for window in windows[-PARTITIONS_KEPT:])
 
 
-def reads_of(reader: Asset, partition: str, up: Asset, at: Instant) -> str | Slice | None:
+def reads_of(reader: Asset, partition: str, up: Asset) -> str | Slice | None:
     """What a partition reads of an upstream: one partition, several, or (None) one that has no partitions."""
     if up.partitions is None:
         return None
@@ -260,7 +260,7 @@ def _of_each(
 ) -> Iterator[str]:
     """The row keys of what a partition is made from."""
     for up in dict.fromkeys(upstreams):
-        read = reads_of(asset, partition, graph.assets[up], at)
+        read = reads_of(asset, partition, graph.assets[up])
         if read is None or read == WHOLE_ASSET:
             yield up
             continue

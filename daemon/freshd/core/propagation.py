@@ -126,10 +126,9 @@ def refresh_due(state: State, row: Row) -> None:
         state.note_due(row)
         if not due:
             state.cease(row)
+            begin_anew(row)
         elif not state.ceased_now(row):
             row.due_at = state.now
-        if not due:
-            begin_anew(row)
         state.touch(row)
     settle(state, row)
     if row.automatic or row.rare.wishes:

@@ -73,7 +73,7 @@ def _count_ticks(pair: Pair, total: Total, unknown: bool, now: Instant, memo: Me
         while tick + deadline.grace <= now and passed < TICKS_COUNTED:
             passed += 1
             at = tick + deadline.grace
-            if not unknown and tick >= row.known_since and has_value(deadline, row, at, memo):
+            if not unknown and tick >= row.known_since and has_value(row, at, memo):
                 ticks += 1
                 met += is_met(deadline, row, tick, at, memo)
             tick = deadline.ticks.after(tick)

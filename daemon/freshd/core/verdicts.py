@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from freshd.core.checks import judge_checks
 from freshd.core.deadlines import deadline_turns, judge_deadline
 from freshd.core.freshness import Memo
-from freshd.core.judgement import RANK, Judgement, both, sustained
+from freshd.core.judgement import Judgement, both
 from freshd.core.learned import judge_learned, learned_turns
 from freshd.core.limits import judge_limit, limit_instants, missing_too_long_at, reference
 from freshd.core.rows import Row
 from freshd.model.policy import Policy, Verdict
 from freshd.model.time import FOREVER, NEVER, Instant
-
-__all__ = ["RANK", "Judgement", "judge", "sustained", "turning_points", "turns_stale_at"]
 
 
 def judge(policy: Policy, row: Row, now: Instant, memo: Memo) -> Judgement:
