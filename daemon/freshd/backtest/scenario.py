@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from freshd.core.work import row_key
 from freshd.model.asset import AssetKey
 from freshd.model.inputs import Input, RunPhase
 from freshd.model.policy import Charter, LauncherTraits
@@ -20,11 +21,6 @@ LAUNCHER: Final = "scenario"
 """The launcher of every derived asset of a scenario: one asset a run, no queue."""
 
 TRAITS: Final = LauncherTraits(LAUNCHER)
-
-
-def row_name(key: AssetKey, partition: str) -> str:
-    """An asset partition as scenarios write it."""
-    return f"{key}[{partition}]" if partition else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class ExpectedAsset:
     @property
     def shown(self) -> str:
         """As the file writes it."""
-        return row_name(self.key, self.partition)
+        return row_key(self.key, self.partition)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Any, Final
 
-from freshd.backtest.scenario import Scenario, row_name
+from freshd.backtest.scenario import Scenario
+from freshd.core.work import row_key
 from freshd.model.asset import AssetKey
 from freshd.model.effects import Effect, LaunchRun, SendNotice
 from freshd.model.inputs import Input, NoticeReport, RunPhase, RunReport
@@ -28,18 +29,24 @@ class RestlessError(Exception):
 
 
 class VirtualClock:
-    """Says the instant that it was set to."""
+    """Says the instant that it was moved to."""
 
     def __init__(self, start: Instant) -> None:
         self._now = start
+        self._turns = 0
 
     def now(self) -> Instant:
         """The virtual time."""
         return self._now
 
-    def set(self, instant: Instant) -> None:
-        """Move on; never back."""
-        self._now = max(self._now, instant)
+    def move(self, to: Instant) -> None:
+        """Move on for a turn of the loop, never back. Raises RestlessError after too many turns at one instant."""
+        if to > self._now:
+            self._now, self._turns = to, 0
+            return
+        self._turns += 1
+        if self._turns > TURNS_AT_ONE_INSTANT:
+            raise RestlessError(f"the daemon does not come to rest at {format_instant(to)}; please report this")
 
 
 class TimeLine:
@@ -51,7 +58,6 @@ class TimeLine:
         self._order = 0
         self._lines = self._lines_left = 0
         self._looks: list[tuple[Instant, Callable[[Any, Instant], None]]] = []
-        self._turns = 0
         self.over = False
         """Everything was heard, looked at and done."""
 
@@ -78,26 +84,17 @@ class TimeLine:
         looked = self._looks[0][0] if self._looks else FOREVER
         following = min(timer, heard)
         if looked < following:
-            self._move(looked)
+            self._clock.move(looked)
             return Batch(questions=tuple(self._pop_looks()))
         if self._ends(following):
             self.over = True
             return Batch()
-        self._move(following)
+        self._clock.move(following)
         return Batch(inputs=tuple(self._pop_heard(following)))
 
     def _ends(self, following: Instant) -> bool:
         """The last line was heard and looked at, and nothing is left to do at its instant."""
         return not self._looks and not self._lines_left and following > self._clock.now()
-
-    def _move(self, to: Instant) -> None:
-        if to > self._clock.now():
-            self._turns = 0
-            self._clock.set(to)
-            return
-        self._turns += 1
-        if self._turns > TURNS_AT_ONE_INSTANT:
-            raise RestlessError(f"the daemon does not come to rest at {format_instant(to)}; please report this")
 
     def _pop_heard(self, at: Instant) -> Iterator[Input]:
         while self._heard and self._heard[0][0] <= at:
@@ -138,7 +135,7 @@ class ScriptedPerformer:
         now = self._clock.now()
         ends = now
         for key in run.assets:
-            name = row_name(key, run.partition)
+            name = row_key(key, run.partition)
             self._counts[name] = self._counts.get(name, 0) + 1
             if name != key:
                 self._counts[key] = self._counts.get(key, 0) + 1

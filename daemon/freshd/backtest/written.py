@@ -7,7 +7,7 @@ not its business: they come read, as a charter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,8 @@ from freshd.backtest.lines import (
     Moment,
     RunModel,
 )
-from freshd.backtest.scenario import Behaviour, Expectation, ExpectedAsset, Happening, Scenario, row_name
+from freshd.backtest.scenario import Behaviour, Expectation, ExpectedAsset, Happening, Scenario
+from freshd.core.work import row_key
 from freshd.documents import Closed, Document, DurationField, InstantField, PlacesModel, nearest
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import ACKNOWLEDGED_FOR, Declaration
@@ -43,15 +44,11 @@ from freshd.model.policy import Charter
 from freshd.model.select import Selector
 from freshd.model.time import (
     FOREVER,
-    MINUTE,
-    Duration,
     Instant,
     format_duration,
     format_instant,
 )
-
-FUTURE: Final[Duration] = 5 * MINUTE
-"""How long after its arrival an event may say that it happened; later is a dead letter."""
+from freshd.runtime.translate import FUTURE_TOLERANCE
 
 
 class ScenarioFile(Closed):
@@ -200,7 +197,7 @@ class _Reading:
         return keys
 
     def _event(self, line: Line, at: Instant, arrives: Instant, index: int, where: str) -> Input:
-        if at > arrives + FUTURE:
+        if at > arrives + FUTURE_TOLERANCE:
             told = f"it says that it happened at {format_instant(at)}, but arrived at {format_instant(arrives)}"
             return DeadLetter(where, "from_the_future", told, b"", "freshd")
         start, kind = self._file.start, EventKind(line.action)
@@ -271,7 +268,7 @@ class _Reading:
                 continue
             if pattern.endswith("]"):
                 key, partition = self._placed(pattern, ("runs", pattern))
-                keys: tuple[str, ...] = (row_name(key, partition),)
+                keys: tuple[str, ...] = (row_key(key, partition),)
             else:
                 keys = (pattern,) if pattern in graph else self._selected((pattern,), ("runs", pattern))
             runs = tuple(Behaviour(way) if isinstance(way, int) else way.behaviour() for way in ways)
