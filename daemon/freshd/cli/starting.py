@@ -17,7 +17,9 @@ from freshd.documents import read_yaml
 from freshd.model.errors import ConfigError, Problem
 
 DBT_PROJECT: Final = "dbt_project.yml"
-MANIFEST: Final = "target/manifest.json"
+TARGET: Final = "target"
+"""Where dbt puts its manifest and results unless the project says otherwise."""
+
 SCANNED_FILES: Final = 5_000
 """Model files of a dbt project that are looked into for sources."""
 
@@ -28,6 +30,9 @@ class DbtProject:
 
     name: str
     profile: str
+    """Empty: dbt finds it by itself."""
+    target: str
+    """The folder of its manifest and results."""
     has_manifest: bool
     schemas: dict[str, set[str]] = field(default_factory=dict)
     """The names of the sources by the schema that they lie in."""
@@ -55,7 +60,9 @@ def init(
             raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror}")]) from None
         out.print(f"wrote {path}", markup=False)
     if project is not None and not project.has_manifest:
-        out.print(f"dbt has no manifest yet: run `dbt parse` so that {MANIFEST} is there")
+        out.print(
+            f"dbt has no manifest yet: run `dbt parse` so that {project.target}/manifest.json is there", markup=False
+        )
     out.print("next: freshd check, then freshd run")
 
 
@@ -65,13 +72,20 @@ def dbt_project(folder: Path) -> DbtProject | None:
     if not path.exists():
         return None
     settings = _mapping(path)
-    manifest = folder / MANIFEST
     name = str(settings.get("name") or folder.resolve().name)
-    project = DbtProject(name, str(settings.get("profile") or name), manifest.exists())
+    target = (_plain(settings, "target-path") or TARGET).rstrip("/")
+    manifest = folder / target / "manifest.json"
+    project = DbtProject(name, _plain(settings, "profile"), target, manifest.exists())
     found = _sources_of_manifest(manifest) if manifest.exists() else _sources_of_files(folder, settings)
     for source, schema in found:
         project.schemas.setdefault(schema, set()).add(source)
     return project
+
+
+def _plain(settings: dict[str, Any], name: str) -> str:
+    """What a setting says; empty if it says nothing, or something that only dbt can read (Jinja)."""
+    value = settings.get(name)
+    return value if isinstance(value, str) and "{" not in value else ""
 
 
 def _sources_of_manifest(path: Path) -> list[tuple[str, str]]:
@@ -97,9 +111,7 @@ def _sources_of_files(folder: Path, settings: dict[str, Any]) -> Iterable[tuple[
                 continue
             for source in sources if isinstance(sources, list) else []:
                 if isinstance(source, dict) and isinstance(source.get("name"), str):
-                    schema = source.get("schema")
-                    plain = isinstance(schema, str) and "{" not in schema
-                    yield source["name"], schema if plain and isinstance(schema, str) else source["name"]
+                    yield source["name"], _plain(source, "schema") or source["name"]
 
 
 def _mapping(path: Path) -> dict[str, Any]:

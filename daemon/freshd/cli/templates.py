@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from freshd.cli.starting import DbtProject
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _NOT_PLAIN: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 
 _POLICY: Final = """\
@@ -29,10 +29,10 @@ store: sqlite:///freshd.db
 listen: 127.0.0.1:8765                      # events come in here; API, page and /metrics too
 
 catalog:
-  - {{dbt: target/manifest.json, launcher: dbt, results: target/}}
+  - {{dbt: {manifest}, launcher: dbt, results: {results}}}
 
 launchers:
-  dbt: {{kind: dbt, project_dir: ., profile: {profile}}}
+  dbt: {{kind: dbt, project_dir: .{profile}}}
 
 policies: policies/*.yaml
 
@@ -90,7 +90,13 @@ def dbt_files(project: DbtProject) -> dict[str, str]:
             f"  - {{format: fivetran, match: {{connector_name: {_scalar(schema)}}}, assets: {_quoted(selector)}}}"
         )
     identify = "".join(f"\n{line}" for line in lines) or " []"
-    settings = _DBT.format(name=project.name, profile=_scalar(project.profile), identify=identify)
+    settings = _DBT.format(
+        name=project.name,
+        manifest=_scalar(f"{project.target}/manifest.json"),
+        results=_scalar(f"{project.target}/"),
+        profile=f", profile: {_scalar(project.profile)}" if project.profile else "",
+        identify=identify,
+    )
     return {"freshd.yaml": settings, "policies/freshness.yaml": _POLICY.format(select=f"package:{project.name}")}
 
 

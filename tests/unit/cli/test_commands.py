@@ -218,6 +218,40 @@ def test_init_in_a_dbt_project_writes_a_line_for_each_source_schema() -> None:
     assert "target/manifest.json: no such file; `dbt parse` writes it" in said
 
 
+@pytest.mark.parametrize(
+    ("number", "said", "expected"),
+    [
+        (1, "target-path: build/", ["{dbt: build/manifest.json, launcher: dbt, results: build/}", "project_dir: .}"]),
+        (
+            2,
+            "target-path: \"{{ env_var('T', 'x') }}\"",
+            ["{dbt: target/manifest.json, launcher: dbt, results: target/}"],
+        ),
+        (3, "profile: \"{{ env_var('P', 'x') }}\"", ["dbt: {kind: dbt, project_dir: .}"]),  # dbt reads it by itself
+        (4, "profile: yes", ['project_dir: ., profile: "yes"}']),
+    ],
+)
+def test_init_goes_by_what_the_dbt_project_says(number: int, said: str, expected: list[str]) -> None:
+    Path("dbt_project.yml").write_text(f"name: jaffle\n{said}\n")
+    assert freshd("init")[0] == 0
+    written = Path("freshd.yaml").read_text()
+    assert [text for text in expected if text not in written] == []
+
+
+def test_init_finds_the_manifest_where_the_dbt_project_puts_it() -> None:
+    Path("dbt_project.yml").write_text("name: jaffle\ntarget-path: out\n")
+    Path("out").mkdir()
+    source = {"source_name": "google_ads", "schema": "google_ads", "name": "clicks", "identifier": "clicks"}
+    source |= {"unique_id": "source.jaffle.google_ads.clicks", "resource_type": "source", "package_name": "jaffle"}
+    manifest = {"metadata": {"project_name": "jaffle"}, "nodes": {}, "sources": {source["unique_id"]: source}}
+    Path("out/manifest.json").write_text(json.dumps(manifest))
+    code, out, _ = freshd("init")
+    assert (code, "dbt parse" in out) == (0, False)
+    code, out, said = freshd("check")
+    assert (code, said) == (0, "")
+    assert "1 asset, 1 policy" in out
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
 def test_init_in_a_dbt_project_with_a_manifest_writes_files_that_work() -> None:
     manifest = json.loads((DATA / "dbt/jaffle_small/manifest.json").read_text())
