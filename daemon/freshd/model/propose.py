@@ -24,14 +24,14 @@ _MATCHED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "airbyte": (("connection_name",), ("connection",)),
     "openlineage": (("namespace", "name"), ("job_namespace", "job_name")),
     "cloudevents": (("type", "source", "subject"), ("type", "source")),
-    "dbt": (("unique_id",),),
+    "dbt": (("unique_id",), ("job_name",), ("job",)),
 }
 _TELLING: Final[Mapping[str, tuple[str, ...]]] = {
     "fivetran": ("connector_name", "connector_type"),
     "airbyte": ("source_name", "connection_name"),
     "openlineage": ("name", "job_name"),
     "cloudevents": ("subject", "source"),
-    "dbt": ("unique_id",),
+    "dbt": ("unique_id", "job_name"),
 }
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _TEST_TABLE = re.compile(r"(?:^|\.)[^.]*_dbt_test__audit\.")

@@ -22,12 +22,20 @@ from freshd.model.errors import DecodeError
 from freshd.model.inputs import EventKind
 from freshd.model.sighting import Message, Sighting
 
-_REMOVED: Final = frozenset(["deleted", "removed", "archived", "expired", "metadataupdated"])
-_FAILED: Final = frozenset(["failed", "failure", "errored", "error", "aborted"])
+_REMOVED: Final = frozenset(
+    ["deleted", "removed", "archived", "expired", "dropped", "truncated", "purged", "metadataupdated"]
+)
+_FAILED: Final = frozenset(
+    ["failed", "failure", "fail", "errored", "error", "errors", "aborted", "crashed", "timeout", "timedout"]
+)
 _ENDED: Final = frozenset(["cancelled", "canceled", "skipped"])
-_BEGUN: Final = frozenset(["started", "queued", "running", "submitted"])
+_BEGUN: Final = frozenset(
+    ["started", "start", "starting", "queued", "scheduled", "pending", "requested", "running", "submitted"]
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _VERSION = re.compile(r"v?\d[\d.]*")
+_QUOTED = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def decode(message: Message) -> list[Sighting]:
@@ -81,13 +89,19 @@ def _binary(message: Message, prefix: str, content: str) -> list[Sighting]:
     event: dict[str, Any] = {}
     for name, value in message.headers.items():
         if name.startswith(prefix):
-            event[name[len(prefix) :]] = unquote(value) if prefix == "ce-" else value
+            event[name[len(prefix) :]] = _from_http(value) if prefix == "ce-" else value
     if message.value and (not content or "json" in content):
         try:
             event["data"] = orjson.loads(message.value)
         except orjson.JSONDecodeError:
             event["data"] = None
     return _sightings(event, message, message.origin)
+
+
+def _from_http(value: str) -> str:
+    """A header's value as it was meant: quotes and escapes undone first, then the percent-encoding."""
+    quoted = _QUOTED.fullmatch(value)
+    return unquote(_ESCAPED.sub(r"\1", quoted["text"]) if quoted else value)
 
 
 def _sightings(event: Mapping[str, Any], message: Message, origin: str) -> list[Sighting]:

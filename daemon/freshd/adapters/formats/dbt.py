@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from freshd.adapters.formats.dbt_platform import is_webhook, read_webhook
 from freshd.adapters.formats.fields import (
     NOTHING,
     count,
@@ -46,8 +47,11 @@ _SAID: Final = 300
 
 
 def decode(message: Message) -> list[Seen]:
-    """What one artifact tells, result by result."""
-    return read_artifact(load_object(message), message.origin)
+    """What one artifact tells, result by result, or one webhook of the dbt platform."""
+    payload = load_object(message)
+    if is_webhook(payload):
+        return [*read_webhook(payload, message.origin)]
+    return read_artifact(payload, message.origin)
 
 
 def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str, str] = NOTHING) -> list[Seen]:

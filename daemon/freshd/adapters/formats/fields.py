@@ -127,8 +127,8 @@ def read_instant(value: Any, name: str, origin: str) -> Instant:
     if type(value) is not str:
         raise unfit(origin, name, "an RFC 3339 instant", value)
     try:
-        if len(value) >= 19 and value[4] == "-" and value[10] in "Tt " and value[13] == ":":
-            moment = datetime.fromisoformat(value)
+        if len(value) >= 16 and value[4] == "-" and value[10] in "Tt " and value[13] == ":":
+            moment = datetime.fromisoformat(value if value[-1] != "]" else _without_zone_name(value))
             delta = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
             if not _DAYS[0] <= delta.days <= _DAYS[1]:
                 raise unfit(origin, name, "an instant of the years 1 to 9999 in UTC", value)
@@ -147,6 +147,14 @@ def count(value: Any) -> int | None:
     if digits or (type(value) is float and value.is_integer()):
         value = int(value)
     return value if type(value) is int and 0 <= value < 10**DIGITS else None
+
+
+def _without_zone_name(value: str) -> str:
+    """What stands before the name of a zone in brackets (RFC 9557, Java), if that tells the instant by itself."""
+    instant = value.partition("[")[0]
+    if instant[-1] not in "Zz" and instant[-6:-5] not in ("+", "-"):
+        raise ValueError(value)
+    return instant
 
 
 def shown_facts(**facts: Any) -> dict[str, Any] | None:

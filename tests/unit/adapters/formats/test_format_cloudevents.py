@@ -87,6 +87,21 @@ def test_headers_over_http_are_percent_encoded_and_over_kafka_they_are_not() -> 
 
 
 @pytest.mark.parametrize(
+    ("written", "subject"),
+    [
+        ('"raw.shop.orders"', "raw.shop.orders"),
+        ('"a \\"b\\" \\\\ c"', 'a "b" \\ c'),
+        ('"Euro%20%E2%82%AC"', "Euro €"),
+        ('"open', '"open'),
+        ('"', '"'),
+    ],
+)
+def test_headers_over_http_may_be_quoted(written: str, subject: str) -> None:
+    assert seen({}, binary("ce-", subject=written))[0].fields["subject"] == subject
+    assert seen({}, binary("ce_", subject=written), topic="t")[0].fields["subject"] == written
+
+
+@pytest.mark.parametrize(
     ("type_", "kind"),
     [
         ("com.example.sync.completed", EventKind.UPDATE),
@@ -98,6 +113,19 @@ def test_headers_over_http_are_percent_encoded_and_over_kafka_they_are_not() -> 
         ("google.cloud.storage.object.v1.deleted", None),
         ("google.cloud.storage.object.v1.metadataUpdated", None),
         ("x", EventKind.UPDATE),
+        ("sync_start", EventKind.RUN_STARTED),
+        ("com.example.job.scheduled", EventKind.RUN_STARTED),
+        ("com.example.job.run-pending", EventKind.RUN_STARTED),
+        ("dev.cdevents.taskrun.started.0.2.0", EventKind.RUN_STARTED),
+        ("dev.cdevents.taskrun.finished.0.2.0", EventKind.UPDATE),
+        ("com.example.load.fail", EventKind.RUN_FAILED),
+        ("com.example.load.timedOut", EventKind.RUN_FAILED),
+        ("com.example.load.completedWithErrors", EventKind.RUN_FAILED),
+        ("com.example.load.success", EventKind.UPDATE),
+        ("Microsoft.Storage.BlobCreated", EventKind.UPDATE),
+        ("Microsoft.Storage.BlobDeleted", None),
+        ("com.example.table.dropped", None),
+        ("com.example.table.truncated", None),
     ],
 )
 def test_the_end_of_the_type_says_what_happened(type_: str, kind: EventKind | None) -> None:

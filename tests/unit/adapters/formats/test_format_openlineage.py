@@ -72,6 +72,31 @@ def test_a_completed_run_names_what_it_wrote_and_not_what_it_read() -> None:
     assert sighting.at == parse_instant("2026-11-22T08:00:00.123456Z")
 
 
+@pytest.mark.parametrize(
+    ("written", "at"),
+    [
+        ("2026-11-22T10:00:00.5+02:00[Europe/Paris]", "2026-11-22T08:00:00.5Z"),  # Java's ZonedDateTime, RFC 9557
+        ("2026-11-22T08:00:00.52734Z[UTC]", "2026-11-22T08:00:00.52734Z"),
+        ("2026-11-22T08:00Z", "2026-11-22T08:00:00Z"),
+        ("2026-11-22T10:00+02:00", "2026-11-22T08:00:00Z"),
+        ("2026-11-22T08:00:00.641499", "2026-11-22T08:00:00.641499Z"),
+        ("2026-11-22T08:00:00.4Z", "2026-11-22T08:00:00.4Z"),
+        ("2026-11-22T09:00:00+0100", "2026-11-22T08:00:00Z"),
+    ],
+)
+def test_times_as_producers_write_them(written: str, at: str) -> None:
+    [sighting] = seen(event("COMPLETE", output(), eventTime=written))
+    assert sighting.at == parse_instant(at)
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-11-22T08:00:00[Europe/Paris]", "2026-11-22T08:00:00Z[", "[UTC]", 1795428000000]
+)
+def test_times_that_name_no_instant(written: Any) -> None:
+    with pytest.raises(DecodeError, match="eventTime must be an"):
+        seen(event("COMPLETE", output(), eventTime=written))
+
+
 def test_a_batch_is_its_events() -> None:
     assert [one.kind for one in seen([event("START", output()), event("COMPLETE", output())])] == [
         EventKind.RUN_STARTED,

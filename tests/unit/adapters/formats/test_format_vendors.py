@@ -318,3 +318,68 @@ def test_what_dbt_built_is_an_update(args: dict[str, Any] | None) -> None:
 def test_a_test_with_a_short_id_is_a_check() -> None:
     [sighting] = read_artifact(results({"unique_id": "test.x", "status": "pass"}), "r", {"test.x": "model.p.o"})
     assert sighting.check == Check("x", True, None, False)
+
+
+PLATFORM = {
+    "accountId": 1,
+    "eventId": "wev_1",
+    "timestamp": "2023-01-31T19:29:35.789265936Z",
+    "eventType": "job.run.completed",
+    "data": {
+        "jobId": "123",
+        "jobName": "Daily",
+        "runId": "12345",
+        "environmentName": "Production",
+        "projectName": "Shop",
+        "runStatus": "Success",
+        "runStatusCode": 10,
+        "runStartedAt": "2023-01-31T19:28:07Z",
+        "runFinishedAt": "2023-01-31T19:29:32Z",
+    },
+}
+
+
+def platform(**changes: Any) -> list[Sighting]:
+    found = dbt.decode(message({**PLATFORM, "data": {**PLATFORM["data"], **changes}}))
+    assert all(isinstance(one, Sighting) for one in found)
+    return [one for one in found if isinstance(one, Sighting)]
+
+
+def test_a_job_of_the_dbt_platform_is_an_update_of_what_rules_say_that_it_builds() -> None:
+    [sighting] = platform()
+    assert (sighting.kind, sighting.names) == (EventKind.UPDATE, (("dbt/123", "dbt/Daily"),))
+    assert sighting.at == parse_instant("2023-01-31T19:29:32Z")
+    assert sighting.started_at == parse_instant("2023-01-31T19:28:07Z")
+    assert sighting.fields == {"job": "123", "job_name": "Daily", "environment": "Production", "project": "Shop"}
+    [started] = platform(runStatus="Running", runStatusCode=3, runFinishedAt=None)
+    assert (started.kind, started.at) == (EventKind.RUN_STARTED, parse_instant("2023-01-31T19:28:07Z"))
+    assert started.run_id == sighting.run_id == "12345"
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [
+        ({"runStatusCode": None}, [EventKind.UPDATE]),
+        ({"runStatusCode": 20}, [EventKind.RUN_FAILED]),
+        ({"runStatusCode": None, "runStatus": "Errored"}, [EventKind.RUN_FAILED]),
+        ({"runStatusCode": 30}, [EventKind.RUN_ENDED]),
+        ({"runStatusCode": 1, "runStartedAt": None}, [EventKind.RUN_STARTED]),
+        ({"runStatusCode": None, "runStatus": "None"}, []),
+        ({"jobId": 123}, [EventKind.UPDATE]),
+    ],
+)
+def test_how_a_job_ended_is_what_its_status_says(changes: dict[str, Any], kinds: list[EventKind]) -> None:
+    assert [sighting.kind for sighting in platform(**changes)] == kinds
+
+
+def test_a_failed_run_is_told_twice_and_counts_once() -> None:
+    errored = {**PLATFORM["data"], "runStatus": "Errored", "runStatusCode": 20, "runErroredAt": "2023-01-31T19:29:30Z"}
+    ids = set()
+    for name in ("job.run.errored", "job.run.completed"):
+        [sighting] = dbt.decode(message({**PLATFORM, "eventType": name, "data": errored}))
+        assert isinstance(sighting, Sighting)
+        ids.add(sighting.id)
+    assert len(ids) == 1
+    assert dbt.decode(message({**PLATFORM, "eventType": "webhook.test"})) == []
+    with pytest.raises(DecodeError, match=r"data\.jobId is missing"):
+        platform(jobId=None)
