@@ -54,6 +54,8 @@ class Decisions:
         self.unqueued_at: dict[AssetKey, Instant] = {}
         self.paused: set[AssetKey] = set()
         self.unpaused_at: dict[AssetKey, Instant] = {}
+        self.told_to_launch: Collection[AssetKey] = ()
+        """What is launched now by whoever may choose when."""
         self._running: set[str] = set()
         self.checks = Checks(facts)
         self.wishes = Wishes(charter)
@@ -213,11 +215,16 @@ class Decisions:
         return until
 
     def _not_in_vain(self, key: AssetKey, needed: Instant) -> Instant:
-        """An extractor whose last run began in time and was no help waits `max_delay` before it tries again."""
+        """An extractor whose last run began in time and was no help waits `max_delay` before it tries again.
+
+        It need not hear at once that its next run would help again.
+        """
         last = self.last_run(key)
-        if not self._is_source(key) or last is None or last.end is None or needed > last.start:
+        if not self._is_source(key) or last is None or last.end is None:
             return needed
-        return max(needed, last.end + self.reaction(key).retry.max_delay)
+        waited = last.end + self.reaction(key).retry.max_delay
+        helps = needed > last.start and (self.now >= waited or key in self.told_to_launch)
+        return needed if helps else max(needed, waited)
 
     def _checks_outstanding(self, p: AssetKey, since: Instant) -> bool:
         """Whether results of blocking checks for p's last update up to `since` have yet to come."""

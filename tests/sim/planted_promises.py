@@ -44,12 +44,6 @@ def _not_of_sources(state: Any, row: Any) -> None:
         _settle(state, row)
 
 
-def _only_earlier(state: Any, row: Any) -> None:
-    timing = row.rare.timing
-    if timing is not None and just_in_time.stale_at(state, row) < timing.promised:
-        state.hurried.append(row)
-
-
 PLANTED_PROMISES = (
     Planted(
         "who knows of it knows for ever",
@@ -76,11 +70,5 @@ PLANTED_PROMISES = (
         "all below a source stands still although its data came",
         _is(updates, "settle", _not_of_sources),
         20_003,
-    ),
-    Planted(
-        "in vain once is in vain for long",
-        "a source is read too late since another one was late before",
-        _is(just_in_time, "notice", _only_earlier),
-        20_020,
     ),
 )

@@ -69,6 +69,7 @@ class Shadow(World):
             if isinstance(r, RunRequested)
             for key in r.run.assets
         }
+        self.decisions.told_to_launch = frozenset(self._requested)
         for said in inputs:
             if isinstance(said, Started):
                 self._start(said)

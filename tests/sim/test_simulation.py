@@ -34,7 +34,6 @@ NAMED = {
     20_036: "a tick that passes while nothing can be said counts neither way, also after a start",
     20_715: "what stood still below an extractor that stopped goes on when its data comes from elsewhere",
     20_742: "an extractor that is stuck no longer is no root of what is blocked",
-    20_779: "an extractor that ran in vain runs once it would help again",
     8807: "what data ends the stop of as it comes has blocked nobody",
     3850: "a window of which only a run that was lost is known stays in use: its update may yet come",
     2922: "others wait through what is blocked while its window is open",
@@ -50,6 +49,8 @@ NAMED = {
     658: "a head that max_wait forces goes in the wave of its instant",
 }
 TROUBLED = {
+    21_604: "a start finds out at once that an extractor's run would help again",
+    21_643: "who waits for a run of what could be launched since its window opened only, waits no longer",
     5637: "what an asset gained while the daemon was down, it gained when that is told, not at an earlier start",
     6921: "a wish made in the step in which another fails has all its attempts",
     6781: "a partition that reads nothing yet is no source",

@@ -34,6 +34,7 @@ def look(state: State, row: Row) -> None:
     """The same, and whoever waits for the row hears of it."""
     if find(state, row):
         settle(state, row)
+        state.wake_waiters(row)  # also where it stays busy: it may have been launched since the window opened only
 
 
 def _held(state: State, row: Row) -> tuple[bool, Instant]:

@@ -132,10 +132,25 @@ def launch_at(state: State, row: Row) -> Instant:
     work = row.work
     state.in_vain.discard(row)
     if row.source and work is not None and timing.at <= work.last_start:
-        # its last run began in time, and it was no help: others are late
-        timing.at = max(timing.at, work.last_end + row.reaction.retry.max_delay)
+        # its last run began in time, and it was no help: others are late, or what is below has yet to run
+        timing.at = min(work.last_end + row.reaction.retry.max_delay, _next_stale_at(state, row))
         state.in_vain.add(row)
     return timing.at
+
+
+def _next_stale_at(state: State, row: Row) -> Instant:
+    """When the first expectation on a row or below that still holds turns stale, if nothing happens."""
+    found, stack, seen = FOREVER, [row], {row}
+    while stack:
+        here = stack.pop()
+        at = stale_at(state, here)
+        if state.now < at < found:
+            found = at
+        for kid in here.kids:
+            if kid not in seen:
+                seen.add(kid)
+                stack.append(kid)
+    return found
 
 
 def notice(state: State, row: Row) -> None:

@@ -290,6 +290,12 @@ def test_an_extractor_that_ran_in_vain_runs_once_it_would_help_again() -> None:
     assert again == [150.4, 200.8], "data of 150.4 is stale at 210.4"
 
 
+def test_an_extractor_keeps_what_is_shorter_than_the_wait_after_a_run_in_vain() -> None:
+    """Data may be 20 minutes old, max_delay is 15: what below was not made yet is no reason to wait that long."""
+    play = extractor({"p": (lag(20), "a")}).until(110.4).done(113.4, "x").done(118.4, "a").until(125)
+    assert [run[0] for run in play.runs if run[1] == "x"] == [110.4, 120.8], "data of 110.4: stale at 130.4"
+
+
 # waves
 
 
