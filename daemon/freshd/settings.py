@@ -39,7 +39,7 @@ from freshd.documents import (
     validate,
 )
 from freshd.model.errors import ConfigError, Problem
-from freshd.model.identify import IdentifyRule
+from freshd.model.rules import IdentifyRule
 
 PREFIX: Final = "FRESHD_"
 NOT_SETTINGS: Final = re.compile(

@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft7Validator
 from tests.docs.pages import ROOT, Block
 
-from freshd.adapters.catalog.load import inline_assets
+from freshd.adapters.catalog import load_catalog
 from freshd.adapters.catalog.yaml_assets import read_assets
 from freshd.adapters.formats import decoder
 from freshd.app.project import load_project
@@ -101,7 +101,10 @@ def _settings(document: Document, block: Block) -> None:
 
 def _assets(document: Document, block: Block) -> None:
     """A file of a page may lean on its others, which `check_folder` reads together."""
-    read_assets(document, "assets") if block.name else build_graph(inline_assets(document, "assets"))
+    if block.name:
+        read_assets(document, "assets")
+    else:
+        build_graph(load_catalog((), Path(), (document, ("assets",))).assets)
 
 
 def _policies(document: Document, block: Block) -> None:

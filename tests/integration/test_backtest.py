@@ -16,7 +16,8 @@ import httpx
 import pytest
 from tests.integration.running import ROOT, RunningDaemon
 
-from freshd.adapters.sql import SqlHistory, StoreSettings
+from freshd.adapters.sql import StoreSettings
+from freshd.adapters.sql.history import SqlHistory
 
 SETTINGS = """\
 store: sqlite:///freshd.db

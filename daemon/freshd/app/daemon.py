@@ -23,10 +23,11 @@ import structlog
 
 from freshd.adapters.formats import decoder
 from freshd.adapters.kafka import KafkaIntake
+from freshd.adapters.slack import make_notifier
 from freshd.adapters.sql.store import SqlStore
 from freshd.app.narrator import Narrator
 from freshd.app.opening import open_store, wait_for_secrets
-from freshd.app.parts import VERSION, Launchers, http_servers, kafka_intake, metrics_of, notifier_of, result_inputs
+from freshd.app.parts import VERSION, Launchers, http_servers, kafka_intake, metrics_of, result_inputs
 from freshd.app.project import Project
 from freshd.app.reloading import Reloader
 from freshd.app.replaying import marks_of_reading
@@ -182,7 +183,7 @@ class Daemon:
         self._translator = translator = Translator(project.matcher, decoder, self._narrator.bug)
         self._launchers = launchers = Launchers(project, lambda key: engine.charter.graph.assets[key], clock)
         self._performer = performer = LivePerformer(
-            clock, launchers.by_name, notifier_of(settings, self._tell), self.inbox.report, self._narrator
+            clock, launchers.by_name, make_notifier(settings.slack, self._tell), self.inbox.report, self._narrator
         )
         positions = store.positions()
         if settings.kafka is not None:

@@ -23,7 +23,6 @@ from freshd.adapters.kafka import KafkaIntake, KafkaSettings
 from freshd.adapters.kafka.figures import KafkaState
 from freshd.adapters.launch import LauncherSettings, ProcessLauncher, make_launcher
 from freshd.adapters.prometheus import DaemonMetrics, of_process
-from freshd.adapters.slack import make_notifier
 from freshd.adapters.web import Site, probe_routes, waiting_routes, web_routes
 from freshd.app.serving import HttpThread, bind
 from freshd.core.engine import Engine
@@ -32,7 +31,7 @@ from freshd.model.errors import ConfigError, Problem, TransientError
 from freshd.model.inputs import Input
 from freshd.model.sighting import Message
 from freshd.model.time import Instant
-from freshd.ports import Clock, History, Notifier, Position
+from freshd.ports import Clock, History, Position
 from freshd.runtime.health import Health
 from freshd.runtime.inbox import LiveInbox
 from freshd.runtime.translate import Translator
@@ -101,11 +100,6 @@ class Launchers:
         """Close all of them, also those that were replaced."""
         for launcher in (*self.by_name.values(), *self._retired):
             launcher.close()
-
-
-def notifier_of(settings: Settings, tell: Callable[[str], None]) -> Notifier:
-    """Slack, or the terminal."""
-    return make_notifier(settings.slack, tell)
 
 
 def kafka_intake(
@@ -205,7 +199,7 @@ def http_servers(
         token=token,
         loopback=is_loopback(settings.listen),
     )
-    metrics.requests = lambda: ingress.figures().requests
+    metrics.requests = ingress.requests
     return _servers(settings, [*ingress.routes(), *web_routes(site)], probe_routes(site))
 
 

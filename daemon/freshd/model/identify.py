@@ -272,6 +272,3 @@ def _event(sighting: Sighting, at: Instant, assets: tuple[AssetKey, ...], feed: 
         whole_run=sighting.whole_run,
         topic=topic,
     )
-
-
-__all__ = ["REMEMBERED_OUTCOMES", "IdentifyRule", "Matcher", "Select"]

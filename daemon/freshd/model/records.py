@@ -30,7 +30,6 @@ class Reason(StrEnum):
     MAX_WAIT = "max_wait"
     JUST_IN_TIME = "just_in_time"
     WISH = "wish"
-    WAVE = "wave"
     # launches not made
     OBSERVE = "observe"
     # causes

@@ -109,19 +109,11 @@ class LivePerformer:
     def close(self) -> None:
         """Stop the lanes. What they still hold stays unconfirmed, so that the next life performs it."""
         self._closing.set()
-        lanes = self._lanes()
+        lanes: list[_Lane[LaunchRun] | _Lane[SendNotice]] = [*self._launch_lanes.values(), *self._notice_lanes.values()]
         for lane in lanes:
             lane.stop()
         for lane in lanes:
             lane.join(CLOSE_WAIT_S)
-
-    @property
-    def backlog(self) -> int:
-        """Effects that wait for their turn."""
-        return sum(lane.depth for lane in self._lanes())
-
-    def _lanes(self) -> list[_Lane[LaunchRun] | _Lane[SendNotice]]:
-        return [*self._launch_lanes.values(), *self._notice_lanes.values()]
 
     def _lane(self, lanes: dict[str, _Lane[E]], name: str, work: Callable[[E], None]) -> _Lane[E]:
         lane = lanes.get(name)
@@ -222,10 +214,6 @@ class _Lane(Generic[E]):
 
     def join(self, timeout_s: float) -> None:
         self._thread.join(timeout_s)
-
-    @property
-    def depth(self) -> int:
-        return self._queue.qsize()
 
     def _run(self) -> None:
         while (effect := self._queue.get()) is not None and not self._closing.is_set():

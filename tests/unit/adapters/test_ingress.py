@@ -378,7 +378,7 @@ def test_answers_are_counted(daemon: Daemon) -> None:
     client.post("/events", json={"asset": "a"})
     client.post("/events", json={})
     client.post("/events/fivetran", json={})
-    assert daemon.ingress.figures().requests == {("", 202): 1, ("", 400): 1, ("fivetran", 401): 1}
+    assert daemon.ingress.requests() == {("", 202): 1, ("", 400): 1, ("fivetran", 401): 1}
 
 
 # -- settings ----------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ from freshd.model import identify
 from freshd.model.asset import Asset, AssetKey, PartitionScheme
 from freshd.model.errors import ConfigError
 from freshd.model.graph import build_graph
-from freshd.model.identify import IdentifyRule, Matcher
+from freshd.model.identify import Matcher
 from freshd.model.inputs import HINT, Event, EventKind, Unmatched
 from freshd.model.propose import propose_rule
+from freshd.model.rules import IdentifyRule
 from freshd.model.select import Selector
 from freshd.model.sighting import Sighting
 from freshd.model.time import parse_instant

@@ -2,7 +2,7 @@
 
 from freshd.adapters.calendar.business import BusinessCalendar, business_calendar
 from freshd.adapters.calendar.holiday import check_holidays
-from freshd.adapters.calendar.open_ticks import OpenTicks, open_ticks
+from freshd.adapters.calendar.open_ticks import open_ticks
 from freshd.adapters.calendar.ticks import CronTicks, cron_ticks
 from freshd.adapters.calendar.week import parse_closed, parse_days, parse_hours
 from freshd.adapters.calendar.weekhours import weekhours_in
@@ -11,7 +11,6 @@ from freshd.adapters.calendar.zones import zone_named
 __all__ = [
     "BusinessCalendar",
     "CronTicks",
-    "OpenTicks",
     "business_calendar",
     "check_holidays",
     "cron_ticks",

@@ -83,11 +83,6 @@ def load_catalog(
     return Catalog(assets, tuple(drafts), tuple(merger.warnings), tuple(projects))
 
 
-def inline_assets(document: Document, *path: str | int) -> tuple[Asset, ...]:
-    """The assets of a list inside another document. Raises ConfigError with all problems."""
-    return load_catalog((), Path(), (document, path)).assets
-
-
 def _said(
     entry: CatalogEntry, base: Path, projects: list[tuple[DbtEntry, DbtProject]], warnings: list[Problem]
 ) -> Sequence[Definition | Overlay]:

@@ -13,7 +13,6 @@ import itertools
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import structlog
@@ -68,15 +67,6 @@ class Put(Protocol):
     ) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class IngressFigures:
-    """Counts since the start of the process."""
-
-    requests: Mapping[tuple[str, int], int]
-    """By (entry's name, empty for POST /events; status of the answer)."""
-    bytes: Mapping[str, int]
-
-
 class Ingress:
     """Takes requests for all entries, and for POST /events in freshd's own format."""
 
@@ -107,7 +97,6 @@ class Ingress:
         self._numbers = itertools.count(1)
         self._in_hand = 0
         self._requests: Counter[tuple[str, int]] = Counter()
-        self._bytes: Counter[str] = Counter()
 
     def routes(self) -> list[BaseRoute]:
         """All routes, those with a path of their own first."""
@@ -124,9 +113,9 @@ class Ingress:
         routes += [Route(f"/events/{rest}", self._unknown, methods=["POST"]) for rest in ("{name}", "{name}/{token}")]
         return routes
 
-    def figures(self) -> IngressFigures:
-        """A snapshot of the counts."""
-        return IngressFigures(self._requests.copy(), self._bytes.copy())
+    def requests(self) -> Mapping[tuple[str, int], int]:
+        """How many there were, by (entry's name, empty for POST /events; status of the answer)."""
+        return self._requests.copy()
 
     def _unknown(self, request: Request) -> Response:
         """A sender's URL that nothing stands behind; strangers are not told what does."""
@@ -173,7 +162,6 @@ class Ingress:
         try:
             if not shows_signature(entry, headers, body, where):
                 raise _not_authorised()
-            self._bytes[name] += len(body)
             plain = unpacked(body, headers.get("content-encoding", ""), entry.max_body_bytes)
             if plain is not body:
                 held += len(plain)
@@ -269,18 +257,6 @@ class Ingress:
             raise
         except Exception as error:
             raise TransientError(f"could not be made durable: {error}") from error
-
-
-def ingress_routes(
-    entries: Mapping[str, IngressSettings],
-    translate: Translate,
-    put: Put,
-    now: Callable[[], Instant],
-    token: str = "",
-    loopback: bool = True,
-) -> list[BaseRoute]:
-    """The routes of an `Ingress`, for those who need no figures."""
-    return Ingress(entries, translate, put, now, token=token, loopback=loopback).routes()
 
 
 def _not_authorised() -> Refused:

@@ -42,7 +42,7 @@ DELAY_BUCKETS_S: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0,
 )  # fmt: skip
 
-_BY_DATA: Final = frozenset({Reason.NEW_DATA, Reason.FIRST_DATA, Reason.MAX_WAIT, Reason.WAVE, Reason.JUST_IN_TIME})
+_BY_DATA: Final = frozenset({Reason.NEW_DATA, Reason.FIRST_DATA, Reason.MAX_WAIT, Reason.JUST_IN_TIME})
 _OUTCOMES: Final = {
     RunPhase.SUCCEEDED: "succeeded",
     RunPhase.SKIPPED: "skipped",

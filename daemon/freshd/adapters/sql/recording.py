@@ -42,8 +42,8 @@ LARGEST_START: Final = 128 << 20
 PAST_RUNS: Final = 200_000
 """Runs of all assets from which a backtest draws: the latest."""
 
-SLICE: Final = 2_000
-"""Steps, or rows of state, that are read at a time."""
+STEPS_AT_ONCE: Final = 200
+"""Steps that are read at a time."""
 
 T = TypeVar("T")
 
@@ -131,16 +131,14 @@ class Recording(SqlHistory):
         """The number of the newest step."""
         return int(self._query("read the journal", "SELECT COALESCE(MAX(step), 0) FROM journal")[0][0])
 
-    def steps(self, after: int = 0, since: Instant | None = None) -> Iterator[Recorded]:
-        """The recorded steps after a step, from the oldest; `since`: only those taken from then on."""
+    def steps(self, after: int = 0) -> Iterator[Recorded]:
+        """The recorded steps after a step, from the oldest."""
         codec = RecordCodec()
         while True:
-            rows = self._query("read the journal", sql.READ_JOURNAL, after, SLICE // 10)
+            rows = self._query("read the journal", sql.READ_JOURNAL, after, STEPS_AT_ONCE)
             for after, blob in rows:
-                records = codec.decode(blob, f"{self._where}: step {after} of the journal")
-                if since is None or (records and records[-1].now >= since):
-                    yield Recorded(after, tuple(records))
-            if len(rows) < SLICE // 10:
+                yield Recorded(after, tuple(codec.decode(blob, f"{self._where}: step {after} of the journal")))
+            if len(rows) < STEPS_AT_ONCE:
                 return
 
 

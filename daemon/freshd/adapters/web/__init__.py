@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from freshd.adapters.web.routes import probe_routes, web_routes
-from freshd.adapters.web.site import EngineView, Site
+from freshd.adapters.web.site import Site
 from freshd.adapters.web.waiting import waiting_routes
 
-__all__ = ["EngineView", "Site", "probe_routes", "waiting_routes", "web_routes"]
+__all__ = ["Site", "probe_routes", "waiting_routes", "web_routes"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from freshd.adapters.catalog import Catalog, inline_assets, load_catalog
+from freshd.adapters.catalog import Catalog, load_catalog
 from freshd.documents import parse_yaml
 from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.errors import ConfigError
@@ -213,7 +213,7 @@ def test_texts_that_can_be_keys(tmp_path: Path, key: str) -> None:
 
 def test_inline_assets_of_another_document() -> None:
     [document] = parse_yaml("scenario: s\nassets:\n  - {key: raw}\n  - {key: left, upstreams: [raw]}\n", "s.yaml")
-    assert [asset.key for asset in inline_assets(document, "assets")] == ["raw", "left"]
+    assert [asset.key for asset in load_catalog((), Path(), (document, ("assets",))).assets] == ["raw", "left"]
     [wrong] = parse_yaml("assets:\n  - {key: raw, upstream: []}\n", "s.yaml")
     with pytest.raises(ConfigError, match=r"s\.yaml:2: unknown key upstream; did you mean upstreams\?"):
-        inline_assets(wrong, "assets")
+        load_catalog((), Path(), (wrong, ("assets",)))
