@@ -32,7 +32,8 @@ FORMATS: Final = tuple(sorted(_DECODERS))
 def decoder(format: str) -> Decoder:
     """The decoder of a format; it raises DecodeError for a message that it cannot understand.
 
-    Of a message with many results, one that it cannot understand is a DecodeError among the others.
+    Of a message with many events or results, one that it cannot understand is a DecodeError among the others,
+    except in freshd's own format, where an array counts as a whole.
 
     Raises ConfigError for a format that does not exist.
     """

@@ -11,16 +11,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
 import orjson
 
-from freshd.adapters.formats.fields import load, read_instant, shown_facts, unfit
+from freshd.adapters.formats.fields import load, one_by_one, read_instant, shown_facts, unfit
 from freshd.model.errors import DecodeError
 from freshd.model.inputs import EventKind
-from freshd.model.sighting import Message, Sighting
+from freshd.model.sighting import Message, Seen, Sighting
 
 _REMOVED: Final = frozenset(
     ["deleted", "removed", "archived", "expired", "dropped", "truncated", "purged", "metadataupdated"]
@@ -38,7 +38,7 @@ _QUOTED = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
 
 
-def decode(message: Message) -> list[Sighting]:
+def decode(message: Message) -> Sequence[Seen]:
     """The sightings of one CloudEvent, or of a batch."""
     content = message.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content.startswith("application/cloudevents"):
@@ -56,18 +56,19 @@ def decode(message: Message) -> list[Sighting]:
     return _structured(load(message), message)
 
 
-def _structured(value: Any, message: Message) -> list[Sighting]:
+def _structured(value: Any, message: Message) -> Sequence[Seen]:
     if type(value) is dict:
         return _sightings(_attributes(value), message, message.origin)
     if type(value) is not list:
         raise unfit(message.origin, "the message", "a CloudEvent or an array of them", value)
-    sightings: list[Sighting] = []
-    for number, event in enumerate(value):
+
+    def read(event: Any, number: int) -> list[Sighting]:
         origin = f"{message.origin}[{number}]"
         if type(event) is not dict:
             raise unfit(origin, "an event", "an object", event)
-        sightings.extend(_sightings(_attributes(event), message, origin))
-    return sightings
+        return _sightings(_attributes(event), message, origin)
+
+    return one_by_one(value, read, message.origin)
 
 
 def _attributes(event: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from freshd.adapters.formats.fields import (
     items,
     load_object,
     needed_text,
+    one_by_one,
     shown_facts,
     text,
     time_of,
@@ -39,9 +40,6 @@ _BUILDS_NOTHING: Final = frozenset({"compile", "generate", "docs.generate", "sho
 
 _FAILURES: Final = frozenset({"error", "fail", "partial success", "runtime error"})
 _PASSED: Final = frozenset({"pass", "success", "warn"})
-REFUSALS_TOLD: Final = 20
-"""Results of one artifact that are refused each by itself; those beyond are one refusal."""
-
 _SAID: Final = 300
 """Characters that are shown of why dbt could not look at a source."""
 
@@ -70,27 +68,19 @@ def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str,
     invocation = text(metadata, "invocation_id", origin, "metadata.")
     if not sources and _builds_nothing(artifact):
         return []
-    found: list[Seen] = []
-    refusals = 0
-    for number, result in enumerate(items(artifact, "results", origin)):
+
+    def read(result: Any, number: int) -> list[Seen]:
+        if type(result) is not dict:
+            raise unfit(origin, f"results[{number}]", "an object", result)
         within = f"{origin}: results[{number}]"
-        try:
-            if type(result) is not dict:
-                raise unfit(origin, f"results[{number}]", "an object", result)
-            node = needed_text(result, "unique_id", within)
-            seen = (
-                _look(result, node, invocation, made_at, within)
-                if sources
-                else _outcome(result, node, invocation, made_at, within, tested)
-            )
-        except DecodeError as refused:
-            refusals += 1
-            seen = refused if refusals <= REFUSALS_TOLD else None
-        if seen is not None:
-            found.append(seen)
-    if refusals > REFUSALS_TOLD:
-        found.append(DecodeError("bad_field", f"{origin}: {refusals - REFUSALS_TOLD} more results cannot be read"))
-    return found
+        node = needed_text(result, "unique_id", within)
+        if sources:
+            seen = _look(result, node, invocation, made_at, within)
+        else:
+            seen = _outcome(result, node, invocation, made_at, within, tested)
+        return [] if seen is None else [seen]
+
+    return one_by_one(items(artifact, "results", origin), read, origin)
 
 
 def _builds_nothing(artifact: Mapping[str, Any]) -> bool:

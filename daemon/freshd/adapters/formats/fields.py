@@ -6,7 +6,7 @@ DecodeError. A field that is null counts as absent, as producers use both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,8 +14,11 @@ from typing import Any, Final
 import orjson
 
 from freshd.model.errors import DecodeError
-from freshd.model.sighting import Message
+from freshd.model.sighting import Message, Seen
 from freshd.model.time import Instant, parse_instant
+
+REFUSALS_TOLD: Final = 20
+"""Things in one message that are refused each by itself; those beyond are one refusal."""
 
 DIGITS: Final = 18
 """Of the largest count that is believed; the store holds no more in a number."""
@@ -155,6 +158,23 @@ def _without_zone_name(value: str) -> str:
     if instant[-1] not in "Zz" and instant[-6:-5] not in ("+", "-"):
         raise ValueError(value)
     return instant
+
+
+def one_by_one(things: list[Any], read: Callable[[Any, int], Sequence[Seen]], origin: str) -> list[Seen]:
+    """What many things tell, read with their numbers; one that cannot be understood is refused alone."""
+    found: list[Seen] = []
+    refusals = 0
+    for number, thing in enumerate(things):
+        try:
+            found.extend(read(thing, number))
+        except DecodeError as refused:
+            refusals += 1
+            if refusals <= REFUSALS_TOLD:
+                found.append(refused)
+    if refusals > REFUSALS_TOLD:
+        more = f"{refusals - REFUSALS_TOLD} more of {len(things)} cannot be understood"
+        found.append(DecodeError("bad_field", f"{origin}: {more}"))
+    return found
 
 
 def shown_facts(**facts: Any) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ which carry the id of the node that they test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,12 +24,13 @@ from freshd.adapters.formats.fields import (
     missing,
     needed_text,
     needed_time,
+    one_by_one,
     shown_facts,
     text,
     unfit,
 )
 from freshd.model.inputs import EventKind
-from freshd.model.sighting import Message, Sighting
+from freshd.model.sighting import Message, Seen, Sighting
 from freshd.model.time import Instant
 
 ERROR_SHOWN: Final = 2_000
@@ -76,12 +77,12 @@ class _Run:
         )
 
 
-def decode(message: Message) -> list[Sighting]:
+def decode(message: Message) -> Sequence[Seen]:
     """The sightings of one run event, or of a batch; nothing for events without a run and for other states."""
     value = load(message)
     if type(value) is not list:
         return _decoded(value, message.origin)
-    return [seen for number, event in enumerate(value) for seen in _decoded(event, f"{message.origin}[{number}]")]
+    return one_by_one(value, lambda event, number: _decoded(event, f"{message.origin}[{number}]"), message.origin)
 
 
 def _decoded(event: Any, origin: str) -> list[Sighting]:

@@ -9,6 +9,7 @@ import pytest
 
 from freshd.adapters.formats import airbyte, dbt, fivetran
 from freshd.adapters.formats.dbt import read_artifact
+from freshd.adapters.formats.fields import REFUSALS_TOLD
 from freshd.model.errors import DecodeError
 from freshd.model.inputs import HINT, Check, EventKind, Unmatched
 from freshd.model.sighting import Message, Sighting
@@ -266,8 +267,8 @@ def test_a_result_of_the_wrong_shape_is_refused_alone(bad: Any, told: str) -> No
 
 def test_results_that_are_all_of_the_wrong_shape_are_refused_within_bounds() -> None:
     found = dbt.decode(message(results(*({"status": "success"} for _ in range(1_000)))))
-    assert len(found) == dbt.REFUSALS_TOLD + 1
-    assert "980 more results cannot be read" in str(found[-1])
+    assert len(found) == REFUSALS_TOLD + 1
+    assert "980 more of 1000 cannot be understood" in str(found[-1])
 
 
 @pytest.mark.parametrize(
