@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,17 @@ def test_the_demo_shows_what_it_promises_and_leaves_nothing_behind(tmp_path: Pat
     assert done.returncode == 0, done.stdout + done.stderr
     assert "everything happened as promised" in done.stdout
     assert done.stdout.count("ALERT [critical] shop/raw_orders: no update arrives") == 1
+    assert processes_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("own_broker")  # tells what a broker lacks
+def test_the_demo_goes_through_a_broker_of_its_own(tmp_path: Path) -> None:
+    done = demo("--seconds", "36", "--kafka", "--folder", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "everything happened as promised" in done.stdout
+    with closing(sqlite3.connect(tmp_path / "freshd.db")) as store:
+        read = store.execute("SELECT position FROM positions WHERE source GLOB 'kafka/*/[0-9]*'").fetchall()
+        assert sum(int(position) for (position,) in read) > 5, "what the loader said came by Kafka"
     assert processes_in(tmp_path) == []
 
 
