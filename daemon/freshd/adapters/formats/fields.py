@@ -6,6 +6,7 @@ DecodeError. A field that is null counts as absent, as producers use both.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -46,7 +47,7 @@ def load(message: Message) -> Any:
     if not message.value:
         raise DecodeError("empty", f"{message.origin}: the message is empty, an event was expected")
     try:
-        return orjson.loads(message.value)
+        return orjson.loads(message.value.removeprefix(BOM_UTF8))  # some senders write one, and JSON lets it pass
     except orjson.JSONDecodeError as error:
         raise DecodeError("not_json", f"{message.origin}: not JSON: {error}") from None
 

@@ -46,6 +46,7 @@ def binary(prefix: str = "ce_", **changes: str | None) -> dict[str, str]:
         seen(EVENT, {"content-type": "Application/CloudEvents+JSON"}),
         seen(EVENT, {"content-type": "application/json"}, topic="t"),
         seen(EVENT),
+        seen(b"\xef\xbb\xbf" + json.dumps(EVENT).encode()),
         seen({"rows": 5}, {**binary(), "content-type": "application/json"}, topic="t"),
         seen({"rows": 5}, {**binary("ce-"), "content-type": "application/json"}),
         seen(b"\x00avro", {**binary(), "content-type": "application/avro"}, topic="t"),
