@@ -58,15 +58,13 @@ def take_update(
     run_id: str = "",
 ) -> None:
     """Let one update of `row` count, with all that follows from it for the rows below."""
-    if start > end:
-        start = end
+    start = start if start < end else end
     if row.rare.recall is not None and row.rare.recall.note_end(end):
         learn_anew(state, row)
     time = FOREVER if not row.source else NEVER if row.asset.watermark_only else start
-    if data_time is not None:
-        time = data_time if data_time < end else end
     flags = (CHANGED if changed else 0) | (OBSERVED if observed else 0) | (NAMED if run_id else 0)
-    flags |= OWN_TIME if data_time is not None else 0
+    if data_time is not None:
+        time, flags = min(data_time, end), flags | OWN_TIME
     cells = row.cells
     offset = len(cells)
     if offset and end <= cells[offset - WIDTH]:
