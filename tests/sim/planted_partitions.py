@@ -40,12 +40,12 @@ def _first_inside(reader: PartitionScheme | None, key: str, up: PartitionScheme,
     if mapping != "window" or reader is None or isinstance(found, str):
         return found
     begin = window_of(reader, key).begin
-    return Slice(found.name, begin, begin + 1)
+    return Slice(begin, begin + 1)
 
 
 def _newest_of_all(reader: PartitionScheme | None, key: str, up: PartitionScheme, mapping: Any) -> Read:
     found = _reads(reader, key, up, mapping)
-    return Slice("last 1", last=1) if found == WHOLE_ASSET and up.by else found
+    return Slice(last=1) if found == WHOLE_ASSET and up.by else found
 
 
 def _all_for_one(reader: PartitionScheme | None, key: str, up: PartitionScheme, mapping: Any) -> Read:

@@ -18,7 +18,7 @@ from typing import Any
 
 from freshd.model.asset import Asset, AssetKey, PartitionScheme
 from freshd.model.errors import Problem
-from freshd.model.partitions import FINER, back_from, is_timed, newest, same_slicing, window_at, window_of
+from freshd.model.partitions import FINER, back_from, is_timed, same_slicing, window_at, window_of
 from freshd.model.time import Instant
 
 
@@ -26,20 +26,12 @@ from freshd.model.time import Instant
 class Slice:
     """Several windows of one upstream: those in [begin, end), or, with `last`, the newest that have begun."""
 
-    name: str
     begin: Instant = 0
     end: Instant = 0
     last: int = 0
 
-    def holds(self, scheme: PartitionScheme, key: str, now: Instant) -> bool:
-        """Whether a partition is one of them."""
-        if self.last:
-            return any(window.key == key for window in newest(scheme, now, self.last))
-        window = window_of(scheme, key)
-        return self.begin <= window.begin and window.end <= self.end
 
-
-WHOLE_ASSET = Slice("")
+WHOLE_ASSET = Slice()
 """The upstream as a whole: every partition in use."""
 
 
@@ -51,17 +43,13 @@ def reads(reader: PartitionScheme | None, key: str, up: PartitionScheme, mapping
     if kind == "all":
         return WHOLE_ASSET
     if kind == "same" or reader is None or not is_timed(reader):
-        return key if kind == "same" else Slice(f"last {last}", last=last)
+        return key if kind == "same" else Slice(last=last)
     own = window_of(reader, key)
     if kind == "window":
         if reader.by not in FINER[up.by]:
-            return key if reader.by == up.by else _between(up, own.begin, own.end)
+            return key if reader.by == up.by else Slice(own.begin, own.end)
         return window_at(up, own.begin).key
-    return _between(up, back_from(up, own.end, last).begin, window_at(up, own.end - 1).end)
-
-
-def _between(up: PartitionScheme, begin: Instant, end: Instant) -> Slice:
-    return Slice(f"{window_at(up, begin).key}..{window_at(up, end - 1).key}", begin, end)
+    return Slice(back_from(up, own.end, last).begin, window_at(up, own.end - 1).end)
 
 
 def mapping_problems(assets: Mapping[AssetKey, Asset]) -> list[Problem]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.model.slices import holds, shown
 
 from freshd.model.asset import Asset, PartitionScheme
 from freshd.model.mapping import WHOLE_ASSET, Slice, mapping_problems, reads
@@ -52,7 +53,7 @@ def test_what_a_partition_reads(
     number: int, reader: PartitionScheme | None, key: str, up: PartitionScheme, mapping: Any, expected: str
 ) -> None:
     found = reads(reader, key, up, mapping)
-    assert (found.name if isinstance(found, Slice) else found) == expected, f"row {number}"
+    assert shown(found, up) == expected, f"row {number}"
     assert (found is WHOLE_ASSET) == (expected == "")
 
 
@@ -61,15 +62,15 @@ def test_what_a_partition_reads(
 )
 def test_which_days_a_week_holds(key: str, held: bool) -> None:
     week = reads(WEEK, "2026-W47", DAY, "window")
-    assert isinstance(week, Slice) and week.holds(DAY, key, 0) is held
+    assert isinstance(week, Slice) and holds(week, DAY, key, 0) is held
 
 
 def test_the_newest_three_move_on() -> None:
     newest = reads(None, "", DAY, {"last": 3})
     assert isinstance(newest, Slice)
     at = parse_instant("2026-11-22T00:00:00Z")
-    assert [newest.holds(DAY, f"2026-11-{day}", at) for day in (19, 20, 22, 23)] == [False, True, True, False]
-    assert [newest.holds(DAY, f"2026-11-{day}", at - 1) for day in (19, 20, 22, 23)] == [True, True, False, False]
+    assert [holds(newest, DAY, f"2026-11-{day}", at) for day in (19, 20, 22, 23)] == [False, True, True, False]
+    assert [holds(newest, DAY, f"2026-11-{day}", at - 1) for day in (19, 20, 22, 23)] == [True, True, False, False]
 
 
 WEEKLY_UP, DAILY_UP, PLAIN_UP, FIXED_UP = (

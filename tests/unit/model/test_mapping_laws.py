@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.model.slices import holds, shown
 
 from freshd.model.asset import PartitionScheme
 from freshd.model.mapping import WHOLE_ASSET, Slice, reads
@@ -47,10 +48,10 @@ def test_the_windows_inside_a_window_are_all_of_it(schemes: tuple[PartitionSchem
     parts = within(fine, reader.begin, reader.end)
     assert (parts[0].begin, parts[-1].end) == (reader.begin, reader.end)
     assert [one.end for one in parts[:-1]] == [two.begin for two in parts[1:]]
-    assert all(read.holds(fine, part.key, at) for part in parts)
-    assert not read.holds(fine, window_at(fine, reader.begin - 1).key, at), "the one before it"
-    assert not read.holds(fine, window_at(fine, reader.end).key, at), "the one after it"
-    assert read.name == f"{parts[0].key}..{parts[-1].key}"
+    assert all(holds(read, fine, part.key, at) for part in parts)
+    assert not holds(read, fine, window_at(fine, reader.begin - 1).key, at), "the one before it"
+    assert not holds(read, fine, window_at(fine, reader.end).key, at), "the one after it"
+    assert shown(read, fine) == f"{parts[0].key}..{parts[-1].key}"
 
 
 @settings(max_examples=150, deadline=None)
@@ -64,7 +65,7 @@ def test_window_both_ways_is_one_relation(schemes: tuple[PartitionScheme, Partit
     held = window_of(coarse, whole)  # raises for a key that is none
     assert held.begin <= part.begin and part.end <= held.end
     back = reads(coarse, whole, fine, "window")
-    assert isinstance(back, Slice) and back.holds(fine, part.key, at)
+    assert isinstance(back, Slice) and holds(back, fine, part.key, at)
 
 
 @settings(max_examples=150, deadline=None)
@@ -79,9 +80,9 @@ def test_the_last_n_are_n_and_end_with_the_readers_own(by: str, zone: str, at: i
         key = windows_of(scheme).before(key)
         expected.add(key)
     around = within(scheme, window_of(scheme, key).begin - HOUR, own.end + HOUR)
-    assert {window.key for window in around if read.holds(scheme, window.key, at)} == expected
+    assert {window.key for window in around if holds(read, scheme, window.key, at)} == expected
     more = reads(scheme, own.key, scheme, {"last": count + 1})
-    assert isinstance(more, Slice) and all(more.holds(scheme, key, at) for key in expected), "n grows, nothing goes"
+    assert isinstance(more, Slice) and all(holds(more, scheme, key, at) for key in expected), "n grows, nothing goes"
 
 
 @settings(max_examples=100, deadline=None)
@@ -90,9 +91,9 @@ def test_a_reader_without_partitions_has_the_newest_n_that_have_begun(by: str, z
     scheme = PartitionScheme(by=by, timezone=zone)
     read = reads(None, "", scheme, {"last": n})
     assert isinstance(read, Slice)
-    held = [window.key for window in newest(scheme, at, n + 3) if read.holds(scheme, window.key, at)]
+    held = [window.key for window in newest(scheme, at, n + 3) if holds(read, scheme, window.key, at)]
     assert held == [window.key for window in newest(scheme, at, n)] and len(held) == n
-    assert not read.holds(scheme, window_at(scheme, window_at(scheme, at).end).key, at), "it has not begun"
+    assert not holds(read, scheme, window_at(scheme, window_at(scheme, at).end).key, at), "it has not begun"
 
 
 @settings(max_examples=50, deadline=None)
