@@ -191,6 +191,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str] | None = None) -
     overlay, problems = _overlay(variables)
     sections = {name: part for name, part in written.value.items() if part is not None}
     document = _Layered(_merged(_with_folder(sections, base), overlay), written, variables)
+    problems += _unknown_formats(document)
     try:
         settings = validate(Settings, document)
     except ConfigError as error:
@@ -354,11 +355,6 @@ def _with_folder(value: Any, base: Path) -> Any:
 
 def _problems(settings: Settings) -> Iterator[Problem]:
     """What no section can see by itself."""
-    for path, format in _formats(settings):
-        if format not in FORMATS:
-            yield Problem(
-                settings.where(*path), f"{'.'.join(map(str, path))}: unknown format {format}{nearest(format, FORMATS)}"
-            )
     for path, value in parts_of(settings):
         if isinstance(value, SecretStr) and not value.get_secret_value().strip():
             name = ".".join(map(str, path))
@@ -369,11 +365,18 @@ def _problems(settings: Settings) -> Iterator[Problem]:
         yield Problem(settings.where(*section), problem.message)
 
 
-def _formats(settings: Settings) -> Iterator[tuple[tuple[PathPart, ...], str]]:
-    for name, entry in settings.ingress.items():
-        yield ("ingress", name, "format"), entry.format
-    for name, topic in settings.kafka.topics.items() if settings.kafka else ():
-        yield ("kafka", "topics", name, "format"), topic.format
-    for index, rule in enumerate(settings.identify):
-        if rule.format:
-            yield ("identify", index, "format"), rule.format
+def _unknown_formats(document: Document) -> Iterator[Problem]:
+    """Of what is written, whether or not the rest fits."""
+    for section in (("ingress",), ("kafka", "topics"), ("identify",)):
+        entries: Any = document.value
+        for name in section:
+            entries = entries.get(name) if isinstance(entries, dict) else None
+        named = (
+            entries.items() if isinstance(entries, dict) else enumerate(entries) if isinstance(entries, list) else ()
+        )
+        for key, entry in named:
+            format = entry.get("format") if isinstance(entry, dict) else None
+            if isinstance(format, str) and format not in FORMATS and (format or section != ("identify",)):
+                path = (*section, key, "format")
+                shown = ".".join(map(str, path))
+                yield Problem(document.where(*path), f"{shown}: unknown format {format}{nearest(format, FORMATS)}")

@@ -204,6 +204,16 @@ def test_problems_of_file_and_environment_are_told_together(tmp_path: Path) -> N
     assert len(found) == 3 and found[0].startswith("$FRESHD_XYZ")
 
 
+def test_unknown_formats_are_told_with_what_else_is_wrong(tmp_path: Path) -> None:
+    text = (
+        "mod: act\ningress:\n  x: {format: fivtran}\nkafka:\n  bootstrap_servers: [a]\n  topics:\n"
+        "    t: {format: fresh}\nidentify:\n- {format: airbite, match: {source_name: a}, assets: b}\nlog: loud\n"
+    )
+    assert [problem.split(":")[1] for problem in problems(tmp_path, text)] == ["3", "7", "9", "10", "1"]
+    assert "unknown format" in " ".join(problems(tmp_path, "ingress: {x: {format: ''}}"))
+    assert load(tmp_path, "identify: [{format: '', match: {source_name: a}, assets: b}]").rules()[0].format == ""
+
+
 def test_a_missing_file_names_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="freshd init writes one"):
         load_settings(tmp_path / "freshd.yaml", {})

@@ -113,9 +113,7 @@ def _watch(asked: Client, wish: str) -> dict[str, Any]:
 def _tell_ended(ended: dict[str, Any]) -> None:
     done = f"{ended['done']} of {ended['planned']} materialised"
     if ended["over"] == "done" and ended["planned"] == 0:
-        console().print(
-            "nothing to build: no launcher builds any of these, nothing above them is due", markup=False
-        )
+        console().print("nothing to build: no launcher builds any of these, nothing above them is due", markup=False)
     elif ended["over"] == "done":
         console().print(f"done: {done}", markup=False)
     elif ended["over"] == "observe":
