@@ -78,6 +78,17 @@ class Sliced:
             at = self.span(name)[1]
         return found
 
+    def meeting(self, begin: Instant, end: Instant, now: Instant) -> set[str]:
+        """The windows that have begun and have some of a span of time."""
+        found: set[str] = set()
+        at = begin
+        while at < min(end, now + 1):
+            name = self.window(at)
+            if self.exists(name):
+                found.add(name)
+            at = self.span(name)[1]
+        return found
+
     def between(self, first: str, last: str) -> list[str]:
         """What a range `first..last` names."""
         if not self.by:
@@ -182,16 +193,35 @@ class Partitioning:
         for key in happened:
             if base(key) in used and key != base(key):
                 used[base(key)].add(key[len(base(key)) + 1 : -1])
-        for key, asset in reversed(list(self._graph.assets.items())):
-            for partition in used.get(key, {""}):
-                for up in asset.upstreams:
-                    if up in used:
-                        used[up] |= {name for name in self._read(asset, partition, up, now) if name}
+        more = True
+        while more:
+            for key, asset in reversed(list(self._graph.assets.items())):
+                for partition in used.get(key, {""}):
+                    for up in asset.upstreams:
+                        if up in used:
+                            used[up] |= {name for name in self._read(asset, partition, up, now) if name}
+            more = self._shown(used, now)
         found: dict[Key, Node] = {}
         for key, asset in self._graph.assets.items():
             for node in self._of(key, asset, sorted(used[key]) if key in used else [], now, used):
                 found[node.key] = node
         return Nodes(found)
+
+    def _shown(self, used: Mapping[AssetKey, set[str]], now: Instant) -> bool:
+        """Bring the windows of views into use that show windows in use; whether there are more now."""
+        grown = False
+        for key, asset in self._graph.assets.items():
+            mine = self.slicings.get(key)
+            if not asset.virtual or mine is None or not mine.by:
+                continue
+            before = len(used[key])
+            for up in asset.upstreams:
+                its = self.slicings.get(up)
+                if its is not None and its.by and asset.mappings.get(up) != "all":
+                    for name in used[up]:
+                        used[key] |= mine.meeting(*its.span(name), now)
+            grown = grown or len(used[key]) > before
+        return grown
 
     def _read(self, asset: Asset, partition: str, up: AssetKey, now: Instant) -> list[str]:
         """The partitions that a partition reads of an upstream; `""`: the whole."""

@@ -2,9 +2,10 @@
 
 An asset with partitions has a row for each partition in use, and one for the asset as a whole that gathers them
 (it shows them, as a virtual asset shows its upstreams). In use are: all fixed partitions; of windows the newest
-`latest`, those that anything ever happened to, and those that a reader's partition is made from. This module finds
-that out from the charter, the rows that stand and the windows that have begun; linking.py links what it finds. It must
-not know of events and policies. It keeps true: the same rows for the same facts, whatever came first.
+`latest`, those that anything ever happened to, those that a reader's partition is made from, and of a view those that
+show a window in use. This module finds that out from the charter, the rows that stand and the windows that have
+begun; linking.py links what it finds. It must not know of events and policies. It keeps true: the same rows for the
+same facts, whatever came first.
 """
 
 from __future__ import annotations
@@ -189,20 +190,44 @@ def _newest(scheme: PartitionScheme, at: Instant) -> tuple[str, ...]:
 def _in_use(
     graph: AssetGraph, assets: Mapping[AssetKey, Asset], used: Used, at: Instant
 ) -> dict[AssetKey, tuple[str, ...]]:
-    """The partitions of every asset that has some, oldest first; readers before what they read."""
-    wanted: dict[AssetKey, set[str]] = {}
-    found: dict[AssetKey, tuple[str, ...]] = {}
-    for key, asset in reversed(list(assets.items())):
-        scheme = asset.partitions
-        if scheme is None:
-            for up in asset.upstreams:
-                _want(wanted, graph.assets[up], reads_of(asset, "", graph.assets[up]), at)
-            continue
-        mine = wanted.pop(key, set()) | used.get(key, set()) | set(_newest(scheme, at))
-        found[key] = _sorted(scheme, mine)
-        for partition in found[key]:
-            for up in asset.upstreams:
-                _want(wanted, graph.assets[up], reads_of(asset, partition, graph.assets[up]), at)
+    """The partitions of every asset that has some, oldest first; readers before what they read.
+
+    What is in use brings nothing into use that is not yet: facts about it are no reason to look again.
+    """
+    schemes = {key: asset.partitions for key, asset in assets.items() if asset.partitions is not None}
+    mine = {key: used.get(key, set()) | set(_newest(scheme, at)) for key, scheme in schemes.items()}
+    views = [asset for asset in assets.values() if asset.virtual and _by_time(asset)]
+    while True:
+        found: dict[AssetKey, tuple[str, ...]] = {}
+        for key, asset in reversed(list(assets.items())):
+            if key in schemes:
+                found[key] = _sorted(schemes[key], mine[key])
+            for partition in found.get(key, ("",)):
+                for up in asset.upstreams:
+                    _want(mine, graph.assets[up], reads_of(asset, partition, graph.assets[up]), at)
+        shown = {view.key: _shown(graph, view, found, at) - mine[view.key] for view in views}
+        if not any(shown.values()):
+            return found
+        for key, more in shown.items():
+            mine[key] |= more
+
+
+def _by_time(asset: Asset) -> bool:
+    return asset.partitions is not None and is_timed(asset.partitions)
+
+
+def _shown(graph: AssetGraph, view: Asset, in_use: Mapping[AssetKey, tuple[str, ...]], at: Instant) -> set[str]:
+    """The windows of a view that show windows in use."""
+    scheme = view.partitions
+    assert scheme is not None
+    found: set[str] = set()
+    for up in map(graph.assets.__getitem__, view.upstreams):
+        mapping = view.mappings.get(up.key)
+        if up.partitions == scheme and mapping in (None, "same"):
+            found.update(in_use[up.key])
+        elif up.partitions is not None and _by_time(up) and mapping != "all":
+            for window in (window_of(up.partitions, partition) for partition in in_use[up.key]):
+                found.update(_between(scheme, window.begin, min(window.end, at + 1)))
     return found
 
 
