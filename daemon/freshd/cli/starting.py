@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,13 +86,18 @@ def _plain(settings: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) and "{" not in value else ""
 
 
-def _sources_of_manifest(path: Path) -> list[tuple[str, str]]:
-    try:
-        content = path.read_bytes()
-        manifest = json.loads(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
-        return [(source["source_name"], source["schema"]) for source in manifest.get("sources", {}).values()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError([Problem(str(path), f"is not a dbt manifest: {error}; run `dbt parse`")]) from None
+def _sources_of_manifest(path: Path) -> Iterable[tuple[str, str]]:
+    """The sources that are enabled; one without a schema is thought to lie in one of its name."""
+    from freshd.adapters.catalog.dbt_fields import enabled
+    from freshd.adapters.catalog.dbt_files import read_json
+    from freshd.adapters.catalog.dbt_manifest import check_shape
+
+    manifest = read_json(str(path), Path())
+    check_shape(manifest, str(path))
+    for source in manifest["sources"].values():
+        if isinstance(source, dict) and enabled(source) and isinstance(source.get("source_name"), str):
+            schema = source.get("schema")
+            yield source["source_name"], schema if isinstance(schema, str) and schema else source["source_name"]
 
 
 def _sources_of_files(folder: Path, settings: dict[str, Any]) -> Iterable[tuple[str, str]]:

@@ -252,6 +252,36 @@ def test_init_finds_the_manifest_where_the_dbt_project_puts_it() -> None:
     assert "1 asset, 1 policy" in out
 
 
+def test_init_takes_a_manifest_as_check_does() -> None:
+    Path("dbt_project.yml").write_text("name: jaffle\n")
+    Path("target").mkdir()
+    sources = {
+        f"source.jaffle.{name}.t": {"source_name": name, "name": "t", "package_name": "jaffle", **more}
+        for name, more in {
+            "ads": {"schema": None},
+            "crm": {},
+            "off": {"schema": "off", "config": {"enabled": False}},
+            "web": {"schema": "raw_web"},
+        }.items()
+    }
+    made = {"metadata": {}, "nodes": {}, "sources": sources}
+    Path("target/manifest.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(made).encode())
+    assert freshd("init")[0] == 0
+    written = Path("freshd.yaml").read_text()
+    assert [line.partition("match: ")[2] for line in written.splitlines() if "  - {format:" in line] == [
+        '{connector_name: ads}, assets: "source:ads"}',
+        '{connector_name: crm}, assets: "source:crm"}',
+        '{connector_name: raw_web}, assets: "source:web"}',
+    ]
+    assert freshd("check")[0] == 0
+    for number, odd in enumerate(
+        [{**made, "sources": None}, {"metadata": {"dbt_schema_version": "x/catalog/v1.json"}}]
+    ):
+        Path("target/manifest.json").write_text(json.dumps(odd))
+        code, _, said = freshd("init", "--force")
+        assert (number, code, "target/manifest.json: is no dbt manifest" in said) == (number, 2, True)
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
 def test_init_in_a_dbt_project_with_a_manifest_writes_files_that_work() -> None:
     manifest = json.loads((DATA / "dbt/jaffle_small/manifest.json").read_text())

@@ -28,6 +28,9 @@ _VIRTUAL: Final = frozenset({"view", "ephemeral"})
 _THROUGH: Final = ("metrics", "semantic_models", "saved_queries", "functions")
 _REFERENCED: Final = ("model.", "seed.", "snapshot.", "source.")
 _SHAPES: Final = frozenset({"nodes", "sources"})
+_MANIFEST: Final = "/manifest/"
+SHOWN: Final = 60
+"""Characters of an unfit version that a message shows."""
 
 
 @dataclass(slots=True)
@@ -58,11 +61,20 @@ def read_manifest(manifest: Mapping[str, Any], name: str, launcher: str = "") ->
 
     Raises ConfigError if it is no manifest, and with all problems of `meta.freshd`.
     """
-    if not manifest.keys() >= _SHAPES or not all(isinstance(manifest[part], dict) for part in _SHAPES):
-        raise ConfigError(
-            [Problem(name, "is no dbt manifest (it has no nodes and sources); write the path of manifest.json")]
-        )
+    check_shape(manifest, name)
     return _Reading(manifest, name, launcher).project
+
+
+def check_shape(manifest: Mapping[str, Any], name: str) -> None:
+    """Raises ConfigError if it is no manifest, but another of dbt's files, say."""
+    version = str(dbt.mapping(manifest, "metadata").get("dbt_schema_version") or _MANIFEST)
+    why = ""
+    if _MANIFEST not in version:
+        why = f" but dbt's {'/'.join(version.split('/')[-2:])[:SHOWN]}"
+    elif not all(isinstance(manifest.get(part), dict) for part in _SHAPES):
+        why = " (it has no nodes and sources)"
+    if why:
+        raise ConfigError([Problem(name, f"is no dbt manifest{why}; write the path of manifest.json")])
 
 
 class _Reading:

@@ -418,6 +418,12 @@ def test_a_mistake_in_a_policy_of_meta_names_the_node(tmp_path: Path) -> None:
         (b'{"nodes": {}, "sour', "; it may be cut off or still being written: have dbt write it anew"),
         (b"[]", "is no JSON object"),
         (b'{"nodes": {}}', "is no dbt manifest"),
+        (b'{"nodes": [], "sources": {}}', "is no dbt manifest"),
+        (
+            b'{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/catalog/v1.json"}, '
+            b'"nodes": {"model.p.a": {"unique_id": "model.p.a"}}, "sources": {}}',
+            "is no dbt manifest but dbt's catalog/v1.json; write the path of manifest.json",
+        ),
         (b"\x1f\x8bxx", "cannot be read as JSON"),
         (None, "manifest.json: no such file; `dbt parse` writes it"),
     ],
