@@ -59,7 +59,7 @@ def coverage_of(project: Project) -> Coverage:
     }
     watched = _with_ancestors(project, expected)
     sources = [key for key, asset in graph.assets.items() if not asset.upstreams]
-    feeding = [key for key in sources if graph.readers.get(key) and not graph.is_static(key)]
+    feeding = [key for key in sources if graph.readers.get(key) and key not in graph.static]
     formats = {topic.format for topic in project.settings.kafka.topics.values()} if project.settings.kafka else set()
     formats |= {entry.format for entry in project.settings.ingress.values()}
     return Coverage(

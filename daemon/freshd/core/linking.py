@@ -36,8 +36,7 @@ def link(
     used = partitions.in_use_already(old.values())
     for asset, partition in more:
         used.setdefault(asset, set()).add(partition)
-    static = _static_keys(charter)
-    counted = {key: _counted(asset.virtual, asset.upstreams, static) for key, asset in graph.assets.items()}
+    counted = {key: graph.counted_upstreams(key) for key in graph.assets}
     wanted = list(partitions.places(graph, graph.assets, counted, used, state.windows_at))
     rows = rows_for(wanted, old)
     removed = sorted(key for key in old if key not in rows)
@@ -228,17 +227,3 @@ def gather(rows: Mapping[str, Row], linked: Iterable[Row]) -> None:
             if whole.rare.parts is not None:
                 whole.rare.parts[row.partition] = row
                 row.whole = whole
-
-
-def _static_keys(charter: Charter) -> set[AssetKey]:
-    static: set[AssetKey] = set()
-    for key, asset in charter.graph.assets.items():
-        if asset.static or (asset.virtual and asset.upstreams and all(up in static for up in asset.upstreams)):
-            static.add(key)
-    return static
-
-
-def _counted(virtual: bool, upstreams: tuple[AssetKey, ...], static: set[AssetKey]) -> tuple[AssetKey, ...]:
-    unique = tuple(dict.fromkeys(upstreams))
-    moving = tuple(up for up in unique if up not in static)
-    return unique if virtual and not moving else moving

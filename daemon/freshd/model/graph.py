@@ -30,6 +30,15 @@ class AssetGraph:
                 found.setdefault(up, []).append(key)
         return {key: tuple(sorted(below)) for key, below in found.items()}
 
+    @cached_property
+    def static(self) -> frozenset[AssetKey]:
+        """Those that are declared static, or virtual over such only."""
+        found: set[AssetKey] = set()
+        for key, asset in self.assets.items():
+            if asset.static or (asset.virtual and asset.upstreams and all(up in found for up in asset.upstreams)):
+                found.add(key)
+        return frozenset(found)
+
     def __contains__(self, key: object) -> bool:
         return key in self.assets
 
@@ -41,17 +50,11 @@ class AssetGraph:
         return self is other or (list(self.assets) == list(other.assets) and self.assets == other.assets)
 
     def counted_upstreams(self, key: AssetKey) -> tuple[AssetKey, ...]:
-        """The upstreams that count: without the static ones (of a virtual asset over static ones only: all)."""
+        """Each upstream that counts: without the static ones (of a virtual asset over static ones only: all)."""
         asset = self.assets[key]
-        moving = tuple(up for up in asset.upstreams if not self.is_static(up))
-        return asset.upstreams if asset.virtual and not moving else moving
-
-    def is_static(self, key: AssetKey) -> bool:
-        """Declared static, or virtual over such only."""
-        asset = self.assets[key]
-        if asset.static:
-            return True
-        return asset.virtual and bool(asset.upstreams) and all(self.is_static(up) for up in asset.upstreams)
+        unique = tuple(dict.fromkeys(asset.upstreams))
+        moving = tuple(up for up in unique if up not in self.static)
+        return unique if asset.virtual and not moving else moving
 
 
 def build_graph(assets: Iterable[Asset]) -> AssetGraph:
