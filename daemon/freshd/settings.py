@@ -50,6 +50,7 @@ OF_KUBERNETES: Final = re.compile(
     r"FRESHD_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 """What Kubernetes puts into every container for a Service whose name begins with freshd."""
+LAST_PORT: Final = 65_535
 PYTHON: Final = "python"
 """The launcher of `@asset` functions that name none, and its kind."""
 
@@ -360,9 +361,21 @@ def _problems(settings: Settings) -> Iterator[Problem]:
             name = ".".join(map(str, path))
             yield Problem(settings.where(*path), f"{name} is empty; give the secret, or leave the setting out")
     has_token = settings.api.token is not None or settings.api.token_file is not None
+    own = settings.metrics.listen if settings.metrics is not None else ""
+    for path, listen in ((("metrics", "listen"), own), (("listen",), settings.listen)):
+        if (listen or path == ("listen",)) and not _is_address(listen):
+            text = f"{'.'.join(path)}: {listen!r} is not an address; write HOST:PORT, like 127.0.0.1:8765"
+            yield Problem(settings.where(*path), text)
+    if not _is_address(settings.listen):
+        return
     for problem in ingress_problems(settings.ingress, settings.listen, has_token, ""):
         section = problem.message.split(":")[0].split(".")
         yield Problem(settings.where(*section), problem.message)
+
+
+def _is_address(listen: str) -> bool:
+    host, _, port = listen.rpartition(":")
+    return bool(host.strip("[]")) and port.isdigit() and int(port) <= LAST_PORT
 
 
 def _unknown_formats(document: Document) -> Iterator[Problem]:

@@ -158,6 +158,27 @@ def test_what_kubernetes_and_others_set_is_ignored(tmp_path: Path) -> None:
             "freshd.yaml:4: unknown key formt; did",
         ),
         (6, "launchers:\n  x: {kind: comand}", {}, "freshd.yaml:2: launchers.x: "),
+        (24, "launchers: {x: 5}", {}, "freshd.yaml:1: launchers.x: should be a mapping"),
+        (
+            25,
+            "kafka: {bootstrap_servers: []}",
+            {},
+            "freshd.yaml:1: kafka.bootstrap_servers: list should have at least 1",
+        ),
+        (
+            26,
+            "listen: 127.0.0.1:99999",
+            {},
+            "freshd.yaml:1: listen: '127.0.0.1:99999' is not an address; write HOST:PORT",
+        ),
+        (27, "listen: localhost:http", {}, "freshd.yaml:1: listen: 'localhost:http' is not an address"),
+        (28, "metrics: {listen: '9765'}", {}, "freshd.yaml:1: metrics.listen: '9765' is not an address"),
+        (
+            23,
+            "launchers:\n  x: {argv: [a]}",
+            {},
+            "freshd.yaml:2: launchers.x: kind is missing; known are command, python, dbt",
+        ),
         (
             7,
             "launchers:\n  x: {kind: command, argv: [a], cdw: b}",

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from freshd.documents.models import known_keys, nearest
+from freshd.documents.models import known_keys, known_tags, nearest
 from freshd.documents.yaml_text import Document, PathPart
 from freshd.model.errors import ConfigError, Problem
 
@@ -116,6 +116,9 @@ def _message(detail: ErrorDetails, real: Sequence[PathPart], model: type[BaseMod
         known = [name.strip("' ") for name in given["expected_tags"].split(",")]
         name = given["discriminator"].strip("'")
         return f"{shown}: unknown {name} {given['tag']}{nearest(given['tag'], known)}"
+    if kind == "union_tag_not_found":
+        name = detail["ctx"]["discriminator"].strip("'")
+        return f"{shown}: {name} is missing; known are {', '.join(known_tags(model, loc, name))}"
     if kind == "model_type" and (keys := known_keys(model, loc)):
         said = f"should be a mapping; known keys are {', '.join(keys)}"
     if kind == "value_error":
@@ -124,6 +127,8 @@ def _message(detail: ErrorDetails, real: Sequence[PathPart], model: type[BaseMod
     said = said.replace("input should be", "should be").replace("a valid dictionary or instance of ", "a mapping: ")
     said = (
         said.replace("a valid dictionary", "a mapping")
+        .replace("a mapping or object to extract fields from", "a mapping")
+        .replace(" after validation", "")
         .replace("a valid tuple", "a list")
         .replace("a valid list", "a list")
         .replace("should be True", "should be true")

@@ -29,6 +29,13 @@ def known_keys(model: type[BaseModel], loc: Sequence[PathPart]) -> list[str]:
     return list(names)
 
 
+def known_tags(model: type[BaseModel], loc: Sequence[PathPart], name: str) -> list[str]:
+    """The words that may stand under `name` at a pydantic location, where they tell which model is meant."""
+    found = [one for kind in _types_at(model, loc) for one in _models(kind)]
+    fields = [one.model_fields[name] for one in found if name in one.model_fields]
+    return [str(word) for field in fields for word in get_args(field.annotation)]
+
+
 def takes_list(model: type[BaseModel], path: Sequence[PathPart]) -> bool:
     """Whether the field that a path leads to holds several values."""
     kinds = [arg for kind in _types_at(model, path) for arg in (kind, *get_args(kind))]
