@@ -46,7 +46,7 @@ class Windows:
 
     def holding(self, at: Instant) -> str:
         """The key of the window that holds an instant; empty if the scheme begins later."""
-        key = self._key(self._floor(to_datetime(at).astimezone(self._zone).replace(tzinfo=None)))
+        key = self._around(at)
         return key if self.begin(key) >= self._start else ""
 
     def begin(self, key: str) -> Instant:
@@ -80,17 +80,15 @@ class Windows:
 
     def ended_by(self, at: Instant) -> str:
         """The newest window that ended at or before an instant; empty if none did."""
-        holding = self._key(self._floor(to_datetime(at).astimezone(self._zone).replace(tzinfo=None)))
-        earlier = self._beside(holding, -1)
-        return earlier if self.begin(earlier) >= self._start else ""
+        return self.before(self._around(at))
 
     def next_begin(self, now: Instant) -> Instant:
         """When the next window begins."""
-        return self.begin(self._first) if now < self._start else self.end(self._key(self._floor(self._local(now))))
+        return self.begin(self._first) if now < self._start else self.end(self._around(now))
 
     def inside(self, begin: Instant, end: Instant) -> tuple[str, ...]:
         """The windows that begin within [begin, end)."""
-        key = self._key(self._floor(self._local(begin)))
+        key = self._around(begin)
         found: list[str] = []
         while self.begin(key) < end:
             if self.begin(key) >= max(begin, self._start):
@@ -110,10 +108,11 @@ class Windows:
     @property
     def _first(self) -> str:
         """The first window of a scheme that has a start."""
-        return self.holding(self._start) or self._beside(self._key(self._floor(self._local(self._start))), 1)
+        return self.holding(self._start) or self.after(self._around(self._start))
 
-    def _local(self, at: Instant) -> datetime:
-        return to_datetime(at).astimezone(self._zone).replace(tzinfo=None)
+    def _around(self, at: Instant) -> str:
+        """The key of the window that holds an instant, whether the scheme has begun by then or not."""
+        return self._key(self._floor(to_datetime(at).astimezone(self._zone).replace(tzinfo=None)))
 
     def _instant(self, local: datetime) -> Instant:
         return from_datetime(local.replace(tzinfo=self._zone))
