@@ -1,4 +1,4 @@
-"""dbt's own freshness as policies: `freshness` of sources as lag, `build_after` of models as a reaction.
+"""dbt's own freshness as policies: what it asks of sources (dbt 2: of models too) as lag, `build_after` as a reaction.
 
 Nodes that say the same share a policy, so that there are as few as a person would have written. Their
 priority is -1: what a person writes about the same assets counts more. What `meta.freshd` of a node says in
@@ -56,13 +56,13 @@ def dbt_policies(project: DbtProject, assets: Mapping[AssetKey, Asset]) -> list[
         if asset is None or asset.unique_id != unique_id:
             continue
         said = dbt.freshness(node)
-        if asset.source_name:
-            warn, stale = dbt.period(said.get("warn_after")), dbt.period(said.get("error_after"))
-            if warn is not None and stale is not None and warn > stale:
-                warn = None  # dbt looks at the error first, so this one is never told
-            if warn is not None or stale is not None:
-                lags.setdefault((f"{asset.package}/{asset.source_name}", warn, stale), []).append(asset.key)
-        elif asset.launcher and not asset.virtual and asset.upstreams:
+        warn, stale = dbt.period(said.get("warn_after")), dbt.period(said.get("error_after"))
+        if warn is not None and stale is not None and warn > stale:
+            warn = None  # dbt looks at the error first, so this one is never told
+        if warn is not None or stale is not None:
+            whose = f"{asset.package}/{asset.source_name}" if asset.source_name else f"{asset.package}'s models"
+            lags.setdefault((whose, warn, stale), []).append(asset.key)
+        if asset.launcher and not asset.virtual and asset.upstreams:
             after = dbt.mapping(said, "build_after")
             interval = dbt.period(after)
             if interval is not None:

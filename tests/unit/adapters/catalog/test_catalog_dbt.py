@@ -320,6 +320,23 @@ def test_freshness_that_dbt_takes_is_taken(
     build_charter(build_graph(found.assets), (), drafts=found.policies)
 
 
+def test_what_dbt_2_asks_of_models_is_a_lag_beside_their_build_after(tmp_path: Path) -> None:
+    said = {"build_after": period(4, "hour"), "warn_after": period(6, "hour"), "error_after": period(1, "day")}
+    made = manifest(
+        source("source.p.s.a", freshness={"error_after": period(1, "hour")}),
+        node("model.p.m", "source.p.s.a", config={"freshness": said}),
+        node("model.p.view", "source.p.s.a", materialized="view", config={"freshness": said}),
+    )
+    found = load(tmp_path, made)
+    assert [(one.value["name"], one.value["select"]) for one in found.policies] == [
+        ("dbt freshness of p/s", ["p/s/a"]),
+        ("dbt freshness of p's models", ["p/m", "p/view"]),
+        ("dbt build_after 4h (any)", ["p/m"]),
+    ]
+    assert found.policies[1].value["expect"] == {"lag": {"warn": "6h", "stale": "1d"}}
+    build_charter(build_graph(found.assets), (), drafts=found.policies)
+
+
 def test_policies_of_one_source_and_of_two_projects_have_names_of_their_own(tmp_path: Path) -> None:
     hour = period(1, "hour")
     after = {"freshness": {"build_after": hour}, "meta": {"freshd": {"slo": {"target": 0.9, "window": "7d"}}}}
