@@ -222,12 +222,16 @@ class SlicedWorld(World):
         self._ends.append((self.now + behaviour.takes, len(self.launched), run, behaviour))
 
     def _failure(self, causes: Causes, name: str, key: Key, shown: Shown | None) -> Cause | None:
+        found = super()._failure(causes, name, key, shown)
+        return None if found is None else Cause(base(found.key), found.reason)
+
+    def _own_failure(self, causes: Causes, name: str, key: Key) -> Cause | None:
         """A whole has failed when one of its partitions has."""
         node = self.charter.graph.assets[key]
         parts = node.upstreams if getattr(node, "gathers", "") else ()
         failed = [part for part in parts if self.decisions.failed(part)] if "failed" in self._at(name) else []
         stopped = [part for part in failed if self.decisions.stopped(part)]
-        found = causes.of_failure((stopped or failed)[0]) if failed else super()._failure(causes, name, key, shown)
+        found = causes.of_failure((stopped or failed)[0]) if failed else super()._own_failure(causes, name, key)
         return None if found is None else Cause(base(found.key), found.reason)
 
     def _resting(self, causes: Causes, key: Key, shown: Shown) -> Cause:

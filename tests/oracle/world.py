@@ -277,10 +277,8 @@ class World:
             self._staying.discard((key, name))
             return Bad(failure or Cause(unseen, "blind"), alerts, severity)
         if shown is not None and shown.measure is not None and self._bad_by_verdict(shown.verdict, was, (key, name)):
-            failed = "failed" in self._at(name) and self.decisions.failed(key)
-            if failed and shown.verdict is not Verdict.STALE:
-                return Bad(causes.of_failure(key), alerts, severity)
-            return Bad(self._resting(causes, key, shown), alerts, severity)
+            failed = None if shown.verdict is Verdict.STALE else self._own_failure(causes, name, key)
+            return Bad(failed or self._resting(causes, key, shown), alerts, severity)
         return None if failure is None else Bad(failure, alerts, severity)
 
     def _resting(self, causes: Causes, key: AssetKey, shown: Shown) -> Cause:
@@ -294,15 +292,17 @@ class World:
 
     def _failure(self, causes: Causes, name: str, key: AssetKey, shown: Shown | None) -> Cause | None:
         """Why the pair is bad although it is not stale, if it is."""
-        at = self._at(name)
-        if "failed" in at and self.decisions.failed(key):
-            return causes.of_failure(key)
+        failed = self._own_failure(causes, name, key)
         node = self.charter.graph.assets[key]
-        if "sync_failed" in at and getattr(node, "source", not node.upstreams):
+        if failed is None and "sync_failed" in self._at(name) and getattr(node, "source", not node.upstreams):
             cause = causes.of_source(key)
-            if cause.reason == "sync_failed":
-                return cause
-        return None
+            return cause if cause.reason == "sync_failed" else None
+        return failed
+
+    def _own_failure(self, causes: Causes, name: str, key: AssetKey) -> Cause | None:
+        """The asset, if it has failed and its policy calls that bad."""
+        failed = "failed" in self._at(name) and self.decisions.failed(key)
+        return causes.of_failure(key) if failed else None
 
     def _bad_by_verdict(self, verdict: Verdict, was: Verdict, pair: Pair) -> bool:
         if verdict is not Verdict.UNKNOWN:
