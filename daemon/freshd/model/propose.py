@@ -36,6 +36,8 @@ _TELLING: Final[Mapping[str, tuple[str, ...]]] = {
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _TEST_TABLE = re.compile(r"(?:^|\.)[^.]*_dbt_test__audit\.")
 _CLOSE: Final = 0.75
+_LONG: Final = 4
+"""Letters of a word that may be thought close to another: `ads` and `ds` have nothing in common."""
 
 
 def propose_rule(format: str, name: str, fields: Mapping[str, str], graph: AssetGraph) -> str:
@@ -61,7 +63,7 @@ def _guess(told: Iterable[str], format: str, graph: AssetGraph) -> str:
     for word in words:
         if word in known:
             return known[word]
-    for word in words:
+    for word in (word for word in words if len(word) >= _LONG):
         for close in get_close_matches(word, known, n=1, cutoff=_CLOSE):
             return known[close]
     return UNKNOWN

@@ -356,6 +356,15 @@ def test_the_rule_that_would_map_an_unmatched_event(
         assert 'match: {namespace: "spark://h", name: db.orders}' in proposed
 
 
+def test_short_words_are_not_thought_close() -> None:
+    graph = build_graph([Asset("p/ds/events", relation="p.ds.events"), Asset("x", ("p/ds/events",))])
+    fields = {"connector": "c", "connector_name": "Google Ads: EU"}
+    assert propose_rule("fivetran", "fivetran/c", fields, graph).endswith("assets: SELECTOR}")
+    near = build_graph([Asset("p/salesforc/a", relation="p.salesforc.a"), Asset("x", ("p/salesforc/a",))])
+    fields = {"connector": "c", "connector_name": "Salesforce"}
+    assert propose_rule("fivetran", "fivetran/c", fields, near).endswith('assets: "relation:p.salesforc.*"}')
+
+
 def test_a_proposed_rule_maps_the_event_it_was_made_for() -> None:
     from freshd.documents import parse_yaml
 
