@@ -26,14 +26,6 @@ from freshd.model.time import DAY, HOUR, MINUTE
 NOW = 1_700_000_000_000_000
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/f.db"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
-
-
 class Kept:
     """A store, and what can be read of it beside."""
 

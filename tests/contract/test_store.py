@@ -8,7 +8,6 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,14 +46,6 @@ from freshd.model.time import DAY, FOREVER, HOUR, MINUTE, SECOND
 
 NOW = 1_700_000_000_000_000
 Open = Callable[..., SqlStore]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/f.db"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -14,14 +12,6 @@ from freshd.adapters.sql import SqlStore, StoreSettings
 from freshd.adapters.sql.connect import writer_engine
 from freshd.adapters.sql.migrate import SCRIPTS, migrate
 from freshd.adapters.sql.schema import REVISION, VERSION_TABLE, metadata
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/f.db"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
 
 
 def test_the_newest_migration_is_the_schema_of_the_code() -> None:

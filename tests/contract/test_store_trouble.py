@@ -47,14 +47,6 @@ def numbers(store: SqlStore) -> list[int]:
     return [record.now - 1_700_000_000_000_000 for record in store.recover()[1]]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/f.db"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
-
-
 # -- killed
 
 
