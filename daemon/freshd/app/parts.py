@@ -15,10 +15,11 @@ from sqlalchemy import make_url
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from freshd.adapters.access import is_loopback
 from freshd.adapters.catalog import read_results
+from freshd.adapters.formats import dbt, decoder
 from freshd.adapters.formats.dbt import read_artifact
 from freshd.adapters.ingress import Ingress
-from freshd.adapters.ingress.settings import is_loopback
 from freshd.adapters.kafka import KafkaIntake, KafkaSettings
 from freshd.adapters.kafka.figures import KafkaState
 from freshd.adapters.launch import LauncherSettings, ProcessLauncher, make_launcher
@@ -34,7 +35,7 @@ from freshd.model.time import Instant
 from freshd.ports import Clock, History, Position
 from freshd.runtime.health import Health
 from freshd.runtime.inbox import LiveInbox
-from freshd.runtime.translate import Translator
+from freshd.runtime.translate import Decode, Translator
 from freshd.settings import MetricsSettings, Settings
 
 if TYPE_CHECKING:
@@ -235,6 +236,17 @@ class _Asking:
         if why := self._health.held_up:
             raise TransientError(f"the store cannot be written, and the daemon waits for it ({why})")
         return self._inbox.ask(question)
+
+
+def decoders(project: Callable[[], Project]) -> Callable[[str], Decode]:
+    """The decoder of each format; that of dbt's results is told by the catalogue which nodes tests are about."""
+
+    def of(format: str) -> Decode:
+        if format != "dbt":
+            return decoder(format)
+        return lambda message: dbt.decode(message, project().catalog.tested)
+
+    return of
 
 
 def result_inputs(project: Project, translator: Translator, clock: Clock) -> list[Input]:

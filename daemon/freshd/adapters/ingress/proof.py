@@ -11,11 +11,11 @@ import hmac
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from freshd.adapters.ingress.settings import IngressSettings, is_loopback
+from freshd.adapters.access import is_bearer, is_loopback, is_of_another_site
+from freshd.adapters.ingress.settings import IngressSettings
 from freshd.documents import secret_text
 from freshd.model.errors import ConfigError, TransientError
 
@@ -50,21 +50,14 @@ def shows_signature(entry: IngressSettings, headers: Mapping[str, str], body: by
     return hmac.compare_digest(given.encode(), expected.encode()) and bool(secret)
 
 
-def is_bearer(headers: Mapping[str, str], token: str) -> bool:
-    """Whether the Authorization header carries this token."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()) and bool(token)
-
-
-def is_harmless(headers: Mapping[str, str], host: str) -> str:
+def objection(headers: Mapping[str, str], host: str) -> str:
     """Why a request that needs to show nothing is refused all the same; empty if it is not.
 
     A page open in a browser of this machine may post to loopback too, unless what it sends needs the browser's consent.
     """
     if not is_loopback(host):
         return "without a token, requests must name this machine as 127.0.0.1 or localhost"
-    origin = headers.get("origin")
-    if origin and not is_loopback(urlsplit(origin).hostname or ""):
+    if is_of_another_site(headers):
         return "requests from another site's page need a token"
     if "json" not in headers.get("content-type", "").lower() and "ce-specversion" not in headers:
         return "without a token, the content type must be application/json"

@@ -21,8 +21,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from freshd.adapters.access import is_bearer
 from freshd.adapters.ingress.body import Refused, too_large_text, unpacked
-from freshd.adapters.ingress.proof import is_bearer, is_harmless, shows_signature, shows_token
+from freshd.adapters.ingress.proof import objection, shows_signature, shows_token
 from freshd.adapters.ingress.settings import IngressSettings, paths_of
 from freshd.model.errors import TransientError
 from freshd.model.inputs import DeadLetter, Input, Unmatched
@@ -154,7 +155,7 @@ class Ingress:
         if not known:
             raise _not_authorised()
         if not entry.guarded and (name or not self._token):
-            reason = is_harmless(headers, request.url.hostname or "") if self._loopback else _OPEN
+            reason = objection(headers, request.url.hostname or "") if self._loopback else _OPEN
             if reason:
                 raise Refused(403, reason)
         body = await self._body(request, entry.max_body_bytes)

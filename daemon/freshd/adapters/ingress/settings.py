@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from freshd.adapters.access import is_loopback
 from freshd.documents import Closed
 from freshd.model.errors import Problem
 
@@ -120,15 +120,3 @@ def ingress_problems(
             text = f"ingress.{name}: on {listen} takes events from anybody; set {ways}, {mend}"
             problems.append(Problem(where, text))
     return problems
-
-
-def is_loopback(listen: str) -> bool:
-    """Whether HOST or HOST:PORT means this machine alone."""
-    host = listen.rpartition(":")[0] if re.search(r"(^[^:]*|\]):\d+$", listen) else listen
-    host = host.strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -7,12 +7,9 @@ foreign origin. All refusals of a token look the same.
 
 from __future__ import annotations
 
-import hmac
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
 from starlette.requests import Request
 
+from freshd.adapters.access import is_bearer, is_loopback, is_of_another_site
 from freshd.adapters.web.answers import RequestError
 from freshd.adapters.web.site import Site
 
@@ -20,27 +17,14 @@ from freshd.adapters.web.site import Site
 def check_write(site: Site, request: Request) -> None:
     """Raises RequestError 401 or 403 unless this request may change something."""
     if site.token:
-        given = request.headers.get("authorization", "")
-        scheme, _, token = given.partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), site.token.encode()):
+        if not is_bearer(request.headers, site.token):
             raise RequestError(401, "a valid token is needed: send Authorization: Bearer TOKEN (api.token_file)")
         return
     if not site.loopback:
         raise RequestError(403, "writes beyond loopback need a token: set api.token_file, or listen on 127.0.0.1")
     if not is_loopback(request.url.hostname or ""):
         raise RequestError(403, "writes without a token must name this machine as 127.0.0.1 or localhost")
-    origin = request.headers.get("origin")
-    if origin and not is_loopback(urlsplit(origin).hostname or ""):
+    if is_of_another_site(request.headers):
         raise RequestError(403, "writes from another site's page need a token: set api.token_file")
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise RequestError(403, "writes without a token must have the content type application/json")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address means this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
