@@ -21,13 +21,12 @@ from typing import Any, Final
 
 import structlog
 
-from freshd.adapters.formats import decoder
 from freshd.adapters.kafka import KafkaIntake
 from freshd.adapters.slack import make_notifier
 from freshd.adapters.sql.store import SqlStore
 from freshd.app.narrator import Narrator
 from freshd.app.opening import open_store, wait_for_secrets
-from freshd.app.parts import VERSION, Launchers, http_servers, kafka_intake, metrics_of, result_inputs
+from freshd.app.parts import VERSION, Launchers, decoders, http_servers, kafka_intake, metrics_of, result_inputs
 from freshd.app.project import Project
 from freshd.app.reloading import Reloader
 from freshd.app.replaying import marks_of_reading
@@ -180,7 +179,7 @@ class Daemon:
         store.read_from(marks_of_reading(project), VERSION, clock.now())
         recovered = recover(project.charter, store)
         self._engine = engine = recovered.engine
-        self._translator = translator = Translator(project.matcher, decoder, self._narrator.bug)
+        self._translator = translator = Translator(project.matcher, decoders(lambda: self.project), self._narrator.bug)
         self._launchers = launchers = Launchers(project, lambda key: engine.charter.graph.assets[key], clock)
         self._performer = performer = LivePerformer(
             clock, launchers.by_name, make_notifier(settings.slack, self._tell), self.inbox.report, self._narrator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -13,7 +14,7 @@ import orjson
 import typer
 
 from freshd.adapters.clock import SystemClock
-from freshd.adapters.formats import decoder
+from freshd.adapters.formats import dbt as dbt_results
 from freshd.adapters.formats.own import encode
 from freshd.cli.client import Client, NotFound
 from freshd.cli.options import ConfigOption, JsonOption, TokenFileOption, UrlOption, client
@@ -121,7 +122,7 @@ def dbt_events(path: Path) -> list[dict[str, Any]]:
     """
     try:
         message = Message(path.read_bytes(), SystemClock().now(), str(path))
-        seen = decoder("dbt")(message)
+        seen = dbt_results.decode(message, _tested(path.with_name("manifest.json")))
     except OSError as error:
         raise ConfigError([Problem(str(path), f"cannot be read: {error.strerror}")]) from None
     except DecodeError as error:
@@ -132,6 +133,20 @@ def dbt_events(path: Path) -> list[dict[str, Any]]:
         elif isinstance(one, DecodeError):
             errors().print(f"left out: {one}", markup=False)
     return [encode(one) for one in seen if isinstance(one, Sighting)]
+
+
+def _tested(manifest: Path) -> Mapping[str, str]:
+    """The nodes by test, as the manifest beside the results says; none if there is none that can be read."""
+    from freshd.adapters.catalog.dbt_files import read_json
+    from freshd.adapters.catalog.dbt_manifest import read_manifest
+
+    if not manifest.exists():
+        return {}
+    try:
+        return read_manifest(read_json(str(manifest), Path()), str(manifest)).tested
+    except ConfigError as error:
+        errors().print(f"note: {error.problems[0]}; what the results say of tests is left out", markup=False)
+        return {}
 
 
 def _read_events(path: Path) -> list[dict[str, Any]]:

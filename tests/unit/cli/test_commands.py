@@ -574,6 +574,26 @@ def test_emit_tells_what_no_daemon_could_read_instead_of_breaking(daemon: StubDa
     assert daemon.asked[-1][2][0]["metadata"] == {"rows": "NaN"}  # a text, as JSON has no such number
 
 
+def test_emit_dbt_knows_from_the_manifest_beside_the_results_what_tests_are_about(daemon: StubDaemon) -> None:
+    rows = [{"unique_id": "test.p.unique_a.x", "status": "fail", "failures": 2}]
+    version = "https://schemas.getdbt.com/dbt/run-results/v6.json"
+    Path("run_results.json").write_text(json.dumps({"metadata": {"dbt_schema_version": version}, "results": rows}))
+    assert "0 events taken" in freshd("emit", "--dbt", "run_results.json", "--url", daemon.url)[1]
+    made = {
+        "model.p.a": {"resource_type": "model", "package_name": "p", "name": "a"},
+        "test.p.unique_a.x": {"resource_type": "test", "depends_on": {"nodes": ["model.p.a"]}},
+    }
+    Path("manifest.json").write_text(json.dumps({"metadata": {}, "nodes": made, "sources": {}}))
+    assert freshd("emit", "--dbt", "run_results.json", "--url", daemon.url)[0] == 0
+    [event] = daemon.asked[-1][2]
+    told = {name: event[name] for name in ("type", "assets", "name", "passed", "value")}
+    assert told == {"type": "check", "assets": ["model.p.a"], "name": "unique_a", "passed": False, "value": 2}
+    Path("manifest.json").write_text("{")
+    code, out, said = freshd("emit", "--dbt", "run_results.json", "--url", daemon.url)
+    assert (code, "0 events taken" in out) == (0, True)
+    assert "note: manifest.json: cannot be read as JSON" in said
+
+
 def test_emit_dbt_tells_what_it_leaves_out(daemon: StubDaemon) -> None:
     version = "https://schemas.getdbt.com/dbt/{}.json"
     rows: list[object] = [{"unique_id": "model.p.a", "status": 1}, {"unique_id": "model.p.b", "status": "success"}]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ ReadArtifact = Callable[[Mapping[str, Any], str, Mapping[str, str]], list[Seen]]
 """(parsed artifact, name, node by test) -> what it reports: formats/dbt.read_artifact."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalog:
     """What all entries say together."""
 
@@ -49,6 +50,11 @@ class Catalog:
     warnings: tuple[Problem, ...] = ()
     """What is probably not meant, but does no harm."""
     dbt: tuple[tuple[DbtEntry, DbtProject], ...] = ()
+
+    @cached_property
+    def tested(self) -> Mapping[str, str]:
+        """The unique_id of the node that a test is about, by the test's; of all manifests."""
+        return {test: about for _, project in self.dbt for test, about in project.tested.items()}
 
 
 def load_catalog(

@@ -44,12 +44,12 @@ _SAID: Final = 300
 """Characters that are shown of why dbt could not look at a source."""
 
 
-def decode(message: Message) -> list[Seen]:
-    """What one artifact tells, result by result, or one webhook of the dbt platform."""
+def decode(message: Message, tested: Mapping[str, str] = NOTHING) -> list[Seen]:
+    """What one artifact tells, result by result, or one webhook of the dbt platform; `tested` as below."""
     payload = load_object(message)
     if is_webhook(payload):
         return [*read_webhook(payload, message.origin)]
-    return read_artifact(payload, message.origin)
+    return read_artifact(payload, message.origin, tested)
 
 
 def read_artifact(artifact: Mapping[str, Any], origin: str, tested: Mapping[str, str] = NOTHING) -> list[Seen]:
