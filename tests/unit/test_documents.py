@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import SecretStr
 
-from freshd.documents import Closed, DurationField, InstantField, parse_yaml, read_yaml, validate
+from freshd.documents import Closed, DurationField, InstantField, files_named, parse_yaml, read_yaml, validate
 from freshd.model.errors import ConfigError
 
 
@@ -189,3 +189,25 @@ def test_of_a_union_only_the_branch_that_was_meant_complains(entry: str, said: l
 
 def test_secrets_are_not_repeated_in_problems() -> None:
     assert "hunter2" not in " ".join(problems("name: x\npassword: {hunter2: 1}", Outer))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*.yaml", ["a.yaml", "b.yaml"]),
+        ("**/*.yaml", ["a.yaml", "b.yaml", "deep/c.yaml"]),
+        ("deep/c.yaml", ["deep/c.yaml"]),
+        ("missing.yaml", ["missing.yaml"]),
+        ("missing*.yaml", []),
+        ("..data/a.yaml", ["..data/a.yaml"]),
+    ],
+)
+@pytest.mark.parametrize("absolute", [False, True])
+def test_files_that_a_pattern_names(tmp_path: Path, pattern: str, found: list[str], absolute: bool) -> None:
+    """Also below a folder whose name has characters of globs; a mounted ConfigMap's second copies are left out."""
+    base = tmp_path / ("[plain]" if not absolute else "plain")
+    for name in ("b.yaml", "a.yaml", "deep/c.yaml", "..data/a.yaml", ".hidden.yaml", "folder.yaml/x.txt"):
+        (base / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / name).touch()
+    named = files_named(str(base / pattern) if absolute else pattern, base)
+    assert named == [base / name for name in found]

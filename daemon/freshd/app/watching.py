@@ -17,9 +17,9 @@ from typing import Final
 import structlog
 
 from freshd.adapters.catalog import DbtEntry, PythonEntry, digest_of_url
+from freshd.documents import files_named, shown_below
 from freshd.model.errors import FreshdError
 from freshd.model.time import SECOND, Duration, Instant
-from freshd.policies import policy_files
 from freshd.ports import Clock
 from freshd.settings import Settings
 
@@ -65,13 +65,13 @@ def named_files(path: Path, settings: Settings) -> dict[str, Path]:
     found = [path]
     patterns = (settings.policies,) if isinstance(settings.policies, str) else settings.policies
     for pattern in (*patterns, *(entry for entry in settings.catalog if isinstance(entry, str))):
-        found += [Path(name) for name in policy_files(str(base / pattern))]
+        found += files_named(pattern, base)
     for entry in settings.catalog:
         if isinstance(entry, PythonEntry):
             found += _modules(base / entry.path, entry.python)
         elif isinstance(entry, DbtEntry) and not entry.is_remote:
             found.append(base / entry.dbt)
-    return {_shown(file, base): file for file in found}
+    return {shown_below(file, base): file for file in found}
 
 
 def marks_of(path: Path, settings: Settings, marks: Marks | None = None) -> dict[str, str]:
@@ -182,7 +182,3 @@ def _modules(folder: Path, module: str) -> list[Path]:
     if top.is_dir():
         return sorted(top.rglob("*.py"))
     return [place.with_suffix(".py")]
-
-
-def _shown(file: Path, base: Path) -> str:
-    return str(file.relative_to(base)) if file.is_relative_to(base) else str(file)

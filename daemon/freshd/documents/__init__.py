@@ -9,11 +9,12 @@ say that, with the fields of `fields`.
 
 from freshd.documents.checking import explain, validate
 from freshd.documents.fields import Closed, DurationField, InstantField
-from freshd.documents.models import known_keys, nearest, takes_list
+from freshd.documents.files import files_named, shown_below
+from freshd.documents.models import nearest, takes_list
 from freshd.documents.parts import parts_of
 from freshd.documents.places import PlacesModel
 from freshd.documents.secret import secret_text
-from freshd.documents.yaml_text import Document, PathPart, parse_yaml, plain_scalar, read_yaml
+from freshd.documents.yaml_text import Document, PathPart, parse_yaml, read_yaml
 
 __all__ = [
     "Closed",
@@ -23,13 +24,13 @@ __all__ = [
     "PathPart",
     "PlacesModel",
     "explain",
-    "known_keys",
+    "files_named",
     "nearest",
     "parse_yaml",
     "parts_of",
-    "plain_scalar",
     "read_yaml",
     "secret_text",
+    "shown_below",
     "takes_list",
     "validate",
 ]

@@ -7,7 +7,6 @@ follows for each asset, is worked out in `charter`.
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from freshd.documents import Closed, Document, DurationField, PathPart, read_yaml, validate
+from freshd.documents import Closed, Document, DurationField, PathPart, files_named, read_yaml, shown_below, validate
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.time import HOUR, MINUTE
 from freshd.policies.expectations import CalendarModel, ExpectModel, SloModel
@@ -197,12 +196,9 @@ def load_policies(
     found: list[WrittenPolicy] = []
     wrong: list[Problem] = []
     for pattern in (patterns,) if isinstance(patterns, str) else patterns:
-        full = str(base / pattern)
-        for name in policy_files(full):
-            path = Path(name)
-            shown = str(path.relative_to(base)) if path.is_relative_to(base) else name
+        for path in files_named(pattern, base):
             try:
-                for document in read_yaml(path, shown):
+                for document in read_yaml(path, shown_below(path, base)):
                     found += policies_of(document, wrong)
             except ConfigError as error:
                 wrong += error.problems
@@ -215,10 +211,3 @@ def _told(found: list[WrittenPolicy], wrong: list[Problem], problems: list[Probl
     if problems is not None:
         problems += wrong
     return found
-
-
-def policy_files(pattern: str) -> list[str]:
-    """The files that an absolute pattern names, sorted; one without wildcards names itself, there or not."""
-    if not glob.has_magic(pattern):
-        return [pattern]
-    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  Path.glob takes no absolute pattern

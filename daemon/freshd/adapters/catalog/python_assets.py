@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from freshd.adapters.catalog import inspect_module
 from freshd.adapters.catalog.settings import AssetItem, PythonEntry
 from freshd.adapters.catalog.written import Definition, asset_fields
-from freshd.documents import Document, explain
+from freshd.documents import Document, explain, shown_below
 from freshd.model.errors import ConfigError, Problem
 
 IMPORT_TIMEOUT_S: Final = 120
@@ -33,7 +33,8 @@ def read_python(entry: PythonEntry, base: Path) -> list[Definition]:
     answer = _inspect(entry, path)
     error = answer.get("error")
     if error:
-        where = f"{_shown(error['file'], path)}:{error['line']}" if error["file"] else f"python: {entry.python}"
+        file = shown_below(Path(error["file"]), path)
+        where = f"{file}:{error['line']}" if error["file"] else f"python: {entry.python}"
         raise ConfigError([Problem(where, f"the module {entry.python} cannot be read: {error['message']}")])
     if not answer["assets"]:
         raise ConfigError(
@@ -43,7 +44,7 @@ def read_python(entry: PythonEntry, base: Path) -> list[Definition]:
     definitions: list[Definition] = []
     first: dict[str, str] = {}
     for declared in answer["assets"]:
-        origin = f"{_shown(declared['file'], path)}:{declared['line']}"
+        origin = f"{shown_below(Path(declared['file']), path)}:{declared['line']}"
         try:
             definition = _definition(declared, entry, origin)
         except ConfigError as wrong:
@@ -100,8 +101,3 @@ def _inspect(entry: PythonEntry, path: Path) -> dict[str, Any]:
         said = done.stderr.decode(errors="replace").strip()[-TAIL:]
         raise ConfigError([Problem(where, f"its import ended with status {done.returncode}: {said}")]) from None
     return answer
-
-
-def _shown(file: str, path: Path) -> str:
-    found = Path(file)
-    return str(found.relative_to(path)) if found.is_relative_to(path) else file

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from freshd.adapters.catalog.settings import AssetFileShape, AssetItem
 from freshd.adapters.catalog.written import Definition, Overlay, asset_fields
-from freshd.documents import Document, read_yaml, validate
+from freshd.documents import Document, files_named, read_yaml, shown_below, validate
 from freshd.model.errors import ConfigError, Problem
 
 
@@ -18,9 +17,9 @@ def read_asset_files(pattern: str, base: Path) -> list[Definition | Overlay]:
     """
     problems: list[Problem] = []
     said: list[Definition | Overlay] = []
-    for path in _files(pattern, base):
+    for path in files_named(pattern, base):
         try:
-            for document in read_yaml(path, _shown(path, base)):
+            for document in read_yaml(path, shown_below(path, base)):
                 validate(AssetFileShape, document)
                 said.extend(read_assets(document, "assets"))
         except ConfigError as error:
@@ -66,16 +65,3 @@ def _said(item: AssetItem, origin: str) -> Definition | Overlay:
     if item.key is not None:
         return Definition(item.key, fields, origin, added)
     return Overlay(item.select or "", item.exclude or "", fields, origin, added)
-
-
-def _files(pattern: str, base: Path) -> Iterator[Path]:
-    if not any(sign in pattern for sign in "*?["):
-        yield base / pattern
-        return
-    path = Path(pattern)
-    root, relative = (Path(path.anchor), str(path.relative_to(path.anchor))) if path.is_absolute() else (base, pattern)
-    yield from sorted(found for found in root.glob(relative) if found.is_file())
-
-
-def _shown(path: Path, base: Path) -> str:
-    return str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
