@@ -8,11 +8,10 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from freshd.cli import show
 from freshd.cli.options import ConfigOption, JsonOption, TokenFileOption, UrlOption, client
-from freshd.cli.output import console, moment, print_json
+from freshd.cli.output import console, moment, print_json, table, words
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="How many at most, the newest.")]
 AssetArgument = Annotated[str | None, typer.Argument(help="Only of this asset.")]
@@ -48,7 +47,7 @@ def incidents(
                 (
                     r["incident"],
                     r["cause"],
-                    _words(r["reason"]),
+                    words(r["reason"]),
                     moment(r["opened_at"]),
                     moment(r["closed_at"]),
                     _assets(r),
@@ -73,7 +72,7 @@ def runs(
         print_json(answer)
         return
     rows = [
-        (r["run_id"], ", ".join(r["assets"]), _words(r["reason"]), r["attempt"], moment(r["requested_at"]), _outcome(r))
+        (r["run_id"], ", ".join(r["assets"]), words(r["reason"]), r["attempt"], moment(r["requested_at"]), _outcome(r))
         for r in answer["runs"]
     ]
     _table(console(), ("run", "assets", "reason", "attempt", "requested", "outcome"), rows)
@@ -121,16 +120,10 @@ def _table(out: Console, columns: Sequence[str], rows: Sequence[Sequence[Any]], 
     if not rows:
         out.print(without)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    shown = table(*columns)
     for row in rows:
-        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
-    out.print(table)
-
-
-def _words(reason: Any) -> str:
-    return str(reason or "").replace("_", " ")
+        shown.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    out.print(shown)
 
 
 def _assets(row: Json) -> str:

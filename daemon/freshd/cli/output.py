@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from freshd.cli.client import Misused, NotFound, Unreachable
 from freshd.model.errors import ConfigError, FreshdError
@@ -56,6 +58,19 @@ def counted(number: int, word: str) -> str:
     """`1 policy`, `2 policies`."""
     several = word[:-1] + "ies" if word.endswith("y") else word + "s"
     return f"{number} {word if number == 1 else several}"
+
+
+def words(reason: Any) -> str:
+    """A reason as people read it: `run failed`; empty for none."""
+    return str(reason or "").replace("_", " ")
+
+
+def table(*columns: str, narrow: Sequence[str] = ()) -> Table:
+    """A plain table; the `narrow` columns are never broken."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold", no_wrap=column in narrow)
+    return made
 
 
 def moment(instant: str | None) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from freshd.cli import show_explanation
-from freshd.cli.output import verdict
+from freshd.cli.output import table, verdict, words
 from freshd.model.time import SECOND, format_duration
 
 Json = Mapping[str, Any]
@@ -52,7 +52,7 @@ def incidents(out: Console, found: Sequence[Json]) -> None:
     for incident in found:
         severity = f"[{incident['severity']}] " if incident["severity"] else ""
         out.print(
-            f"[bold red]{escape(severity)}{escape(incident['cause'])}[/] {_words(incident['reason'])} "
+            f"[bold red]{escape(severity)}{escape(incident['cause'])}[/] {words(incident['reason'])} "
             f"since {incident['opened_at']}, affects {_some(incident['affects'])} ({incident['incident']})"
         )
         known = incident.get("acknowledged")
@@ -64,11 +64,10 @@ def incidents(out: Console, found: Sequence[Json]) -> None:
 
 def assets(out: Console, rows: Sequence[Json]) -> None:
     """One line per asset, the worst first."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("asset", "verdict", "lag", "age", "behind", "state", "cause"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("verdict", "lag", "age", "behind"))
+    figures = ("verdict", "lag", "age", "behind")
+    shown = table("asset", *figures, "state", "cause", narrow=figures)
     for row in sorted(rows, key=_worst_first):
-        table.add_row(
+        shown.add_row(
             escape(row["asset"]),
             verdict(row["verdict"]),
             seconds(row["lag_seconds"]),
@@ -77,7 +76,7 @@ def assets(out: Console, rows: Sequence[Json]) -> None:
             _state(row),
             _cause(row),
         )
-    out.print(table)
+    out.print(shown)
     out.print(f"{len(rows)} asset{'' if len(rows) == 1 else 's'}")
 
 
@@ -87,13 +86,13 @@ def explain(out: Console, answer: Json) -> None:
     out.print(f"[bold]{escape(asset['asset'])}[/]  {verdict(asset['verdict'])}  {_state(asset)}".rstrip())
     if asset["description"]:
         out.print(escape(asset["description"]))
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
+    facts = Table(box=None, pad_edge=False, show_header=False)
+    facts.add_column(style="dim")
+    facts.add_column(overflow="fold")
     for name, value in _facts(asset):
         if value:
-            table.add_row(name, escape(value))
-    out.print(table)
+            facts.add_row(name, escape(value))
+    out.print(facts)
     for policy in asset["policies"]:
         measure = f" by {policy['measure']}" if policy["measure"] else ""
         since = f" since {policy['since']}" if policy["since"] else ""
@@ -130,7 +129,7 @@ def reasons(asset: Json) -> list[str]:
     lines = []
     if asset["cause"] and asset["verdict"] not in (None, "fresh"):
         where = "itself" if asset["cause"] == asset["asset"] else asset["cause"]
-        lines.append(f"cause: {where}, {_words(asset['cause_reason'])}")
+        lines.append(f"cause: {where}, {words(asset['cause_reason'])}")
         if len(asset["path"]) > 1:
             lines.append("by way of: " + " <- ".join(asset["path"]))
     lines += [_declared(said) for said in asset.get("declared") or []]
@@ -158,14 +157,12 @@ def unmatched(out: Console, rows: Sequence[Json]) -> None:
     if not rows:
         out.print("every event so far named an asset that is known here")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("format", "name", "events", "last"):
-        table.add_column(column, overflow="fold")
+    shown = table("format", "name", "events", "last")
     for row in rows:
-        table.add_row(
+        shown.add_row(
             escape(str(row.get("format", ""))), escape(str(row.get("name", ""))), str(row.get("count", "")), _last(row)
         )
-    out.print(table)
+    out.print(shown)
     out.print("\nrules that would map them, for freshd.yaml (check what they guess):")
     out.print("identify:", highlight=False)
     for row in rows:
@@ -239,11 +236,7 @@ def _cause(row: Json) -> str:
     if not row["cause"] or row["verdict"] in (None, "fresh"):
         return ""
     where = "" if row["cause"] == row["asset"] else f"{row['cause']}: "
-    return escape(f"{where}{_words(row['cause_reason'])}")
-
-
-def _words(reason: str | None) -> str:
-    return (reason or "").replace("_", " ")
+    return escape(f"{where}{words(row['cause_reason'])}")
 
 
 def _some(names: Sequence[str], shown: int = 8) -> str:

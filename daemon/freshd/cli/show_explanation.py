@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from freshd.cli.output import words
+
 Json = Mapping[str, Any]
 
 STEPS_SHOWN: Final = 8
@@ -27,7 +29,7 @@ def policies(why: Json) -> Iterator[str]:
     counts = next((one for one in rivals if one["gives_reaction"]), None)
     if counts is None:
         return
-    told = f"reaction: {counts['reacts'].replace('_', ' ')}, by policy {counts['policy']} ({counts['origin']})"
+    told = f"reaction: {words(counts['reacts'])}, by policy {counts['policy']} ({counts['origin']})"
     others = [one for one in rivals if one is not counts]
     if others:
         shown = ", ".join(f"{one['policy']} says {one['reacts']} with {one['priority']}" for one in others)
@@ -65,7 +67,7 @@ def ahead(why: Json) -> Iterator[str]:
 def decision(run: Json) -> str:
     """A run of the past in a line: when and why it was launched, and what came of it."""
     verb = "would have been launched" if run.get("observed") else "launched"
-    told = f"{run.get('requested_at')} {verb} for {str(run.get('reason') or '').replace('_', ' ')}"
+    told = f"{run.get('requested_at')} {verb} for {words(run.get('reason'))}"
     if (run.get("attempt") or 1) > 1:
         told += f", attempt {run['attempt']}"
     return told + (f": {run['outcome']}" if run.get("outcome") else "")

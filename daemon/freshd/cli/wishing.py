@@ -12,7 +12,7 @@ import typer
 
 from freshd.cli.client import Client, NotFound, Unreachable
 from freshd.cli.options import ConfigOption, ExcludeOption, JsonOption, TokenFileOption, UrlOption, author, client
-from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json
+from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json, words
 from freshd.cli.progress import progress_bar
 
 LOOK_EVERY_S: Final = 0.5
@@ -119,5 +119,4 @@ def _tell_ended(ended: dict[str, Any]) -> None:
     elif ended["over"] == "observe":
         console().print("the daemon only observes: nothing was launched", markup=False)
     else:
-        word = ended["over"].replace("_", " ")
-        console().print(f"{word}: {ended['cause']} ({done}); the rest was not started", markup=False)
+        console().print(f"{words(ended['over'])}: {ended['cause']} ({done}); the rest was not started", markup=False)

@@ -1,8 +1,7 @@
 """A policy as people write it: the shape of `policies:`, and where each one stands.
 
-It decides what may be written in a policy file. What the language has but this version cannot do yet is
-refused at its line rather than ignored. It must not know of the graph: what a selector selects, and what
-follows for each asset, is worked out in `charter`.
+It decides what may be written in a policy file; anything else is refused at its line, never ignored. It must not
+know of the graph: what a selector selects, and what follows for each asset, is worked out in `charter`.
 """
 
 from __future__ import annotations

@@ -123,22 +123,6 @@ class SqlHistory:
         query = select(table).where(table.c.incident == incident)
         return self._rows(query.order_by(table.c.requested_at.desc(), table.c.notice_id), limit)
 
-    # -- inside --------------------------------------------------------------------------------------
-
-    def _rows(self, query: Select[Any], limit: int) -> list[Row]:
-        bounded = query.limit(max(0, min(limit, MOST_ROWS)))
-        return self._reading(
-            "read history", lambda connection: [dict(row) for row in connection.execute(bounded).mappings()]
-        )
-
-    def _with_members(self, rows: list[Row], members: Table, key: str, under: str = "members") -> list[Row]:
-        found: dict[str, list[Row]] = {}
-        for keys in _slices([row[key] for row in rows], KEYS_AT_ONCE):
-            query = select(members).where(members.c[key].in_(keys)).order_by(*members.primary_key.columns)
-            for member in self._rows(query, MOST_ROWS):
-                found.setdefault(member[key], []).append(member)
-        return [{**row, under: found.get(row[key], [])} for row in rows]
-
     def whole_state(self) -> tuple[int, bytes]:
         """The checkpoint in one piece, one row of JSON a line, compressed; with the step up to which it folds.
 
@@ -163,6 +147,22 @@ class SqlHistory:
             return int(folded), b"".join(parts)
 
         return self._reading("copy the state", read)
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _rows(self, query: Select[Any], limit: int) -> list[Row]:
+        bounded = query.limit(max(0, min(limit, MOST_ROWS)))
+        return self._reading(
+            "read history", lambda connection: [dict(row) for row in connection.execute(bounded).mappings()]
+        )
+
+    def _with_members(self, rows: list[Row], members: Table, key: str, under: str = "members") -> list[Row]:
+        found: dict[str, list[Row]] = {}
+        for keys in _slices([row[key] for row in rows], KEYS_AT_ONCE):
+            query = select(members).where(members.c[key].in_(keys)).order_by(*members.primary_key.columns)
+            for member in self._rows(query, MOST_ROWS):
+                found.setdefault(member[key], []).append(member)
+        return [{**row, under: found.get(row[key], [])} for row in rows]
 
     def _query(self, doing: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a statement of statements.py."""

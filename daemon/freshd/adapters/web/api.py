@@ -33,6 +33,7 @@ from freshd.adapters.web.reading import everything_asked, limit_of, selected
 from freshd.adapters.web.shapes import (
     asset_detail,
     asset_json,
+    blind_json,
     declaration_json,
     incident_json,
     instant,
@@ -65,7 +66,7 @@ def status(site: Site, request: Request) -> Response:
             "assets": totals(site.assess(keys)),
             "incidents": [incident_json(incident) for incident in site.incidents()],
             "declarations": [declaration_json(one, holds, brief=True) for one, holds in declared],
-            "blind": [{"topic": topic, "since": instant(since), "why": why} for topic, since, why in blind],
+            "blind": blind_json(blind),
         }
     )
 

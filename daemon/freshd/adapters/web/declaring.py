@@ -23,7 +23,7 @@ from starlette.responses import Response
 
 from freshd.adapters.web.answers import RequestError, answer_json
 from freshd.adapters.web.reading import everything_asked, limit_of, names_in, nothing_selected, selected, wanted_of
-from freshd.adapters.web.shapes import declaration_json, instant, rows_json
+from freshd.adapters.web.shapes import blind_json, declaration_json, instant, rows_json
 from freshd.adapters.web.site import Site
 from freshd.model.declarations import ACKNOWLEDGED_FOR, Declaration, DeclarationKind
 from freshd.model.inputs import Acknowledge, Withdraw
@@ -44,7 +44,7 @@ def declarations(site: Site, request: Request) -> Response:
     answer: dict[str, Any] = {
         "now": instant(now),
         "declarations": [declaration_json(one, holds) for one, holds in standing],
-        "blind": [{"topic": topic, "since": instant(since), "why": why} for topic, since, why in blind],
+        "blind": blind_json(blind),
     }
     if everything_asked(request):
         rows = rows_json(site.history.declarations(limit_of(request)))

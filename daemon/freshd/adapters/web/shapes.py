@@ -8,12 +8,14 @@ value is null. An ASSET is
      "policies": [{"policy", "verdict", "measure", "warn_at", "stale_at", "severity", "incident", "since",
                    "complaints"}], "infeasible": [{"policy", "measure", "target_seconds", "takes_seconds"}],
      "updated_at", "data_time", "pending_since", "age_seconds", "lag_seconds", "behind_seconds", "own_lag_seconds",
-     "in_flight", "runs": [{"run_id", "own", "started_at", "attempt"}], "runs_started", "failed", "blocked", "due",
-     "last_error", "next_launch", "waiting_for", "cause", "cause_reason", "path"}
+     "inherited_lag_seconds", "in_flight", "runs": [{"run_id", "own", "started_at", "attempt"}], "runs_started",
+     "failed", "blocked", "due", "muted", "paused", "maintenance", "declared": [DECLARATION, without its assets],
+     "blind", "last_error", "next_launch", "waiting_for", "cause", "cause_reason", "path"}
 
 and an INCIDENT
 
-    {"incident", "cause", "reason", "severity", "opened_at", "announced", "affects",
+    {"incident", "cause", "reason", "severity", "opened_at", "announced", "muted",
+     "acknowledged": {"author", "reason", "at", "until"} | null, "affects",
      "members": [{"policy", "asset", "partition", "state"}]}
 """
 
@@ -151,6 +153,11 @@ def declaration_json(said: Declaration, holds: bool, brief: bool = False) -> dic
         "author": said.author,
         "reason": said.reason,
     }
+
+
+def blind_json(blind: Iterable[tuple[str, Instant, str]]) -> list[dict[str, Any]]:
+    """The topics that cannot be seen; an empty topic stands for all."""
+    return [{"topic": topic, "since": instant(since), "why": why} for topic, since, why in blind]
 
 
 def totals(assessed: Iterable[tuple[Asset, Assessment]]) -> dict[str, int]:

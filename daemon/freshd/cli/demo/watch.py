@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from freshd.cli.client import Client, Unreachable
 from freshd.cli.demo.story import Alert, Evidence, read_alert
-from freshd.cli.output import verdict
+from freshd.cli.output import verdict, words
 from freshd.model.errors import FreshdError
 
 ROWS: Final = 1_000
@@ -66,7 +66,7 @@ class Watch:
                 self.line("run", f"[cyan]{asset}[/] (its {_nth(row['runs_started'])})")
             self._runs[asset] = row["runs_started"]
             if now != before:
-                cause = f": {row['cause']} {row['cause_reason'].replace('_', ' ')}" if row["cause"] and before else ""
+                cause = f": {row['cause']} {words(row['cause_reason'])}" if row["cause"] and before else ""
                 self.line("verdict", f"{asset} {verdict(now)}{escape(cause) if now != 'fresh' else ''}")
             self._verdicts[asset] = now
 

@@ -84,7 +84,7 @@ class _Wave:
 
     def __init__(self, job: dict[str, Any], manifest: Any, tell: Tell) -> None:
         self._manifest = manifest
-        self._tell_line = tell
+        self._tell = tell
         self._lock = threading.Lock()
         self._memory = Path(job["memory"])
         self.nodes: dict[str, str] = {}
@@ -216,9 +216,6 @@ class _Wave:
             said = "; ".join(f"{check['name']}: {check['value']}" for check in self._checks.pop(unique_id, []))
             why = f"{why} ({said})" if said else why
         self._tell({"phase": "skipped" if blamed else "failed", "asset": self.nodes[unique_id], "error": why})
-
-    def _tell(self, line: dict[str, Any]) -> None:
-        self._tell_line(line)
 
     def _ancestors(self, unique_id: str) -> set[str]:
         found: set[str] = set()
