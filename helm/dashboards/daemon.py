@@ -188,9 +188,9 @@ def _services() -> Any:
     return rows(
         "Services it needs",
         "Whether the store and Kafka answer.",
-        [f"min by (service, instance) (freshd_up{{{IT}}})"],
+        [f"min by (dependency, instance) (freshd_up{{{IT}}})"],
         [
-            Column("service", "Service"),
+            Column("dependency", "Service"),
             Column("Value", "Answers", 100, "none", words=YES),
             Column("instance", "Instance", 180),
         ],

@@ -13,6 +13,11 @@ PAGE = ROOT / "docs" / "metrics.md"
 STALE_AT = 'freshd_asset_stale_at_timestamp_seconds{asset="a", policy="p", severity="critical"}'
 LOST = 'freshd_notifications_total{channel="#c", outcome="failed"}'
 DEAD = 'freshd_events_total{format="x", feed="", outcome="dead_letter"}'
+OF_TARGETS = {
+    "job", "instance", "namespace", "service", "pod", "container", "endpoint", "node",
+    "cluster", "region", "env", "stage", "owner", "type",
+}  # fmt: skip
+"""What Prometheus, its operator's monitors and platform teams put on every target: it would take the place of ours."""
 
 
 def test_every_metric_that_the_page_names_exists() -> None:
@@ -20,6 +25,10 @@ def test_every_metric_that_the_page_names_exists() -> None:
     named = {word for block in blocks(PAGE) for word in _metrics_in(block.text)}
     assert named
     assert named <= known
+
+
+def test_no_label_is_one_that_targets_have() -> None:
+    assert [(name, label) for name, _, labels, _ in families() for label in labels if label in OF_TARGETS] == []
 
 
 def test_alerts_fire(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ def test_a_missing_secret_is_told_and_waited_for(tmp_path: Path, setting: str) -
         assert ready.status_code == 503
         said = ready.json()["secrets"]["trouble"]
         assert f"{setting}: " in said and "secrets/it cannot be read: No such file" in said and "freshd.yaml:" in said
-        assert daemon.metric("freshd_up", service="secrets") == 0
-        assert daemon.metric("freshd_up", service="store") is None, "nobody has asked the store yet"
+        assert daemon.metric("freshd_up", dependency="secrets") == 0
+        assert daemon.metric("freshd_up", dependency="store") is None, "nobody has asked the store yet"
         assert daemon.send({"asset": "a"}).status_code == 503
         assert "secrets.unavailable" in daemon.said() and setting in daemon.said()
         assert not (tmp_path / "freshd.db").exists(), "nothing has begun"
@@ -61,7 +61,7 @@ def test_an_unreachable_database_is_told_and_waited_for(tmp_path: Path) -> None:
         daemon.start("/healthz")
         ready = daemon.answer("/readyz")
         assert ready.status_code == 503 and "cannot be reached" in ready.json()["store"]["trouble"]
-        assert daemon.metric("freshd_up", service="store") == 0
+        assert daemon.metric("freshd_up", dependency="store") == 0
         assert daemon.said().count("store.unavailable") >= 1
         daemon.eventually(lambda: daemon.said().count("store.unavailable") >= 3)  # it tries again
         assert daemon.answer("/healthz").is_success
@@ -77,8 +77,8 @@ def test_an_unreachable_broker_is_told_and_the_rest_goes_on(tmp_path: Path) -> N
         daemon.eventually(lambda: daemon.get("/readyz")["parts"]["kafka"]["state"] != "starting")
         part = daemon.get("/readyz")["parts"]["kafka"]
         assert part["state"] == "down" and kafka["bootstrap_servers"][0] in part["message"]
-        assert daemon.metric("freshd_up", service="kafka") == 0
-        assert daemon.metric("freshd_up", service="store") == 1
+        assert daemon.metric("freshd_up", dependency="kafka") == 0
+        assert daemon.metric("freshd_up", dependency="store") == 1
         assert "kafka.unreachable" in daemon.said()
         daemon.post({"asset": "a"})
         assert daemon.answer("/healthz").is_success

@@ -262,7 +262,7 @@ def test_a_store_that_is_away_at_the_start_is_waited_for_and_seen_to_be(shop: Pa
             ready = httpx.get(f"{daemon.url}/readyz", timeout=60)
             assert ready.status_code == 503
             assert "locked" in ready.json()["store"]["trouble"]
-            assert 'freshd_up{service="store"} 0.0' in httpx.get(f"{daemon.url}/metrics", timeout=60).text
+            assert 'freshd_up{dependency="store"} 0.0' in httpx.get(f"{daemon.url}/metrics", timeout=60).text
             refused = httpx.post(f"{daemon.url}/api/events", json={}, timeout=60)
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
             assert "has not begun yet" in refused.json()["error"]

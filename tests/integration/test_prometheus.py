@@ -112,8 +112,8 @@ def test_a_broker_that_is_away_is_told(tmp_path: Path) -> None:
     running.configure({"assets.yaml": {"assets": [{"key": "raw"}]}}, catalog=["assets.yaml"], kafka=kafka)
     running.start("/healthz")
     try:
-        assert running.metric("freshd_up", service="kafka") == 0
-        assert running.metric("freshd_up", service="store") == 1
+        assert running.metric("freshd_up", dependency="kafka") == 0
+        assert running.metric("freshd_up", dependency="store") == 1
         assert running.metric("freshd_leader") == 1
     finally:
         running.kill()

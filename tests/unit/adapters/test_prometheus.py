@@ -367,7 +367,7 @@ def test_every_name_and_label_is_the_documented_one() -> None:
         "freshd_ingress_requests_total": {"ingress", "status"},
         "freshd_catching_up": set(),
         "freshd_leader": set(),
-        "freshd_up": {"service"},
+        "freshd_up": {"dependency"},
         "freshd_notifications_total": {"channel", "outcome"},
         "freshd_loop_last_timestamp_seconds": set(),
         "freshd_config_last_reload_successful": set(),

@@ -283,4 +283,4 @@ def test_while_the_loop_does_not_answer_what_is_away_is_told() -> None:
     asking, metrics = started(world(1)), DaemonMetrics("1", up=lambda: {"store": False, "kafka": True})
     asking.lose = True
     body = scraped(metrics, asking)
-    assert (value(body, 'freshd_up{service="store"}'), value(body, 'freshd_up{service="kafka"}')) == (0, 1)
+    assert (value(body, 'freshd_up{dependency="store"}'), value(body, 'freshd_up{dependency="kafka"}')) == (0, 1)

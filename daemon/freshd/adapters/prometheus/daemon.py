@@ -243,10 +243,10 @@ class _DaemonCollector(Collector):
             "freshd_leader", "1 in the daemon that owns the store and decides.", int(self._leader())
         )
         up = GaugeMetricFamily(
-            "freshd_up", "0 while what the daemon needs is away: store, kafka, secrets.", labels=("service",)
+            "freshd_up", "0 while what the daemon needs is away: store, kafka, secrets.", labels=("dependency",)
         )
-        for service, answers in sorted(self._up().items()):
-            up.add_metric((service,), int(answers))
+        for name, answers in sorted(self._up().items()):
+            up.add_metric((name,), int(answers))
         yield up
         last = self._loop_last()
         if last is not None:

@@ -24,7 +24,7 @@ def waiting_routes(what: str, why: Callable[[], str]) -> list[Route]:
     """/healthz, /readyz and /metrics of a daemon that cannot begin; everything else is answered 503."""
     registry = CollectorRegistry()
     up = Gauge(
-        "freshd_up", "0 while what the daemon needs is away: store, kafka, secrets.", ["service"], registry=registry
+        "freshd_up", "0 while what the daemon needs is away: store, kafka, secrets.", ["dependency"], registry=registry
     )
     up.labels(what).set(0)
 
