@@ -92,6 +92,7 @@ class _Reading:
             for group in dbt.mapping(manifest, "groups").values()
             if isinstance(group, dict)
         }
+        self._disabled = _disabled(manifest)
         self._through: dict[str, Node] = {}
         for part in _THROUGH:
             through = dbt.mapping(manifest, part)
@@ -168,7 +169,7 @@ class _Reading:
         shape = dbt.materialized(node) if kind == "model" else ""
         virtual = bool(upstreams) and (kind == "exposure" or shape in _VIRTUAL)
         foreign = kind in _BUILT and not node.get("original_file_path")
-        cut_off = any(self._is_disabled(up) for up in dbt.upstream_ids(node))
+        cut_off = not self._disabled.isdisjoint(dbt.upstream_ids(node))
         owner = self._group_owners.get(dbt.group(node))
         fields: dict[str, Any] = {
             "upstreams": upstreams,
@@ -218,20 +219,11 @@ class _Reading:
         if unique_id in self._through:
             below = dbt.upstream_ids(self._through[unique_id])
             found = tuple(dict.fromkeys(up for one in below for up in self._holders(one)))
-        elif unique_id.startswith(_REFERENCED) and unique_id.count(".") >= 2 and not self._is_disabled(unique_id):
+        elif unique_id.startswith(_REFERENCED) and unique_id.count(".") >= 2 and unique_id not in self._disabled:
             self._foreign[unique_id] = _foreign_key(unique_id)
             found = (unique_id,)
         self._resolved[unique_id] = found
         return found
-
-    def _is_disabled(self, unique_id: str) -> bool:
-        there = self._manifest["nodes"].get(unique_id) or self._manifest["sources"].get(unique_id)
-        if isinstance(there, dict) and not dbt.enabled(there):
-            return True
-        disabled = self._manifest.get("disabled")
-        if isinstance(disabled, list):
-            return any(isinstance(one, dict) and one.get("unique_id") == unique_id for one in disabled)
-        return isinstance(disabled, dict) and unique_id in disabled
 
     def _key_of(self, unique_id: str) -> AssetKey:
         return self.project.keys.get(unique_id) or self._foreign[unique_id]
@@ -246,6 +238,22 @@ class _Reading:
 
     def _problem(self, unique_id: str, message: str) -> None:
         self._problems.append(Problem(self.project.name, f"{unique_id} {message}"))
+
+
+def _disabled(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """The unique_ids of what is disabled: listed apart (as a list, up to version 3), or among the others."""
+    apart = manifest.get("disabled")
+    if isinstance(apart, list):
+        listed = [one.get("unique_id") for one in apart if isinstance(one, dict)]
+    else:
+        listed = [*apart] if isinstance(apart, dict) else []
+    among = [
+        unique_id
+        for part in _SHAPES
+        for unique_id, node in manifest[part].items()
+        if isinstance(node, dict) and not dbt.enabled(node)
+    ]
+    return frozenset(one for one in (*listed, *among) if isinstance(one, str))
 
 
 def _resource_type(unique_id: str, node: Node) -> str:
