@@ -7,15 +7,12 @@ does); it keeps the set of rows true, and has those judged that enter or leave i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from freshd.core.freshness import counts
 from freshd.core.rows import Row, by_key, upstreams_first
 from freshd.core.state import State
+from freshd.core.step import Emit
 from freshd.model.inputs import Blind
-from freshd.model.records import Blinded, Record, SightRegained
-
-Emit = Callable[[Record], None]
+from freshd.model.records import Blinded, SightRegained
 
 ALL_TOPICS = ""
 """The name for all topics at once: the broker is gone."""

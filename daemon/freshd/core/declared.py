@@ -6,19 +6,18 @@ records. It decides what a declaration touches when it begins and ends: who is j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from freshd.core.busy import settle
 from freshd.core.propagation import refresh_due
 from freshd.core.rows import MANUAL, Row, is_automatic
 from freshd.core.state import State
+from freshd.core.step import Emit
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import Acknowledgement, Declaration, DeclarationKind
 from freshd.model.inputs import Acknowledge, Withdraw
-from freshd.model.records import DeclarationBegan, DeclarationEnded, Declared, IncidentAcknowledged, Record
-
-Emit = Callable[[Record], None]
+from freshd.model.records import DeclarationBegan, DeclarationEnded, Declared, IncidentAcknowledged
 
 
 def take(state: State, given: Declaration, emit: Emit) -> None:

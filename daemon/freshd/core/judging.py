@@ -7,8 +7,6 @@ gets worse: such rows are kept and judged again at the end of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from freshd.core import just_in_time, slo
 from freshd.core.blindness import BLIND, cause_of
 from freshd.core.causes import Cause, failed_cause, rests_beyond, root_cause
@@ -17,13 +15,12 @@ from freshd.core.incidents import View
 from freshd.core.judgement import RANK, Judgement, sustained
 from freshd.core.rows import Pair, Row, by_key
 from freshd.core.state import State
+from freshd.core.step import Emit
 from freshd.core.verdicts import judge
 from freshd.model.declarations import DeclarationKind
 from freshd.model.policy import Measure, Verdict
-from freshd.model.records import Reason, Record, VerdictChanged, Violated
+from freshd.model.records import Reason, VerdictChanged, Violated
 from freshd.model.time import FOREVER, NEVER
-
-Emit = Callable[[Record], None]
 
 DEFAULT_AT = frozenset({"stale", "failed"})
 """What makes a pair bad, if its policy's alert does not say otherwise."""

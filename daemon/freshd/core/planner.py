@@ -9,20 +9,17 @@ Where places are limited, all rows that are ready are known before the first is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from freshd.core import holding, just_in_time, places, runs
 from freshd.core.busy import is_blocked, launchable_from, waits_for
 from freshd.core.freshness import newest_upstream_end, newest_word
 from freshd.core.rows import Row, upstreams_first
 from freshd.core.state import State
+from freshd.core.step import Emit
 from freshd.core.waves import wave_of, wish_wave
 from freshd.model.effects import LaunchRun
 from freshd.model.policy import ReactionKind
-from freshd.model.records import CheckWaitEnded, Reason, Record, RunOfOthersLost, RunQueued, RunRequested, StopEnded
+from freshd.model.records import CheckWaitEnded, Reason, RunOfOthersLost, RunQueued, RunRequested, StopEnded
 from freshd.model.time import FOREVER, NEVER, Instant
-
-Emit = Callable[[Record], None]
 
 JUST_IN_TIME = ReactionKind.JUST_IN_TIME
 

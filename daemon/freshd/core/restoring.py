@@ -99,7 +99,7 @@ def _restore_engine(state: State, value: dict[str, Any]) -> None:
     state.catching_up_until = value["catching_up_until"]
     state.seen.generation, state.seen.since = value["generation"], value["seen_since"]
     state.retired = dict(value["retired"])
-    state.begun = dict(value.get("begun", {}))
+    state.begun = dict(value["begun"])
     state.book.opened = value["opened"]
     state.book.joined = value["joined"]
     state.book.announced = value["announced"]
@@ -114,7 +114,7 @@ def _restore_asset(row: Row, value: dict[str, Any]) -> list[tuple[Pair, list[Any
     if value.get("first") is not None and row.source:
         row.first = value["first"]
     _restore_rare(row, value)
-    before = {up.partition("[")[0] for up in value["ups"]}  # older checkpoints name partitions
+    before = set(value["ups"])
     gained = [up.key for up in row.ups if up.asset.key not in before] if row.rare.parts is None else []
     if gained:
         # until the daemon's next start says when
@@ -170,8 +170,7 @@ def declarations_in(value: Iterable[Any]) -> Iterator[tuple[Declaration, bool]]:
 
 
 def _restore_runs(state: State, value: list[Any]) -> None:
-    for run_id, launcher, assets, requested_at, attempt, reason, wishes, still_open, *rest in value:
-        partition = rest[0] if rest else ""
+    for run_id, launcher, assets, requested_at, attempt, reason, wishes, still_open, partition in value:
         run = OwnRun(run_id, launcher, tuple(assets), requested_at, attempt, reason, tuple(wishes), partition)
         run.open = set(still_open)
         state.runs[run_id] = run
@@ -179,8 +178,7 @@ def _restore_runs(state: State, value: list[Any]) -> None:
 
 
 def _restore_wish(state: State, name: str, value: Any) -> None:
-    assets, author, planned, *more = value
-    partitions, parallel = more or ((), 0)  # before there were any
+    assets, author, planned, partitions, parallel = value
     known = OpenWish(Wish(name, tuple(assets), author, tuple(partitions), parallel), tuple(planned))
     known.planned = {key: Stage(stage) for key, stage in planned.items()}
     known.link(state.rows)
@@ -213,11 +211,6 @@ def _restore_incident(state: State, name: str, value: dict[str, Any]) -> None:
         book.main.setdefault(incident.cause, incident)
     else:
         book.close(incident)
-    for policy, asset, partition, *place in value.get("members", ()):  # as they were kept before rows had them
-        pair = state.pair_of(asset, partition, policy)
-        if pair is not None:
-            _restore_member(state, pair, name, *place)
-            state.mark(pair.row)
 
 
 def _restore_member(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from freshd.model.effects import Effect
 from freshd.model.records import Record
+
+Emit = Callable[[Record], None]
+"""Makes a record a fact: it counts at once, and is among what the step yields."""
 
 
 @dataclass(frozen=True, slots=True)
