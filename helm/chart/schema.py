@@ -19,6 +19,8 @@ OF_KUBERNETES: Final = frozenset({
 """Mappings that go to Kubernetes as they are, which checks them itself."""
 TEXTS: Final = frozenset({"labels", "annotations", "commonLabels", "podLabels", "podAnnotations", "files"})
 """Mappings of names to texts."""
+LISTS_OF_TEXTS: Final = frozenset({"accessModes"})
+"""All other lists are of mappings."""
 CHOICES: Final = {
     ("image", "pullPolicy"): ["Always", "IfNotPresent", "Never"],
     ("service", "type"): ["ClusterIP", "NodePort", "LoadBalancer"],
@@ -56,6 +58,7 @@ def values_schema(text: str) -> dict[str, Any]:
     }
     properties["extraObjects"]["items"] = {"type": ["object", "string"]}
     properties["global"] = {"type": "object", "description": "of the chart that this one is a part of; not read"}
+    properties["enabled"] = {"type": "boolean", "description": "for that chart's condition on this one; not read"}
     return {"$schema": DRAFT, "title": "Values of the chart of freshd", **root, "$defs": definitions}
 
 
@@ -81,7 +84,7 @@ def _of_value(value: Any, path: tuple[str, ...], told: Mapping[tuple[str, ...], 
     elif isinstance(value, dict):
         made = _of_mapping(value, path, told)
     elif isinstance(value, list):
-        made = {"type": "array"}
+        made = {"type": "array", "items": {"type": "string" if name in LISTS_OF_TEXTS else "object"}}
     elif isinstance(value, bool):
         made = {"type": "boolean"}
     elif isinstance(value, int):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,33 @@ def test_links_of_dashboards_lead_to_where_people_reach_the_daemon() -> None:
         assert f"{page}/" == pages
 
 
+def test_without_a_port_for_metrics_health_is_asked_at_the_other() -> None:
+    pod = one(rendered(values={"config.metrics.listen": ""}), "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert [port["name"] for port in container["ports"]] == ["http"]
+    asked = {container[f"{name}Probe"]["httpGet"]["port"] for name in ("startup", "liveness", "readiness")}
+    assert asked == {"http"}, "a port that is not there: the kubelet would end the daemon again and again"
+
+
+def test_the_test_goes_where_the_daemon_may_go() -> None:
+    objects = rendered(case=CHART / "ci" / "extras-values.yaml")
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    test = one(objects, "Pod")["spec"]
+    assert (test["nodeSelector"], test["tolerations"]) == (pod["nodeSelector"], pod["tolerations"])
+
+
+def test_it_can_be_a_part_of_another_chart(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    shutil.copytree(CHART, whole / "charts" / "freshd")
+    wanted = {"name": "freshd", "version": "0.1.0", "condition": "freshd.enabled"}
+    head = {"apiVersion": "v2", "name": "whole", "version": "1.0.0", "dependencies": [wanted]}
+    (whole / "Chart.yaml").write_text(yaml.safe_dump(head), encoding="utf-8")
+    for enabled in ("true", "false"):
+        done = run_helm("template", "shop", str(whole), "--set", f"freshd.enabled={enabled},global.team=data")
+        assert done.returncode == 0, done.stderr
+        assert ("kind: Deployment" in done.stdout) is (enabled == "true")
+
+
 def test_rights_on_jobs_only_when_used() -> None:
     assert not of_kind(rendered(), "Role")
     objects = rendered(values={"rbac": {"jobs": True}})
@@ -199,6 +227,13 @@ def test_a_change_of_policies_starts_nothing_anew_a_change_of_the_store_does() -
         ({"replicaCount": 2, "config.store": "postgresql://a@b/c"}, ["replicaCount: 2", "standby"]),
         ({"serviceMonitor.enabled": True, "podMonitor.enabled": True}, ["serviceMonitor", "podMonitor"]),
         ({"files": {"../passwd": "x"}}, ["files", "../passwd"]),
+        ({"files": {"policies/our shop.yaml": "x"}}, ["files", "our shop.yaml"]),
+        ({"config.listen": "127.0.0.1:8765"}, ["config.listen", "127.0.0.1:8765", "0.0.0.0:8765"]),
+        ({"config.metrics.listen": "localhost:9765"}, ["config.metrics.listen", "localhost:9765", "0.0.0.0:9765"]),
+        ({"config.listen": None}, ["config.listen", "0.0.0.0:8765"]),
+        ({"config.store": "sqlite:///freshd.db"}, ["config.store", "sqlite:////data/freshd.db"]),
+        ({"imagePullSecrets": ["registry"]}, ["imagePullSecrets", "object"]),
+        ({"extraEnv": ["A=b"]}, ["extraEnv", "object"]),
     ],
 )
 def test_wrong_values_are_refused_with_the_key(values: dict[str, Any], named: list[str]) -> None:

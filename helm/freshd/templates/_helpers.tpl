@@ -80,11 +80,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- fail (printf "replicaCount: %d: freshd has no standby yet, a second daemon would take the store from the first; set replicaCount: 1 (a pod that dies is started anew and goes on where it was)" (int .Values.replicaCount)) }}
 {{- end }}
+{{- if regexMatch "^sqlite:///[^/]" $url }}
+{{- fail (printf "config.store: %s is beside freshd.yaml, where nothing can be written; write sqlite:////data/freshd.db" $url) }}
+{{- end }}
+{{- range $setting, $address := dict "config.listen" .Values.config.listen "config.metrics.listen" (default dict .Values.config.metrics).listen }}
+{{- if regexMatch "^(127[.]|localhost:|\\[::1\\])" (default "" $address) }}
+{{- fail (printf "%s: %s is heard inside the pod alone, neither by the Service nor by probes; write 0.0.0.0:%s" $setting $address (include "freshd.port" $address)) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
 {{- fail "serviceMonitor.enabled and podMonitor.enabled: every series would be scraped twice; enable one of them" }}
 {{- end }}
 {{- range $path, $text := .Values.files }}
-{{- if or (hasPrefix "/" $path) (contains ".." $path) (eq $path "freshd.yaml") }}
+{{- if or (hasPrefix "/" $path) (contains ".." $path) (eq $path "freshd.yaml") (not (regexMatch "^[-._a-zA-Z0-9/]+$" $path)) }}
 {{- fail (printf "files: %q: write a path under /etc/freshd, such as policies/shop.yaml; freshd.yaml itself is config" $path) }}
 {{- end }}
 {{- end }}
