@@ -40,7 +40,7 @@ def data_time(row: Row, at: Instant, memo: Memo) -> Instant:
     if row.rare.parts is not None:
         value = _gathered_data_time(row, at, memo)
     elif row.virtual:
-        value = _shown_data_time(row, at, memo)
+        value = min(_shown_data_time(row, at, memo), row.window_end)
     else:
         value = min(_derived_data_time(row, at, memo), row.window_end)
     memo[(row, at)] = value
@@ -62,8 +62,11 @@ def _gathered_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
 
 
 def updated_by(row: Row, at: Instant) -> bool:
-    """Whether the row had an update that ended by then."""
-    return updated_at(row) != NEVER if row.virtual else history.in_force(row.cells, at) >= 0
+    """Whether the row had an update that ended by then; of a virtual row, whether all that it shows had."""
+    if not row.virtual:
+        return history.in_force(row.cells, at) >= 0
+    some = any if gathers_windows(row) else all
+    return bool(row.ups) and some(updated_by(up, at) for up in row.ups)
 
 
 def _derived_data_time(row: Row, at: Instant, memo: Memo) -> Instant:
@@ -155,7 +158,7 @@ def missed_at(row: Row, start: Instant) -> Instant:
             return FOREVER
         return row.first if start < row.floor else history.first_changed_after(row.cells, start)
     if row.virtual:
-        return min((missed_at(up, start) for up in row.ups if counts(up)), default=FOREVER)
+        return min((missed_at(up, start) for up in shown(row)), default=FOREVER)
     offset = history.in_force(row.cells, start)
     missed = row.cells[offset + MISSED] if offset >= 0 else row.first
     return _within(row, missed) if row.partition else missed
@@ -179,7 +182,7 @@ def pending_since(row: Row) -> Instant:
     if row.source:
         return FOREVER
     if row.virtual:
-        return min((pending_since(up) for up in row.ups if counts(up)), default=FOREVER)
+        return min((pending_since(up) for up in shown(row)), default=FOREVER)
     missed = row.cells[len(row.cells) - WIDTH + MISSED] if row.cells else row.first
     if row.partition:
         return _within(row, missed)
@@ -201,6 +204,11 @@ def updated_at(row: Row) -> Instant:
 def counts(row: Row) -> bool:
     """Whether a partition is looked after: one of the newest, or materialised before; others show all that they are."""
     return row.fresh or bool(row.cells) or (row.virtual and updated_at(row) != NEVER)
+
+
+def shown(row: Row) -> Iterable[Row]:
+    """What a virtual row shows: all that it is made from, of a whole the partitions that are looked after."""
+    return row.ups if row.rare.parts is None else filter(counts, row.ups)
 
 
 def last_changed(row: Row) -> Instant:
