@@ -107,7 +107,7 @@ def test_a_waiting_poll_wakes_at_once() -> None:
     inbox = LiveInbox(SystemClock())
     for wake in (lambda: inbox.put(updates(1)), lambda: inbox.report(CaughtUp()), inbox.wake, inbox.close):
         polled: list[Batch] = []
-        thread = threading.Thread(target=lambda into=polled: into.append(inbox.poll(None)))  # type: ignore[misc]
+        thread = threading.Thread(target=lambda into=polled: into.append(inbox.poll(None)))
         thread.start()
         time.sleep(0.01)
         wake()
@@ -188,8 +188,7 @@ def test_when_the_loop_has_died_nobody_is_left_waiting() -> None:
 def test_a_thousand_senders_lose_nothing() -> None:
     inbox = LiveInbox(SystemClock(), capacity=50, batch_limit=20)
     threads = [
-        threading.Thread(target=lambda n=n: [inbox.put(updates(n * 100 + i)) for i in range(100)])  # type: ignore[misc]
-        for n in range(10)
+        threading.Thread(target=lambda n=n: [inbox.put(updates(n * 100 + i)) for i in range(100)]) for n in range(10)
     ]
     for thread in threads:
         thread.start()
