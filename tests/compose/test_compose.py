@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_the_specification_would_find_mistakes(wrong: tuple[str, str]) -> None:
 
 
 def test_everything_is_there() -> None:
-    assert set(SERVICES) == {"freshd", "kafka", "postgres", "prometheus", "alertmanager", "grafana"}
+    assert set(SERVICES) == {"freshd", "kafka", "topics", "postgres", "prometheus", "alertmanager", "grafana"}
     volumes = COMPOSE["volumes"]
     for name, service in SERVICES.items():
         for place, path in mounts(name).items():
@@ -96,6 +97,19 @@ def test_freshd_takes_its_files(tmp_path: Path) -> None:
     target = store.target()
     assert target.host == "postgres" and target.username == SERVICES["postgres"]["environment"]["POSTGRES_USER"]
     assert target.database == SERVICES["postgres"]["environment"]["POSTGRES_DB"]
+
+
+def test_the_topics_that_freshd_reads_are_made_before_it_starts() -> None:
+    """A topic that is not there is a topic that cannot be seen: the first thing one would look at is trouble."""
+    settings = yaml.safe_load((FILES / "freshd" / "freshd.yaml").read_text(encoding="utf-8"))
+    maker = SERVICES["topics"]
+    assert maker["image"] == SERVICES["kafka"]["image"]
+    words = maker["entrypoint"]
+    assert "--if-not-exists" in words, "or the second start would fail"
+    assert [after for word, after in pairwise(words) if word == "--topic"] == list(settings["kafka"]["topics"])
+    assert words[words.index("--bootstrap-server") + 1] in settings["kafka"]["bootstrap_servers"]
+    assert maker["depends_on"] == {"kafka": {"condition": "service_healthy"}}
+    assert SERVICES["freshd"]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
 
 
 def test_prometheus_takes_its_configuration_and_the_charts_rules(tmp_path: Path) -> None:
