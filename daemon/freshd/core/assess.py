@@ -7,7 +7,6 @@ from freshd.core.busy import is_blocked, waits_for
 from freshd.core.causes import root_cause
 from freshd.core.checks import complaints
 from freshd.core.freshness import Memo, data_time, pending_since, updated_at
-from freshd.core.judgement import RANK
 from freshd.core.judging import pair_state
 from freshd.core.rows import Pair, Row
 from freshd.core.slo import totals_at
@@ -16,7 +15,7 @@ from freshd.core.verdicts import turning_points
 from freshd.model.assessment import Assessment, IncidentView, PolicyView, RunView
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import DeclarationKind
-from freshd.model.policy import Measure, Verdict
+from freshd.model.policy import RANK, Measure, Verdict
 from freshd.model.time import FOREVER, NEVER, Instant
 
 

@@ -11,10 +11,10 @@ from math import isfinite
 from typing import Any
 
 from freshd.core.history import WIDTH
-from freshd.core.judgement import RANK, Judgement
+from freshd.core.judgement import Judgement
 from freshd.core.rows import Row
 from freshd.model.inputs import Check
-from freshd.model.policy import CheckRule, Measure, Policy, Verdict
+from freshd.model.policy import RANK, CheckRule, Measure, Policy, Verdict
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
 
 

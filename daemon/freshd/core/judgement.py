@@ -6,12 +6,9 @@ row needs no new timer. Nothing here looks at a row.
 
 from __future__ import annotations
 
-from freshd.model.policy import Measure, Verdict
+from freshd.model.policy import RANK, Measure, Verdict
 from freshd.model.time import FOREVER, NEVER, Duration, Instant
 from freshd.model.values import value
-
-RANK = {Verdict.FRESH: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.STALE: 3}
-"""From best to worst."""
 
 MEASURE_ORDER = {measure: place for place, measure in enumerate(Measure)}
 

@@ -12,14 +12,14 @@ from freshd.core.blindness import BLIND, cause_of
 from freshd.core.causes import Cause, failed_cause, rests_beyond, root_cause
 from freshd.core.incident_book import Blamed
 from freshd.core.incidents import View
-from freshd.core.judgement import RANK, Judgement, sustained
+from freshd.core.judgement import Judgement, sustained
 from freshd.core.rows import Pair, Row, by_key
 from freshd.core.state import State
 from freshd.core.step import Emit
 from freshd.core.verdicts import judge
 from freshd.model.declarations import DeclarationKind
-from freshd.model.policy import Measure, Verdict
-from freshd.model.records import Reason, VerdictChanged, Violated
+from freshd.model.policy import RANK, Measure, Verdict
+from freshd.model.records import FEED_CAUSE, Reason, VerdictChanged, Violated
 from freshd.model.time import FOREVER, NEVER
 
 DEFAULT_AT = frozenset({"stale", "failed"})
@@ -228,7 +228,7 @@ class Judging:
         sources = self._state.book.feeds.get(feed, {})
         label = None
         if len(sources) >= 2:
-            label = (f"feed:{feed}", sources[min(sources)].reason())
+            label = (FEED_CAUSE + feed, sources[min(sources)].reason())
         if label == self._labels.get(feed):
             return
         if label is None:

@@ -29,6 +29,10 @@ class Verdict(StrEnum):
     STALE = "stale"
 
 
+RANK: Final[Mapping[Verdict, int]] = {verdict: rank for rank, verdict in enumerate(Verdict)}
+"""How bad a verdict is; metrics show it as this number."""
+
+
 class Measure(StrEnum):
     """What an expectation looks at; in the order in which a pair's measure is chosen among equals."""
 

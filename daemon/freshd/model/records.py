@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from freshd.model.asset import AssetKey
 from freshd.model.declarations import Acknowledgement, Declaration
@@ -18,6 +19,9 @@ from freshd.model.inputs import DeadLetter, Event, NoticeReport, RunReport, Unma
 from freshd.model.policy import Severity, Verdict
 from freshd.model.time import Duration, Instant
 from freshd.model.values import value
+
+FEED_CAUSE: Final = "feed:"
+"""How the cause of an incident begins that is a feed: two or more of its sources are root causes."""
 
 
 class Reason(StrEnum):

@@ -16,13 +16,11 @@ from freshd.adapters.prometheus.sums import Objectives, Standings, target_lines
 from freshd.model.assessment import Assessment, IncidentView, Moved
 from freshd.model.asset import Asset, AssetKey
 from freshd.model.policy import Slo
+from freshd.model.records import FEED_CAUSE
 from freshd.model.time import NEVER, Instant
 
 VERDICT: Final = list(PER_ASSET).index("freshd_asset_verdict")
 INFO: Final = list(PER_ASSET).index("freshd_asset_info")
-
-FEED: Final = "feed:"
-"""How the cause begins of an incident whose cause is a feed."""
 
 Chosen = Callable[[], Collection[AssetKey]]
 """The assets that have series of their own."""
@@ -136,7 +134,7 @@ class Teams:
         asset = self._assets.get(cause)
         if asset is not None:
             return team_of(asset)
-        return self._feeds().get(cause.removeprefix(FEED), "") if cause.startswith(FEED) else ""
+        return self._feeds().get(cause.removeprefix(FEED_CAUSE), "") if cause.startswith(FEED_CAUSE) else ""
 
     def _feeds(self) -> dict[str, str]:
         if self._of_feeds is None:

@@ -11,15 +11,10 @@ from typing import Final
 
 from freshd.model.assessment import Assessment, PolicyView
 from freshd.model.asset import Asset
-from freshd.model.policy import Verdict
+from freshd.model.policy import RANK, Verdict
 from freshd.model.time import FOREVER, SECOND, Instant
 
-VERDICT_NUMBER: Final[Mapping[Verdict, str]] = {
-    Verdict.FRESH: "0",
-    Verdict.UNKNOWN: "1",
-    Verdict.WARN: "2",
-    Verdict.STALE: "3",
-}
+VERDICT_NUMBER: Final[Mapping[Verdict, str]] = {verdict: str(rank) for verdict, rank in RANK.items()}
 
 PER_ASSET: Final[Mapping[str, str]] = {
     "freshd_asset_data_timestamp_seconds": "Point in time up to which the data of the asset is complete.",

@@ -6,7 +6,7 @@ The reasons are the closed list of model/records; each has one phrase here that 
 from __future__ import annotations
 
 from freshd.model.effects import Notice
-from freshd.model.records import Reason
+from freshd.model.records import FEED_CAUSE, Reason
 from freshd.model.time import format_instant
 
 _PHRASES = {
@@ -32,7 +32,7 @@ def reason_phrase(reason: str, why: str = "") -> str:
 
 def cause_name(cause: str) -> str:
     """The root cause for people: `feed NAME` for a feed, else the asset's key, or the topic as `kafka/TOPIC`."""
-    return f"feed {cause.removeprefix('feed:')}" if cause.startswith("feed:") else cause
+    return f"feed {cause.removeprefix(FEED_CAUSE)}" if cause.startswith(FEED_CAUSE) else cause
 
 
 def headline(notice: Notice) -> str:

@@ -16,15 +16,14 @@ from freshd.adapters.web.shapes import instant, rows_json, totals
 from freshd.adapters.web.site import Site
 from freshd.model.assessment import Assessment, IncidentView
 from freshd.model.asset import Asset
-from freshd.model.policy import Verdict
-from freshd.model.records import Reason
+from freshd.model.policy import RANK
+from freshd.model.records import FEED_CAUSE, Reason
 from freshd.model.time import DAY, HOUR, MINUTE, SECOND, Duration, format_duration
 
 ASSETS_SHOWN: Final = 500
 """Assets that the page lists, the worst first; the API and the CLI tell of all."""
 
 DECLARATIONS_SHOWN: Final = 20
-_WORST_FIRST: Final = {Verdict.STALE: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.FRESH: 3, None: 4}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -56,7 +55,7 @@ def overview(site: Site, request: Request) -> Response:
         return _page("freshd", f"<h1>freshd</h1>{_search(text)}<p>{escape(str(error))}</p>", 400)
     assessed = site.assess(keys)
     counts = totals(assessed)
-    worst = sorted(assessed, key=lambda found: (_WORST_FIRST[found[1].verdict], found[0].key))
+    worst = sorted(assessed, key=lambda found: (_worst_first(found[1]), found[0].key))
     _, now = site.graph()
     summary = ", ".join(f"{counts[name]} {name}" for name in ("stale", "warn", "unknown", "fresh"))
     state = "ready" if site.ready() else "not ready"
@@ -154,6 +153,10 @@ def _assets(assessed: Sequence[tuple[Asset, Assessment]]) -> str:
     return _table(("Asset", "Verdict", "Age", "Lag", "Behind", "Why"), rows) if rows else "<p>None.</p>"
 
 
+def _worst_first(state: Assessment) -> int:
+    return 1 if state.verdict is None else -RANK[state.verdict]
+
+
 def _facts(one: Asset, state: Assessment, downstreams: Sequence[str]) -> str:
     links = {
         "Upstreams": one.upstreams,
@@ -209,7 +212,7 @@ def _text(value: Any) -> str:
 
 
 def _link(key: str) -> str:
-    if key.startswith("feed:"):
+    if key.startswith(FEED_CAUSE):
         return f"<code>{escape(key)}</code>"
     return f'<a href="/assets/{quote(key, errors="replace")}"><code>{escape(key)}</code></a>'
 
