@@ -130,6 +130,36 @@ def test_a_closed_network_lets_the_test_in_and_nobody_else() -> None:
     assert selected != labels
 
 
+def test_a_closed_network_lets_prometheus_in_where_the_metrics_are() -> None:
+    who = {"metricsFrom": [{"namespaceSelector": {}}], "ingressFrom": [{"podSelector": {}}], "enabled": True}
+    objects = rendered(values={"config.metrics.listen": "", "networkPolicy": who, "test.enabled": False})
+    (way,) = one(objects, "NetworkPolicy")["spec"]["ingress"]
+    assert way["from"] == [{"podSelector": {}}, {"namespaceSelector": {}}]
+
+
+def notes(values: dict[str, Any]) -> str:
+    words = [part for name, value in values.items() for part in ("--set-json", f"{name}={json.dumps(value)}")]
+    done = run_helm("install", "shop", str(CHART), "--dry-run=client", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("NOTES:")[2]
+
+
+def test_the_notes_say_what_is_still_to_be_done() -> None:
+    said = notes({"prometheusRule.enabled": True, "dashboards.enabled": True})
+    for word in ("image.repository", "prometheusRule.runbooks", "dashboards.url", "No policies"):
+        assert word in said
+    done = {
+        "image.repository": "registry.shop.example/freshd",
+        "prometheusRule": {"enabled": True, "runbooks": "https://runbooks.shop.example"},
+        "dashboards": {"enabled": True, "url": "https://freshd.shop.example"},
+        "config.policies": "policies/*.yaml",
+    }
+    said = notes(done)
+    assert "freshd status" in said
+    for word in ("image.repository", "prometheusRule.runbooks", "dashboards.url", "No policies"):
+        assert word not in said
+
+
 def test_objects_of_ones_own_are_taken_instead_of_the_charts() -> None:
     objects = rendered(case=CHART / "ci" / "own-objects-values.yaml")
     assert sorted(item["kind"] for item in objects) == ["Deployment", "Service"]
