@@ -18,11 +18,11 @@ from freshd.core.state import State
 from freshd.core.step import Emit
 from freshd.core.verdicts import judge
 from freshd.model.declarations import DeclarationKind
-from freshd.model.policy import RANK, Measure, Verdict
+from freshd.model.policy import RANK, Alert, Measure, Verdict
 from freshd.model.records import FEED_CAUSE, Reason, VerdictChanged, Violated
 from freshd.model.time import FOREVER, NEVER
 
-DEFAULT_AT = frozenset({"stale", "failed"})
+DEFAULT_AT = Alert().at
 """What makes a pair bad, if its policy's alert does not say otherwise."""
 
 _FROM_AFAR = (Measure.LAG, Measure.DEADLINE)
