@@ -22,18 +22,18 @@ def wave_of(state: State, row: Row) -> list[Row]:
     members = {row}
     heads = [other for other in state.due_of(launcher) if _goes_with(other, row) and _is_ready(state, other)]
     members.update(heads)
-    pending = upstreams_first({kid for member in members for kid in member.readers})
-    seen = set(pending)
-    while pending:
-        kid = pending.pop(0)
+    coming = upstreams_first({kid for member in members for kid in member.readers})
+    seen = set(coming)
+    while coming:
+        kid = coming.pop(0)
         if kid in members or not _joins(state, kid, launcher, members):
             continue
         members.add(kid)
         for below in kid.readers:
             if below not in seen:
                 seen.add(below)
-                pending.append(below)
-        pending = upstreams_first(pending)
+                coming.append(below)
+        coming = upstreams_first(coming)
     return upstreams_first(members)
 
 
