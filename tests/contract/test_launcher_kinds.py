@@ -60,9 +60,9 @@ class Commands:
         self.rig.assets["shop/orders"] = Asset("shop/orders", relation="RAW.orders")
         self.rig.assets["shop/items"] = Asset("shop/items")
 
-    def run(self, argv: list[str], *assets: str, partition: str = "", **settings: Any) -> RunReport:
+    def run(self, argv: list[str], *assets: str, partition: str = "", born: int = 0, **settings: Any) -> RunReport:
         made = CommandSettings(kind="command", argv=argv, **settings)
-        launcher = make_launcher("l", made, self.rig.assets.__getitem__, self.rig.state, CLOCK, self.rig.folder)
+        launcher = make_launcher("l", made, self.rig.assets.__getitem__, self.rig.state, CLOCK, self.rig.folder, born)
         self.rig.made.append(launcher)
         keys = assets or ("shop/orders",)
         launcher.launch(run_of(keys[0], assets=keys, partition=partition, attempt=2), reports := Reports())
@@ -246,6 +246,14 @@ def test_a_disk_that_does_not_answer_for_a_while_stops_nothing(
     monkeypatch.setattr(Traces, "news", news)
     assert reports.outcome("run-1").phase is RunPhase.SUCCEEDED
     assert next(answers, None) is None
+
+
+@pytest.mark.parametrize(("first", "then", "lines"), [(1, 2, 2), (1, 1, 1), (0, 2, 2), (1, 0, 1)])
+def test_a_run_of_another_store_is_not_the_one_of_its_id(commands: Commands, first: int, then: int, lines: int) -> None:
+    argv = [sys.executable, "-c", "print('ran', file=open('ran.txt', 'a'))"]
+    for born in (first, then):
+        assert commands.run(argv, born=born).phase is RunPhase.SUCCEEDED
+    assert len((commands.rig.folder / "ran.txt").read_text().splitlines()) == lines
 
 
 def test_old_run_directories_are_removed(commands: Commands) -> None:

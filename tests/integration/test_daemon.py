@@ -143,6 +143,16 @@ def test_killed_at_any_moment_it_loses_nothing_and_does_nothing_twice(shop: Path
         assert last.asset("shop/joined")["data_time"] == last.asset("shop/raw")["updated_at"]
 
 
+def test_a_store_that_begins_anew_takes_no_run_of_the_old_one_for_its_own(shop: Path) -> None:
+    for life in (1, 2):
+        with RunningDaemon(shop) as daemon:
+            daemon.post({"asset": "shop/raw", "at": "1970-01-01T00:00:00Z"})
+            daemon.eventually(lambda: daemon.asset("shop/joined")["updated_at"])
+            assert len(runs(shop)) == 3 * life, "its run ids are those of before"
+        for file in (shop / "state").glob("freshd.db*"):
+            file.unlink()
+
+
 def test_what_was_answered_202_survives_a_kill_right_after_it(shop: Path) -> None:
     with RunningDaemon(shop) as running:
         running.post({"asset": "shop/raw", "id": "s1", "at": "2026-01-01T00:00:00Z"})

@@ -38,7 +38,7 @@ from freshd.model.graph import AssetGraph
 from freshd.model.inputs import CaughtUp, CharterReplaced, Sighted
 from freshd.model.records import Record
 from freshd.model.time import SECOND, Duration, Instant
-from freshd.ports import Clock
+from freshd.ports import Clock, Position
 from freshd.runtime.health import Health
 from freshd.runtime.inbox import LiveInbox
 from freshd.runtime.loop import Observer, World, drive
@@ -53,7 +53,7 @@ JOIN_S: Final = 30.0
 """How long a stopping daemon waits for its loop; a store that hangs is left behind."""
 
 RESULTS_READ: Final = "catalog/results"
-"""The read position that says that the catalogue's results have been taken in."""
+"""The read position that says that the catalogue's results have been taken in, and when: that the store was new."""
 
 RELOAD_TIMEOUT_S: Final = 60.0
 """How long a request for a reload waits for its answer."""
@@ -180,11 +180,12 @@ class Daemon:
         recovered = recover(project.charter, store)
         self._engine = engine = recovered.engine
         self._translator = translator = Translator(project.matcher, decoders(lambda: self.project), self._narrator.bug)
-        self._launchers = launchers = Launchers(project, lambda key: engine.charter.graph.assets[key], clock)
+        positions = store.positions()
+        born = _born(positions, clock.now())
+        self._launchers = launchers = Launchers(project, lambda key: engine.charter.graph.assets[key], clock, born)
         self._performer = performer = LivePerformer(
             clock, launchers.by_name, make_notifier(settings.slack, self._tell), self.inbox.report, self._narrator
         )
-        positions = store.positions()
         if settings.kafka is not None:
             self._kafka = kafka_intake(
                 settings.kafka, positions, translator, self.inbox, clock, self._hung, self._caught_up
@@ -208,7 +209,7 @@ class Daemon:
         self._tell_infeasible()
         self._forget_blindness(engine)
         if RESULTS_READ not in positions:
-            self.inbox.put(result_inputs(project, translator, clock), {RESULTS_READ: "read"})
+            self.inbox.put(result_inputs(project, translator, clock), {RESULTS_READ: str(born)})
         self._loop = threading.Thread(target=self._drive, args=(engine, world), name="engine")
         self._loop.start()
         for server in self._http:
@@ -339,6 +340,12 @@ class Daemon:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _born(positions: Mapping[str, Position], now: Instant) -> Instant:
+    """When the store was new: now, if nothing has been recorded in it; 0 if it does not tell."""
+    told = positions.get(RESULTS_READ)
+    return now if told is None else int(told) if told.isdigit() else 0
 
 
 def _guarded(observe: Observer) -> Observer:

@@ -73,8 +73,10 @@ def state_folder(settings: Settings) -> Path:
 class Launchers:
     """The launchers by name; those whose settings change are made anew, and the old ones finish what they have."""
 
-    def __init__(self, project: Project, assets: Callable[[AssetKey], Asset], clock: Clock) -> None:
+    def __init__(self, project: Project, assets: Callable[[AssetKey], Asset], clock: Clock, born: Instant) -> None:
+        """`born`: when the store was new."""
         self._assets = assets
+        self._born = born
         self._clock = clock
         self._folder = state_folder(project.settings)
         self._settings: dict[str, LauncherSettings] = {}
@@ -86,7 +88,7 @@ class Launchers:
         """Have the launchers that the settings name. Raises ConfigError; then nothing has changed."""
         wanted = project.settings.launchers
         made = {
-            name: make_launcher(name, settings, self._assets, self._folder, self._clock, project.base)
+            name: make_launcher(name, settings, self._assets, self._folder, self._clock, project.base, self._born)
             for name, settings in wanted.items()
             if self._settings.get(name) != settings
         }

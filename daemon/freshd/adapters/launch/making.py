@@ -11,21 +11,29 @@ from freshd.adapters.launch.settings import CommandSettings, DbtSettings, Launch
 from freshd.model.asset import Asset
 from freshd.model.errors import ConfigError, Problem
 from freshd.model.policy import LauncherTraits
+from freshd.model.time import Instant
 from freshd.ports import Clock
 
 
 def make_launcher(
-    name: str, settings: LauncherSettings, assets: Assets, state_dir: Path, clock: Clock, base: Path = Path()
+    name: str,
+    settings: LauncherSettings,
+    assets: Assets,
+    state_dir: Path,
+    clock: Clock,
+    base: Path = Path(),
+    born: Instant = 0,
 ) -> ProcessLauncher:
     """A launcher that starts warming up at once.
 
     `assets` gives the asset of a key as the graph has it now; `state_dir` holds run directories and must
-    be the same after a restart; paths in the settings are relative to `base`. Raises ConfigError.
+    be the same after a restart; paths in the settings are relative to `base`; `born` is when the store was new.
+    Raises ConfigError.
     """
     state_dir, base = state_dir.absolute(), base.absolute()
     kind = _kind(name, settings, assets, state_dir, base)
     try:
-        return ProcessLauncher(name, kind, state_dir, clock, settings.limit)
+        return ProcessLauncher(name, kind, state_dir, clock, settings.limit, born)
     except OSError as error:
         why = f"cannot keep its runs in {state_dir}: {error.strerror}"
         mend = "make that a folder it can write to, or name one in state_dir"

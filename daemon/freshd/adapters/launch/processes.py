@@ -61,14 +61,19 @@ class _Followed:
 class ProcessLauncher:
     """ports.Launcher over a warm server and run directories."""
 
-    def __init__(self, name: str, kind: Kind, state_dir: Path, clock: Clock, limit: int = 0) -> None:
-        """Start warming up at once. `limit`: runs at one time, 0 for no limit. Raises OSError."""
+    def __init__(self, name: str, kind: Kind, state_dir: Path, clock: Clock, limit: int = 0, born: Instant = 0) -> None:
+        """Start warming up at once. `limit`: runs at one time, 0 for no limit. Raises OSError.
+
+        `born`: when the store was new that the run ids are from; what another store asked for by one of them is
+        none of its. 0: nobody knows.
+        """
         own = state_dir / "launchers" / name
         own.mkdir(parents=True, exist_ok=True)
         self._kind = kind
         self._log = own / "server.log"
         self._clock = clock
         self._limit = limit
+        self._born = born
         self._folders = RunFolders(state_dir / "runs", clock.now())
         self._asked: deque[tuple[LaunchRun, Report]] = deque()
         self._followed: dict[str, _Followed] = {}
@@ -176,6 +181,8 @@ class ProcessLauncher:
         followed = _Followed(run, Traces(run, self._folders.of(run.run_id)), [report])
         self._followed[run.run_id] = followed
         try:
+            if self._born and followed.traces.are_of_another(self._born):
+                followed.traces.forget()
             existed = followed.traces.exist()
             if followed.traces.are_claimed() or followed.traces.are_sealed():
                 followed.looked_at = True
@@ -214,7 +221,7 @@ class ProcessLauncher:
 
     def _start(self, followed: _Followed) -> None:
         try:
-            followed.traces.request(self._kind.request(followed.run, followed.traces.folder))
+            followed.traces.request(self._kind.request(followed.run, followed.traces.folder) | {"store": self._born})
         except FreshdError as error:
             self._end(followed, RunPhase.FAILED, str(error))
         except KeyError as error:

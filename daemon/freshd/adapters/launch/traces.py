@@ -85,6 +85,19 @@ class Traces:
         """Whether all is written."""
         return (self.folder / rundir.SEAL).exists()
 
+    def are_of_another(self, store: Instant) -> bool:
+        """Whether they are of a run that another store had requested, by the same id, and that nobody works on."""
+        try:
+            told = rundir.read_json(self.folder / rundir.REQUEST).get("store", store)
+        except (OSError, ValueError, AttributeError):
+            return False
+        return told != store and not self.are_watched()
+
+    def forget(self) -> None:
+        """Make room for a run of the same id."""
+        self.kill_worker()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def request(self, content: dict[str, Any]) -> None:
         """Write what is to be done. Raises OSError."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
