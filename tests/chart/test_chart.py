@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from jsonschema import Draft202012Validator
 from tests.chart import tools
 from tests.chart.rendering import CASES, CHART, of_kind, one, rendered, run_helm, template
 
-from freshd.settings import load_settings
+from freshd.app.reloading import AT_START
+from freshd.settings import Settings, load_settings
 
 VERSIONS = ("1.27", "1.30", "1.34", "1.37")
 OPERATOR = ("github.com/prometheus-operator/prometheus-operator", "v0.85.0")
@@ -239,6 +241,11 @@ def test_a_change_of_policies_starts_nothing_anew_a_change_of_the_store_does() -
         return found
 
     assert stamp({}) == stamp({"config.policies": "policies/*.yaml"}) != stamp({"config.log.level": "debug"})
+    assert stamp({"config.mode": "observe"}) == stamp({})
+    (omitted,) = re.findall(
+        r"omit \$config (.+?) \|", (CHART / "templates" / "_helpers.tpl").read_text(encoding="utf-8")
+    )
+    assert set(re.findall(r'"(\w+)"', omitted)) == set(Settings.model_fields) - set(AT_START)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* Of the settings, what a running daemon takes over only by a new start. */}}
 {{- define "freshd.startOnly" -}}
 {{- $config := fromYaml (include "freshd.config" .) }}
-{{- omit $config "policies" "catalog" "identify" "launchers" "limits" | toJson | sha256sum }}
+{{- omit $config "mode" "policies" "catalog" "identify" "launchers" "limits" | toJson | sha256sum }}
 {{- end }}
 
 {{- define "freshd.check" -}}
