@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from freshd.adapters.catalog.settings import AssetFile, AssetItem, CatalogEntry
+from freshd.adapters.formats import FORMATS
 from freshd.adapters.formats.own_schema import EVENT_SCHEMA
 from freshd.backtest.written import ScenarioFile
 from freshd.documents import nearest
@@ -42,6 +43,8 @@ _ALSO: Final = {
     "events": "event",
 }
 
+_ADDRESS: Final = "^.+:[0-9]{1,5}$"
+
 KINDS: Final = (*_MODELS, "event")
 """What there is a schema of."""
 
@@ -58,4 +61,14 @@ def schema(kind: str) -> dict[str, Any]:
     if kind == "config":
         store = made["properties"]["store"]
         made["properties"]["store"] = {"anyOf": [{"type": "string", "description": "its URL"}, store]}
+        _narrow(made["properties"], made["$defs"])
     return {**made, "$schema": _DRAFT, "title": title}
+
+
+def _narrow(settings: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """Say what the daemon checks by itself: formats that it knows, addresses that are some."""
+    for name in ("IngressSettings", "TopicSettings"):
+        definitions[name]["properties"]["format"]["enum"] = list(FORMATS)
+    definitions["IdentifyModel"]["properties"]["format"]["enum"] = ["", *FORMATS]
+    settings["listen"]["pattern"] = _ADDRESS
+    definitions["MetricsSettings"]["properties"]["listen"]["pattern"] = f"^$|{_ADDRESS}"

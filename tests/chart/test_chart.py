@@ -255,6 +255,8 @@ def test_a_change_of_policies_starts_nothing_anew_a_change_of_the_store_does() -
         ({"config.polices": "x"}, ["polices"]),
         ({"config.kafka": {"bootstrap_server": "a:1"}}, ["kafka", "bootstrap_server"]),
         ({"config.mode": "watch"}, ["mode", "act"]),
+        ({"config.ingress": {"f": {"format": "fivetrann"}}}, ["/config/ingress/f/format", "fivetran"]),
+        ({"config.metrics.listen": "9765"}, ["/config/metrics/listen"]),
         ({"config.slack": {"token": "xoxb-1"}}, ["slack", "token"]),
         ({"secrets": {"store.passwort_file": {"existingSecret": "a", "key": "b"}}}, ["store.passwort_file"]),
         ({"secrets": {"slack.token_file": {"existingSecret": ""}}}, ["existingSecret"]),
