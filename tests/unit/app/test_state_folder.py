@@ -35,7 +35,7 @@ def test_a_reload_moves_no_launcher(tmp_path: Path) -> None:
     """The new launcher of a changed one would not find the runs that go on."""
     file = tmp_path / "freshd.yaml"
     file.write_text("state_dir: first\n" + LAUNCHERS % "1m", encoding="utf-8")
-    launchers = Launchers(load_project(file), lambda key: pytest.fail(key), SystemClock())
+    launchers = Launchers(load_project(file), lambda key: pytest.fail(key), SystemClock(), born=0)
     file.write_text("state_dir: second\n" + LAUNCHERS % "2m", encoding="utf-8")
     launchers.replace(load_project(file))
     launchers.close()
@@ -47,4 +47,4 @@ def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     file.write_text("state_dir: taken\n" + LAUNCHERS % "1m", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"cannot keep its runs in .*taken.* state_dir"):
-        Launchers(load_project(file), lambda key: pytest.fail(key), SystemClock())
+        Launchers(load_project(file), lambda key: pytest.fail(key), SystemClock(), born=0)
