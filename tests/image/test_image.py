@@ -141,9 +141,7 @@ def test_the_daemon_in_it_is_ready_and_check_runs(container: str, tmp_path: Path
 
 def test_it_goes_by_what_the_chart_mounts_and_waits_for_a_missing_secret(container: str, tmp_path: Path) -> None:
     http, probes = free_port(), free_port()
-    objects = rendered(
-        values={"config.listen": f"127.0.0.1:{http}", "config.metrics": {"listen": f"127.0.0.1:{probes}"}}
-    )
+    objects = rendered(values={"config.listen": f"0.0.0.0:{http}", "config.metrics": {"listen": f"0.0.0.0:{probes}"}})
     (settings,) = [item["data"]["freshd.yaml"] for item in of_kind(objects, "ConfigMap")]
     (container_of_pod,) = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
     alive, ready = (container_of_pod[f"{probe}Probe"]["httpGet"]["path"] for probe in ("liveness", "readiness"))
