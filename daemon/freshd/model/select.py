@@ -242,6 +242,14 @@ def _fits(pattern: str, text: str) -> bool:
     return pattern == text or glob_regex(pattern, "").fullmatch(text) is not None
 
 
+def _one_of(inner: str) -> str:
+    """What stands in a glob's brackets as a set of a regular expression; `--` and `&&` mean nothing special."""
+    none, inner = ("^", inner[1:]) if inner[0] in "!^" else ("", inner)
+    inner = re.sub(r"([\\\[&|~])", r"\\\1", inner)
+    inner = re.sub(r"^-", r"\\-", re.sub(r"(?<=.)--", r"-\\-", inner))
+    return f"[{none}{inner}]"
+
+
 @lru_cache(maxsize=4096)
 def glob_regex(pattern: str, separator: str = "/") -> re.Pattern[str]:
     """A glob as a regular expression: `*` and `?` stay within one segment, `**` crosses them.
@@ -266,8 +274,7 @@ def glob_regex(pattern: str, separator: str = "/") -> re.Pattern[str]:
             out.append(within)
             at += 1
         elif rest[0] == "[" and (end := rest.find("]", 2)) > 0:
-            inner = rest[1:end].replace("\\", "\\\\").replace("[", "\\[")
-            out.append(f"[^{inner[1:]}]" if inner[0] in "!^" else f"[{inner}]")
+            out.append(_one_of(rest[1:end]))
             at += end + 1
         else:
             out.append(re.escape(rest[0]))

@@ -175,3 +175,24 @@ def test_what_is_no_selector(expression: str | list[str], said: str) -> None:
 )
 def test_globs(pattern: str, text: str, fits: bool) -> None:
     assert (glob_regex(pattern).fullmatch(text) is not None) == fits
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        ("[a--b]", "a", False),
+        ("[a--b]", "[a--b]", True),
+        ("[--/]x", ".x", True),
+        ("[!--/]x", ".x", False),
+        ("[+--]", ",", True),
+        ("[a&&b]", "&", True),
+        ("[a||b]", "|", True),
+        ("[a~~b]", "~", True),
+        ("[[a]", "[", True),
+        ("[a-c]", "b", True),
+        ("[!a-c]", "b", False),
+    ],
+)
+def test_brackets_hold_what_stands_in_them_without_a_warning(pattern: str, text: str, fits: bool) -> None:
+    assert (glob_regex(pattern).fullmatch(text) is not None) == fits
