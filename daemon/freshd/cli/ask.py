@@ -10,7 +10,7 @@ import typer
 
 from freshd.cli import show
 from freshd.cli.options import ConfigOption, ExcludeOption, JsonOption, SelectOption, TokenFileOption, UrlOption, client
-from freshd.cli.output import DOES_NOT_HOLD, console, print_json
+from freshd.cli.output import DOES_NOT_HOLD, console, errors, print_json
 
 
 class FailOn(StrEnum):
@@ -64,6 +64,8 @@ def assets(
         print_json(answer)
     else:
         show.assets(console(), answer["assets"])
+    if not answer["assets"] and (select or exclude):
+        errors().print("note: this selects no asset; `freshd assets` lists what there is", markup=False)
     _judge(fail_on, [row["verdict"] for row in answer["assets"]])
 
 

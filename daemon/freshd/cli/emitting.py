@@ -107,6 +107,8 @@ def _post(daemon: Client, events: list[dict[str, Any]]) -> list[str]:
 
 def _resolved(daemon: Client, name: str) -> str:
     """The key of the asset that the daemon knows by this last segment; the name itself if there is none."""
+    if not name.strip():
+        raise typer.BadParameter("the name of an asset is empty: write its key, like shop/orders")
     if "/" in name:
         return name
     try:
@@ -160,6 +162,8 @@ def _read_events(path: Path) -> list[dict[str, Any]]:
     except ValueError:
         value = [_line(path, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     events = value if isinstance(value, list) else [value]
+    if not events:
+        errors().print(f"note: {path}: no events in it", markup=False)
     # What is dated gets the same id each time, so that emitting a file again after a failure repeats nothing.
     return [event if not isinstance(event, dict) else {"id": _made_up(event), **event} for event in events]
 

@@ -103,6 +103,7 @@ class StubDaemon:
         self.asked: list[tuple[str, str, Any]] = []
         self.tokens: list[str] = []
         self.unmatched: list[str] = []
+        self.assets = [ASSET]
         self.refuses = 0
         self.ends = "done"
         self.planned = 3
@@ -123,7 +124,7 @@ class StubDaemon:
             return JSONResponse({"error": "no such selector"}, self.refuses)
         match request.url.path:
             case "/api/assets":
-                return JSONResponse({"now": "2026-11-22T08:52:00Z", "assets": [ASSET]})
+                return JSONResponse({"now": "2026-11-22T08:52:00Z", "assets": self.assets})
             case "/api/assets/orders" | "/api/assets/shop/orders":
                 told = {"now": "", "asset": ASSET, "explanation": WHY, "history": [], "verdicts": [], "runs": [RUN]}
                 return JSONResponse(told)
@@ -421,6 +422,12 @@ def test_assets_asks_by_selectors_and_shows_the_cause(daemon: StubDaemon) -> Non
     assert "46m40s" in out
 
 
+def test_assets_that_nothing_selects_are_told_of(daemon: StubDaemon) -> None:
+    daemon.assets = []
+    assert "selects no asset" in freshd("assets", "-s", "nope", "--url", daemon.url)[2]
+    assert freshd("assets", "--url", daemon.url)[2] == ""
+
+
 def test_explain_says_why_and_by_which_path(daemon: StubDaemon) -> None:
     code, out, _ = freshd("explain", "orders", "--url", daemon.url)
     assert code == 0
@@ -565,6 +572,13 @@ def test_emit_reads_events_from_a_file_or_standard_input(daemon: StubDaemon) -> 
     assert (code, "bad.jsonl:2: not JSON" in said) == (2, True)
 
 
+@pytest.mark.parametrize("written", ["", "\n", "[]"])
+def test_emit_of_a_file_without_events_says_so(daemon: StubDaemon, written: str) -> None:
+    Path("none.jsonl").write_text(written)
+    code, _, said = freshd("emit", "--file", "none.jsonl", "--url", daemon.url)
+    assert (code, "none.jsonl: no events in it" in said, daemon.asked) == (0, True, [])
+
+
 @pytest.mark.parametrize("written", ["[" * 100_000, '{"asset": "a", "metadata": {"rows": NaN}}'])
 def test_emit_tells_what_no_daemon_could_read_instead_of_breaking(daemon: StubDaemon, written: str) -> None:
     Path("odd.jsonl").write_text(written)
@@ -621,7 +635,9 @@ def test_emit_dbt_posts_the_results_of_an_invocation(daemon: StubDaemon) -> None
     assert (code, "nope.json: cannot be read" in said) == (2, True)
 
 
-@pytest.mark.parametrize("arguments", [[], ["a", "--file", "x"], ["a", "--metadata", "x"], ["a", "--type", "upsert"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["a", "--file", "x"], ["a", "--metadata", "x"], ["a", "--type", "upsert"], [""]]
+)
 def test_emit_used_wrongly_is_exit_code_2(daemon: StubDaemon, arguments: list[str]) -> None:
     assert freshd("emit", *arguments, "--url", daemon.url)[0] == 2
     assert daemon.asked == []
