@@ -60,6 +60,8 @@ def test_what_is_declared(
         ("mute", SAID | {"for": "two hours"}, "is not a duration"),
         ("mute", SAID | {"for": ["2h"]}, "`for`"),
         ("mute", SAID | {"for": "0s"}, "is over"),
+        ("mute", SAID | {"for": "999999999w"}, "after the year 9999"),
+        ("pause", SAID | {"for": "999999999w"}, "after the year 9999"),
         ("mute", SAID | {"until": "2026-11-22T09:00:00Z"}, "not both"),
         ("mute", SAID | {"from": "tomorrow"}, "is not an instant"),
         ("mute", SAID | {"maintenance": "yes"}, "true or false"),

@@ -37,6 +37,9 @@ AUTHOR_LIMIT: Final = 200
 _WHO: Final = ("select", "exclude", "author", "reason")
 _WHEN: Final = ("for", "until", "from")
 
+_LATEST: Final = parse_instant("9999-12-31T00:00:00Z")
+"""What ends later has no date that could be told."""
+
 
 def declarations(site: Site, request: Request) -> Response:
     """What stands, and which topics cannot be seen."""
@@ -158,9 +161,12 @@ def _until(wanted: dict[str, Any], begins: Instant, default: Instant) -> Instant
         raise RequestError(400, "say `for` or `until`, not both")
     if wanted.get("for") is not None:
         try:
-            return begins + parse_duration(wanted["for"])
+            ends = begins + parse_duration(wanted["for"])
         except (ValueError, AttributeError) as error:
             raise RequestError(400, f"`for`: {error}") from None
+        if ends > _LATEST:
+            raise RequestError(400, f"`for`: {wanted['for']} ends after the year 9999; say something shorter")
+        return ends
     return default if wanted.get("until") is None else _instant(wanted, "until")
 
 
